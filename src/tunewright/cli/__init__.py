@@ -1,0 +1,161 @@
+"""The command line: one file per verb, loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tunewright.core.errors import RecipeError, TunewrightError, did_you_mean
+
+VERBS = {
+    "run": "Do a whole job: data, training, evaluation, comparison, report. Resumes.",
+    "synth": "Write synthetic documents with gold JSON to a folder.",
+    "prepare": "Only the data of a job: read or synthesise, clean, split.",
+    "train": "A job up to the trained adapter.",
+    "evaluate": "A job up to the scores of every system.",
+    "compare": "Which system is better, and by how much; quality gates.",
+    "report": "Write the report of a run again.",
+    "extract": "Use a tuned model: documents in, JSON lines out.",
+    "recipes": "List the shipped recipes, or print one with every default.",
+    "init": "Begin a job of your own: a commented recipe and sample rows.",
+    "ls": "List runs.",
+    "show": "Show one run: what it did, how well, and its files.",
+    "doctor": "Check this machine: versions, memory, fonts, optional parts.",
+    "pretrain": "Train an embedded base model from scratch.",
+}
+RESUMABLE = ("run", "prepare", "train", "evaluate", "pretrain")
+
+WELCOME = """\
+Tunewright: from a task to a small language model that does it, offline.
+
+  tunewright run invoices          synthesise, fine-tune, compare and report: the whole job
+  tunewright extract letter.txt    use the newest run on a document of yours
+  tunewright init my-job           a commented recipe and sample rows for your own data
+
+Next: tunewright run invoices --dry-run shows what that takes. All verbs: tunewright --help
+"""
+
+
+class Verbs(click.Group):
+    """Names and one-line helps are known without importing any verb."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"tunewright.cli.{name}").verb
+        return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], VERBS) or "tunewright --help lists the verbs"
+            raise click.UsageError(f"there is no verb '{args[0]}'\n{hint}", ctx=context)
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def _version(context: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked:
+        from tunewright import __version__
+
+        click.echo(f"tunewright {__version__}")
+        context.exit()
+
+
+@click.group(
+    cls=Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Errors end with what to do about them; --debug after any verb shows the traceback.",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.pass_context
+def tunewright(context: click.Context) -> None:
+    """From a task to a small language model that does it: synthesise, fine-tune, compare, report, use."""
+    if context.invoked_subcommand is None:
+        click.echo(WELCOME, nl=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The program. Exit codes: 0 done, 1 failed, 2 usage, 3 quality gate missed, 130 interrupted."""
+    sys.exit(invoke(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run one command line and answer with its exit code."""
+    debug = "--debug" in arguments or bool(os.environ.get("TUNEWRIGHT_DEBUG"))
+    try:
+        result: Any = tunewright.main(arguments, prog_name="tunewright", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except (click.Abort, KeyboardInterrupt):
+        if arguments and arguments[0] in RESUMABLE:
+            _print(f"interrupted; nothing that was finished is lost. Go on with:\n  {_again(arguments)}")
+        else:
+            _print("interrupted")
+        return 130
+    except click.ClickException as error:
+        message, _, hint = error.format_message().partition("\n")
+        context = getattr(error, "ctx", None)
+        _error([_sentence(message)], hint or f"{context.command_path if context else 'tunewright'} --help")
+        return 2
+    except TunewrightError as error:
+        if debug:
+            raise
+        _error(str(error).splitlines() if isinstance(error, RecipeError) else [str(error)], error.hint)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError:
+        _error(["the memory is full"], "tunewright run RECIPE --dry-run shows what a job takes; choose smaller batches")
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        where = _place(error)
+        _error([f"unexpected {type(error).__name__}: {error}{where}"], "the same command with --debug shows where")
+        return 1
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" (in {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace else ""
+
+
+def _sentence(text: str) -> str:
+    text = text.rstrip(".")
+    return text[:1].lower() + text[1:] if text[:2].istitle() else text
+
+
+def _again(arguments: list[str]) -> str:
+    return shlex.join(["tunewright", *arguments])
+
+
+def _print(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _error(lines: list[str], hint: str | None) -> None:
+    _print("\n".join(f"error: {line}" for line in lines))
+    if hint:
+        _print(f"\nhint: {hint}")

@@ -40,6 +40,7 @@ class DataOptions(Options):
     """Where records come from and how they are split."""
 
     source: str = Field("synth:invoices", description="synth:NAME, a file, a folder, a Hugging Face id or a data set's name.")
+    sample: bool = Field(False, description="Take the small set of that name that ships with the package instead.")
     layout: str = Field("auto", description="alpaca, sharegpt, messages, prompt_completion, record; auto recognises it.")
     columns: dict[str, str] = Field({}, description="Renaming: our name (text, target, id, group, ...) → the file's column.")
     documents: Positive | None = Field(None, description="How many to synthesise or read; None: all (10,000 for synth).")

@@ -1,0 +1,1 @@
+"""Models: loading, chat templates, the embedded Wren, methods that make weights trainable."""

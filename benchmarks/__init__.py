@@ -1,0 +1,1 @@
+"""Speed and memory beside named peers; how they are run stands in README.md."""

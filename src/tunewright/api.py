@@ -1,0 +1,154 @@
+"""Tunewright from Python: the same jobs as the command line's.
+
+    from tunewright import api
+
+    outcome = api.run("invoices")                       # data, training, comparison, report
+    model = api.load(outcome.path)                      # the tuned model of a run
+    model.extract("Bill No: INV-7, Total: Rs 5,000/-")  # {"invoice_number": "INV-7", ...}
+
+Nothing here prints, and torch is loaded only by what needs a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewright.core import recipe_file
+from tunewright.core import run as run_folder
+from tunewright.core.events import Progress
+from tunewright.core.recipe import Recipe
+from tunewright.core.run import Run
+from tunewright.flow.outcome import Outcome, complete
+
+if TYPE_CHECKING:
+    from tunewright.flow.plan import Plan
+
+__all__ = ["Outcome", "Recipe", "find_run", "outcome", "plan", "read_recipe", "report", "resume", "run", "runs"]
+
+
+def read_recipe(recipe: Recipe | str | Path, sets: Sequence[str] = ()) -> Recipe:
+    """A recipe by shipped name or file, with changes such as `train.learning_rate=1e-4` on top.
+
+    Raises RecipeError with every fault and its line.
+
+    >>> read_recipe("smoke", ["seed=3"]).seed
+    3
+    """
+    if isinstance(recipe, Recipe):
+        return recipe_file.parse(recipe_file.resolved(recipe), "the recipe", sets) if sets else recipe
+    return recipe_file.read(recipe, sets)
+
+
+def run(
+    recipe: Recipe | str | Path,
+    *,
+    sets: Sequence[str] = (),
+    runs: Path | str = "runs",
+    name: str | None = None,
+    data: Path | str | None = None,
+    until: str = "report",
+    progress: Progress | None = None,
+) -> Outcome:
+    """Do the job of a recipe, or go on with it: the same call after an interruption ends with the same result.
+
+    recipe: a shipped recipe's name, a file, a Recipe, or a run folder, which goes on. sets: changes to it. runs: the folder of run folders, in
+    which the run's own is `name` or the recipe's name. data: the folder of data sets that recipes call by name.
+    until: the last stage to do: data, train, evaluate, compare or report. progress: where progress is shown.
+    """
+    from tunewright.flow import job
+
+    if not isinstance(recipe, Recipe) and not sets and name is None and is_run(recipe):
+        return job.go_on(Run.open(recipe), data=data, until=until, progress=progress)
+    return job.run(read_recipe(recipe, sets), runs=runs, name=name, data=data, until=until, progress=progress)
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether a path is a run folder."""
+    return all((Path(path) / name).is_file() for name in ("recipe.yaml", "lock.json"))
+
+
+def resume(
+    folder: Run | str | Path,
+    *,
+    data: Path | str | None = None,
+    until: str = "report",
+    progress: Progress | None = None,
+) -> Outcome:
+    """Do what is missing of a run folder."""
+    from tunewright.flow import job
+
+    found = folder if isinstance(folder, Run) else Run.open(folder)
+    return job.go_on(found, data=data, until=until, progress=progress)
+
+
+def plan(
+    recipe: Recipe | str | Path,
+    *,
+    sets: Sequence[str] = (),
+    runs: Path | str = "runs",
+    name: str | None = None,
+    data: Path | str | None = None,
+) -> Plan:
+    """What `run` with the same arguments would take: bytes, memory, steps, seconds.
+
+    Writes nothing and loads no weights.
+    """
+    from tunewright.flow import plan as planning
+
+    return planning.plan(read_recipe(recipe, sets), runs=runs, name=name, data=data)
+
+
+def check_metrics(names: Iterable[str]) -> None:
+    """Raises UsageError with the nearest name where one of `names` is no score that a floor can be set for."""
+    from tunewright.flow import judge
+
+    judge.check_metrics(names)
+
+
+def find_run(name: str | Path | None = None, *, runs: Path | str = "runs", done: str | None = None) -> Run:
+    """A run by its folder or its name below `runs`; None: the one last worked on whose stage `done` is complete.
+
+    Raises RunError where there is none.
+    """
+    if name is None:
+        what = f"a run whose stage {done} is complete" if done else "a run"
+        return run_folder.newest(runs, lambda found: done is None or complete(found, done), what=what)
+    below = Path(runs) / name
+    return Run.open(below if (below / "recipe.yaml").is_file() else name)
+
+
+def outcome(folder: Run | str | Path) -> Outcome:
+    """What a run folder says about itself: stages, scores, comparisons, files."""
+    return Outcome.of(folder if isinstance(folder, Run) else Run.open(folder))
+
+
+def runs(folder: str | Path = "runs") -> list[Outcome]:
+    """All runs below a folder, the last worked on first."""
+    return [Outcome.of(found) for found in reversed(run_folder.runs(folder))]
+
+
+def report(folder: Run | str | Path) -> dict[str, Path]:
+    """Write the report of a run again. Returns what was written, by name."""
+    from tunewright.flow import judge
+
+    found = folder if isinstance(folder, Run) else Run.open(folder)
+    with found.writing():
+        return judge.report(found, again=True)
+
+
+def synthesise(
+    recipe: Recipe | str | Path,
+    folder: str | Path,
+    *,
+    sets: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write the synthetic documents of a recipe to a folder of their own, in constant memory, with a data card.
+
+    Returns {"folder", "counts", "sha256"}.
+    """
+    from tunewright.flow import synthesis
+
+    return synthesis.synthesise(read_recipe(recipe, sets), folder, progress=progress)

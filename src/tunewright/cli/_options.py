@@ -1,0 +1,105 @@
+"""What several verbs share: options, the progress line, and how tables look."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def recipe(function: Function) -> Function:
+    """RECIPE and --set."""
+    function = click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a key of the recipe: --set train.learning_rate=1e-4. May be given again.",
+    )(function)
+    return click.argument("recipe", metavar="RECIPE")(function)
+
+
+def place(function: Function) -> Function:
+    """--runs and --name."""
+    function = click.option("--name", help="The run's folder below --runs. Without it: the recipe's name.")(function)
+    return runs(function)
+
+
+def runs(function: Function) -> Function:
+    return click.option(
+        "--runs",
+        "root",
+        envvar="TUNEWRIGHT_RUNS",
+        default="runs",
+        show_default=True,
+        metavar="DIR",
+        help="Where run folders stand.",
+    )(function)
+
+
+def run_argument(function: Function) -> Function:
+    """RUN and --runs."""
+    return click.argument("run", required=False, metavar="[RUN]")(runs(function))
+
+
+def data(function: Function) -> Function:
+    return click.option(
+        "--data", envvar="TUNEWRIGHT_DATA", metavar="DIR", help="Folder of the data sets that recipes call by name."
+    )(function)
+
+
+def as_json(function: Function) -> Function:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of words.")(function)
+
+
+def quiet(function: Function) -> Function:
+    return click.option("--quiet", is_flag=True, help="Say nothing on the way.")(function)
+
+
+def debug(function: Function) -> Function:
+    return click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(function)
+
+
+def fail_under(function: Function) -> Function:
+    return click.option(
+        "--fail-under",
+        "floors",
+        multiple=True,
+        metavar="METRIC=VALUE",
+        callback=_floors,
+        help="Exit with 3 where the tuned system scores lower: --fail-under exact_match=0.9. May be given again.",
+    )(function)
+
+
+def _floors(context: click.Context, option: click.Parameter, given: Sequence[str]) -> dict[str, float]:
+    floors = {}
+    for text in given:
+        metric, _, value = text.partition("=")
+        try:
+            floors[metric.strip()] = float(value)
+        except ValueError:
+            raise click.BadParameter(f"'{text}' is not of the form METRIC=VALUE", context, option) from None
+    return floors
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = ()) -> str:
+    """Columns side by side, two spaces between, numbers as they come."""
+    lines = [list(heads), *map(list, rows)] if heads else [list(row) for row in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))] if lines else []
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def colour() -> bool | None:
+    """False where NO_COLOR asks for none; None lets click look at the terminal."""
+    return False if os.environ.get("NO_COLOR") else None

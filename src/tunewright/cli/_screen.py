@@ -1,0 +1,121 @@
+"""How outcomes look in words."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewright.cli._options import table
+
+if TYPE_CHECKING:
+    from tunewright.flow.outcome import Outcome
+
+SHOWN = (
+    ("exact_match", "exact match"),
+    ("field_accuracy", "fields"),
+    ("json_validity", "valid JSON"),
+)
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def scored(metric: dict[str, Any] | None) -> str:
+    """`93.4 % (92.2-94.5)`"""
+    if not metric:
+        return "-"
+    text = percent(metric["value"])
+    low, high = metric.get("low"), metric.get("high")
+    return text if low is None or high is None else f"{text} ({100 * low:.1f}-{100 * high:.1f})"
+
+
+def scores(outcome: Outcome) -> str:
+    """One table a set of documents: systems in rows, the chief metrics with their intervals."""
+    parts = []
+    for on, cells in outcome.cells.items():
+        rows = []
+        for cell, found in cells.items():
+            seconds = found.get("cost", {}).get("seconds_per_document")
+            rows.append(
+                [
+                    cell.replace("/", ", "),
+                    str(found["n"]),
+                    *(scored(found["metrics"].get(name)) for name, _ in SHOWN),
+                    "-" if seconds is None else f"{seconds:.3f} s",
+                ]
+            )
+        title = "Test documents" if on == "test" else f"Exam {on}"
+        parts.append(f"{title}\n{table(rows, heads=['system', 'n', *(head for _, head in SHOWN), 'a document'])}")
+    return "\n\n".join(parts)
+
+
+def gain(outcome: Outcome) -> str:
+    """base → tuned with its interval, for the test documents and every exam."""
+    lines = []
+    for on in outcome.cells:
+        for metric, name in SHOWN[:2]:
+            row = outcome.pair("base/free", on=on, metric=metric) or outcome.pair("rules/free", on=on, metric=metric)
+            if row is None:
+                continue
+            low, high = 100 * row["low"], 100 * row["high"]
+            verdict = "" if row["verdict"] == "better" else f": {row['verdict']}"
+            lines.append(
+                f"{row['a'].split('/')[0]} → tuned, {name} on {row['n']} {'test' if on == 'test' else on} documents: "
+                f"{percent(row['a_value'])} → {percent(row['b_value'])} "
+                f"({100 * row['difference']:+.1f} points, {100 * outcome.level:g} % interval {low:+.1f} to {high:+.1f}, "
+                f"{row['test']} p {_p(row['p_holm'])}){verdict}"
+            )
+    return "\n".join(lines)
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def comparison(outcome: Outcome) -> str:
+    """Every paired comparison, the gates below."""
+    rows = []
+    for row in outcome.pairs:
+        low, high = 100 * row["low"], 100 * row["high"]
+        rows.append(
+            [
+                row["on"],
+                row["metric"],
+                f"{row['a']} → {row['b']}",
+                str(row["n"]),
+                f"{percent(row['a_value'])} → {percent(row['b_value'])}",
+                f"{100 * row['difference']:+.1f} ({low:+.1f} to {high:+.1f})",
+                _p(row["p_holm"]),
+                percent(row["minimum_detectable_effect"]),
+                row["verdict"],
+            ]
+        )
+    heads = ("on", "metric", "compared", "n", "values", "points", "p (Holm)", "detectable", "verdict")
+    parts = [table(rows, heads=heads) if rows else "nothing to compare: one system answered alone"]
+    if outcome.gates:
+        gates = [
+            [gate["metric"], f"{gate['value']:.4g}", f"{gate['floor']:g}", "met" if gate["met"] else "missed"]
+            for gate in outcome.gates
+        ]
+        parts.append(table(gates, heads=("gate", "value", "floor", "")))
+    return "\n\n".join(parts)
+
+
+def ending(outcome: Outcome, runs: str) -> str:
+    """What a run ends with: the table, the gain, the paths, the next command."""
+    parts = [part for part in (scores(outcome), gain(outcome)) if part]
+    paths = [
+        [name, str(path)] for name, path in outcome.files.items() if name in ("report.html", "benchmark_results.csv")
+    ]
+    adapters = [[name.split("/")[-1], str(path)] for name, path in outcome.files.items() if name.startswith("systems/")]
+    parts.append(table([["run", str(outcome.path)], *paths, *adapters]))
+    parts.append(f"Next: {next_command(outcome, runs)}")
+    return "\n\n".join(parts)
+
+
+def next_command(outcome: Outcome, runs: str) -> str:
+    if "train" in outcome.stages and outcome.files.keys() & {"systems/tuned/adapter", "systems/tuned/model"}:
+        return shlex.join(["tunewright", "extract", "FILE", "--run", str(outcome.path)])
+    return shlex.join(["tunewright", "run", str(Path(outcome.path)), *([] if runs == "runs" else ["--runs", runs])])

@@ -1,0 +1,39 @@
+"""tunewright recipes: the shipped recipes."""
+
+from __future__ import annotations
+
+import click
+
+from tunewright.cli import _options as options
+
+
+@click.command()
+@click.argument("recipe", required=False)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key before printing RECIPE.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of recipes, for editors.")
+@options.as_json
+@options.debug
+def verb(recipe: str | None, sets: tuple[str, ...], schema: bool, as_json: bool) -> None:
+    """List the shipped recipes, or print RECIPE with every default spelled out.
+
+    \b
+      tunewright recipes
+      tunewright recipes invoices > my-recipe.yaml
+      tunewright recipes --schema > recipe.schema.json
+    """
+    from tunewright.core import recipe_file
+
+    if schema:
+        options.print_json(recipe_file.json_schema())
+    elif recipe:
+        found = recipe_file.read(recipe, sets)
+        if as_json:
+            options.print_json(recipe_file.plain(found))
+        else:
+            click.echo(recipe_file.resolved(found), nl=False)
+    else:
+        shipped = {name: recipe_file.read(name) for name in recipe_file.shipped()}
+        if as_json:
+            options.print_json([{"name": name, "description": found.description} for name, found in shipped.items()])
+        else:
+            click.echo(options.table([[name, found.description] for name, found in shipped.items()]))

@@ -1,0 +1,29 @@
+"""tunewright report: the report of a run, written again."""
+
+from __future__ import annotations
+
+import click
+
+from tunewright.cli import _options as options
+
+
+@click.command()
+@options.run_argument
+@options.as_json
+@options.debug
+def verb(run: str | None, root: str, as_json: bool) -> None:
+    """Write report.html, the figures and the tables of RUN again from what its folder holds.
+
+    RUN is a run folder or its name below --runs; without it, the newest run with scores.
+
+    \b
+      tunewright report
+      tunewright report runs/invoices
+    """
+    from tunewright import api
+
+    written = api.report(api.find_run(run, runs=root))
+    if as_json:
+        options.print_json({name: str(path) for name, path in written.items()})
+    else:
+        click.echo(options.table([[name, str(path)] for name, path in written.items()]))

@@ -1,0 +1,41 @@
+"""tunewright train: a job up to the trained adapter."""
+
+from __future__ import annotations
+
+import click
+
+from tunewright.cli import _options as options
+
+
+@click.command()
+@options.recipe
+@options.place
+@options.data
+@options.as_json
+@options.quiet
+@options.debug
+def verb(
+    recipe: str, sets: tuple[str, ...], root: str, name: str | None, data: str | None, as_json: bool, quiet: bool
+) -> None:
+    """Fine-tune the model of RECIPE, after preparing its data where that is not done.
+
+    Goes on from the newest checkpoint that passes its checksums.
+
+    \b
+      tunewright train invoices
+      tunewright train invoices --set method.lora_r=8 --name small
+    """
+    from tunewright import api
+    from tunewright.core import files
+    from tunewright.core.events import Progress
+
+    outcome = api.run(recipe, sets=sets, runs=root, name=name, data=data, until="train", progress=Progress(quiet=quiet))
+    metrics = files.read_json(outcome.path / "systems" / "tuned" / "training_metrics.json")
+    if as_json:
+        options.print_json({"run": str(outcome.path), **metrics})
+        return
+    shown = ("total_steps", "total_seconds", "best_step", "best_loss", "trainable_parameters", "stopped")
+    rows = [[name.replace("_", " "), str(metrics[name])] for name in shown if metrics.get(name) is not None]
+    rows += [[name.split("/")[-1], str(path)] for name, path in outcome.files.items() if name.startswith("systems/")]
+    click.echo(options.table(rows))
+    click.echo(f"\nNext: tunewright evaluate {outcome.path}")

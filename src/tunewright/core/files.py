@@ -1,0 +1,154 @@
+"""Writing whole files or nothing, reading lines one by one, hashing.
+
+Everything is written under a temporary name in the same folder, flushed to the disk and renamed, so a reader
+(or the same program after a crash) meets the old file or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from tunewright.core.errors import DataError
+
+TEMPORARY = ".tmp-"
+"""Files whose name begins so are unfinished and may be deleted."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
+    """An open file that takes the place of `path` when the block ends well, and vanishes when it raises."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(4)}-{path.name}"
+    binary = "b" in mode
+    try:
+        with open(temporary, mode, encoding=None if binary else "utf-8", newline=None if binary else "\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's list of names, so that a rename outlives a power cut. Does nothing where the system can't."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text)
+
+
+def write_bytes(path: Path | str, content: bytes) -> None:
+    with replacing(path, "wb") as file:
+        file.write(content)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """One JSON value, indented, letters as they are. Raises ValueError for NaN and infinities."""
+    write_text(path, _dumps(value, indent=2) + "\n")
+
+
+def line(row: Any) -> str:
+    """`row` as one line of a JSON-lines file."""
+    return _dumps(row) + "\n"
+
+
+def _dumps(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half characters (lone surrogates) cannot be written as UTF-8
+        return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
+    return text
+
+
+def write_lines(path: Path | str, rows: Iterable[Any]) -> int:
+    """JSON lines from any iterable, in constant memory. Returns how many."""
+    count = 0
+    with replacing(path) as file:
+        for row in rows:
+            file.write(line(row))
+            count += 1
+    return count
+
+
+def read_json(path: Path | str) -> Any:
+    """Raises DataError naming the file where it is missing or not JSON."""
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError("the file is missing", where=str(path)) from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise DataError(f"cannot be read as JSON: {error}", where=str(path)) from None
+
+
+def read_lines(path: Path | str) -> Iterator[Any]:
+    """The rows of a JSON-lines file that we wrote, one by one; empty lines are skipped.
+
+    Raises DataError with file:line where a line is not JSON. A user's own data goes through `data.read`, which
+    gathers bad rows instead.
+    """
+    path = Path(path)
+    try:
+        file = open(path, encoding="utf-8", newline="\n")  # noqa: SIM115
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    with file:
+        number = 1
+        try:
+            for text in file:
+                if text.strip():
+                    yield json.loads(text)
+                number += 1
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"is not a JSON line: {error}", where=f"{path}:{number}") from None
+
+
+def whole_lines(path: Path | str) -> list[Any]:
+    """The rows of a JSON-lines file that was being appended to when its writer died.
+
+    Rows are read up to the first line that is cut or not JSON; what follows is not counted as written.
+    A missing file has no rows.
+    """
+    rows: list[Any] = []
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        return rows
+    for text in content.splitlines(keepends=True):
+        if not text.endswith(b"\n"):
+            break
+        try:
+            rows.append(json.loads(text))
+        except ValueError:
+            break
+    return rows
+
+
+def sha256(path: Path | str) -> str:
+    """Hexadecimal digest of a file, read in pieces."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_bytes(folder: Path | str) -> int:
+    """Bytes of all files below a folder; 0 where there is none."""
+    return sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())

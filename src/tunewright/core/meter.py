@@ -1,0 +1,85 @@
+"""Wall time and memory of this process."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+
+def memory() -> int:
+    """Bytes of memory that this process holds now (resident set)."""
+    import psutil
+
+    return int(psutil.Process(os.getpid()).memory_info().rss)
+
+
+def peak_memory() -> int:
+    """Most bytes that this process held since it began, or since `reset_peak` where that works."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    except (OSError, ValueError, IndexError):
+        # Linux counts in KiB, macOS in bytes.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def reset_peak() -> bool:
+    """Let `peak_memory` count from now. Says whether the system can do that (Linux can)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def free_memory() -> int:
+    """Bytes that new work may take without swapping."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+class Meter:
+    """`with Meter() as meter: ...`, then `meter.seconds` and `meter.peak_bytes`.
+
+    seconds: wall-clock time inside the block. peak_bytes: most memory held inside it (on systems that cannot count
+    from now, since the process began).
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.peak_bytes = 0
+
+    def __enter__(self) -> Meter:
+        reset_peak()
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.seconds = time.perf_counter() - self._start
+        self.peak_bytes = peak_memory()
+
+
+def clock(seconds: float) -> str:
+    """`75` → `1m15s`, `7380` → `2h03m`: as people read it."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def size(count: float) -> str:
+    """Bytes as people read them: `2.5 GB` (powers of 1000)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

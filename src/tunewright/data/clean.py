@@ -1,0 +1,219 @@
+"""Cleaning: texts without what nobody sees, spans that still cover their values, and a count of every change.
+
+What is changed, in this order: line ends become `\\n`; control characters and invisible marks go (joiners stay where
+a script uses them); rare spaces become plain ones; Unicode form C; spaces at line ends and blank ends go. Strings of
+the target are cleaned alike, so that a value that stood in its text verbatim still does.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import regex
+
+from tunewright.core.records import JSON, Record, Span
+from tunewright.data.read import Rejected
+from tunewright.text.align import locate
+from tunewright.text.numbers import amount
+from tunewright.text.schema import leaves
+
+Edit = tuple[int, int, str]
+"""(start, end, what stands there now)"""
+
+_BREAKS = regex.compile("\r\n?|[\u0085\u2028\u2029\x0b\x0c]")
+_CONTROLS = regex.compile(r"[\p{Cc}--[\n\t]]", regex.V1)
+# Soft hyphen, zero-width space, direction marks, word joiner and its invisible kin, byte order mark, annotations.
+_INVISIBLE = regex.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
+# ZWNJ and ZWJ shape conjuncts of Indic scripts and letters of Arabic; ZWJ also glues emoji.
+_JOINER = regex.compile(
+    "(?<![\u200c\u200d\\p{M}\\p{Script=Arabic}\\p{Script=Syriac}\\p{Script=Mongolian}\\p{Emoji_Presentation}"
+    "\\p{Extended_Pictographic}\\p{Script=Devanagari}\\p{Script=Bengali}\\p{Script=Gurmukhi}\\p{Script=Gujarati}"
+    "\\p{Script=Oriya}\\p{Script=Tamil}\\p{Script=Telugu}\\p{Script=Kannada}\\p{Script=Malayalam}"
+    "\\p{Script=Sinhala}\\p{Script=Khmer}\\p{Script=Myanmar}])[\u200c\u200d]+"
+)
+_SPACES = regex.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+# A base with its marks, or a run of Hangul jamo: composition never reaches out of such a piece.
+_PIECE = regex.compile(r"[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\uac00-\ud7a3]+|.\p{M}*", regex.DOTALL)
+_TRAILING = regex.compile(r"[ \t]+(?=\n)|\s+\Z")
+
+
+def _to(new: str, pattern: regex.Pattern[str]) -> Callable[[str], list[Edit]]:
+    return lambda text: [(match.start(), match.end(), new) for match in pattern.finditer(text)]
+
+
+def _composed(text: str) -> list[Edit]:
+    if unicodedata.is_normalized("NFC", text):
+        return []
+    edits = []
+    for match in _PIECE.finditer(text):
+        new = unicodedata.normalize("NFC", match.group())
+        if new != match.group():
+            edits.append((match.start(), match.end(), new))
+    return edits
+
+
+_STEPS: tuple[tuple[str, Callable[[str], list[Edit]]], ...] = (
+    ("line_ends", _to("\n", _BREAKS)),
+    ("control_characters", _to("", _CONTROLS)),
+    ("invisible_marks", _to("", _INVISIBLE)),
+    ("stray_joiners", _to("", _JOINER)),
+    ("rare_spaces", _to(" ", _SPACES)),
+    ("unicode_form", _composed),
+    ("trailing_spaces", _to("", _TRAILING)),
+)
+
+
+@dataclass(slots=True)
+class Cleaned:
+    """Clean records, those set aside, and what was changed.
+
+    counts: "records", "changed_texts", "changed_targets", "rejected"; per kind of change the places changed in texts
+    ("line_ends", "control_characters", "invisible_marks", "stray_joiners", "rare_spaces", "unicode_form",
+    "trailing_spaces"); "spans", "spans_moved" (found anew elsewhere), "spans_dropped" (their value is not in the text).
+    Kinds that did not occur are 0.
+    """
+
+    records: list[Record]
+    rejected: list[Rejected] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def note(self) -> str:
+        """One sentence for the screen."""
+        changes = [f"{count} {name.replace('_', ' ')}" for name, _ in _STEPS if (count := self.counts[name])]
+        said = f"{self.counts['changed_texts']} of {self.counts['records']} texts cleaned"
+        said += f" ({', '.join(changes)})" if changes else ""
+        for name in ("rejected", "spans_moved", "spans_dropped"):
+            if self.counts[name]:
+                said += f"; {self.counts[name]} {name.replace('_', ' ')}"
+        return said
+
+
+def clean(records: Iterable[Record]) -> Cleaned:
+    """Clean texts, targets and spans. A record whose text is empty then is set aside."""
+    counts: Counter[str] = Counter()
+    kept: list[Record] = []
+    rejected: list[Rejected] = []
+    for record in records:
+        counts["records"] += 1
+        text, edits = _cleaned(record.text)
+        if not text.strip():
+            line, file = record.provenance.get("line"), record.provenance.get("file")
+            reason = f"record '{record.id}' has no text after cleaning"
+            rejected.append(Rejected(line if isinstance(line, int) else 0, reason, "", str(file or "")))
+            continue
+        for name, done in edits:
+            counts[name] += len(done)
+        target = _cleaned_value(record.target)
+        counts["changed_texts"] += text != record.text
+        counts["changed_targets"] += target is not record.target
+        spans = record.spans
+        if spans:
+            spans = _checked(_moved(spans, edits), text, target, counts)
+        if text != record.text or target is not record.target or spans != record.spans:
+            record = replace(record, text=text, target=target, spans=spans)
+        kept.append(record)
+    counts["rejected"] = len(rejected)
+    names = ("records", "changed_texts", "changed_targets", "rejected", "spans", "spans_moved", "spans_dropped")
+    return Cleaned(kept, rejected, {name: counts[name] for name in (*names, *(name for name, _ in _STEPS))})
+
+
+def clean_text(text: str) -> str:
+    """`text` as `clean` leaves it. Cleaning twice changes nothing more."""
+    return _cleaned(text)[0]
+
+
+def _cleaned(text: str) -> tuple[str, list[tuple[str, list[Edit]]]]:
+    done = []
+    for name, find in _STEPS:
+        edits = find(text)
+        if edits:
+            text = _applied(text, edits)
+            done.append((name, edits))
+    return text, done
+
+
+def _applied(text: str, edits: list[Edit]) -> str:
+    pieces, at = [], 0
+    for start, end, new in edits:
+        pieces += [text[at:start], new]
+        at = end
+    pieces.append(text[at:])
+    return "".join(pieces)
+
+
+def _cleaned_value(value: JSON) -> JSON:
+    """`value` with clean strings; the very same object where nothing changes. Keys stay as they are."""
+    if isinstance(value, str):
+        new = clean_text(value)
+        return value if new == value else new
+    if isinstance(value, dict):
+        items = {key: _cleaned_value(inner) for key, inner in value.items()}
+        return items if any(items[key] is not inner for key, inner in value.items()) else value
+    if isinstance(value, list):
+        elements = [_cleaned_value(inner) for inner in value]
+        return elements if any(a is not b for a, b in zip(elements, value, strict=True)) else value
+    return value
+
+
+def _moved(spans: tuple[Span, ...], done: list[tuple[str, list[Edit]]]) -> tuple[Span, ...]:
+    """The spans where the edits put them; an end inside an edited place goes to that place's end."""
+    for _, edits in done:
+        moved = _mover(edits)
+        spans = tuple(Span(s.path, moved(s.start, False), moved(s.end, True)) for s in spans)
+    return spans
+
+
+def _mover(edits: list[Edit]) -> Callable[[int, bool], int]:
+    """(position, whether a span ends there) → the position after the edits."""
+    starts = [start for start, _, _ in edits]
+    shifts = [0]
+    for start, end, new in edits:
+        shifts.append(shifts[-1] + len(new) - (end - start))
+
+    def moved(position: int, is_end: bool) -> int:
+        i = bisect_right(starts, position - 1 if is_end else position)
+        if i and position < edits[i - 1][1]:
+            start, _, new = edits[i - 1]
+            return start + shifts[i - 1] + (len(new) if is_end else 0)
+        return position + shifts[i]
+
+    return moved
+
+
+def _checked(spans: tuple[Span, ...], text: str, target: JSON, counts: Counter[str]) -> tuple[Span, ...]:
+    """The spans that cover their values; one that does not is looked for anew, or dropped."""
+    values = leaves(target) if isinstance(target, dict | list) else {}
+    kept = []
+    for span in spans:
+        counts["spans"] += 1
+        value = values.get(span.path)
+        if not values:
+            kept.append(span)  # a plain text as target: nothing to hold the span against
+        elif _covers(text[span.start : span.end], value):
+            kept.append(span)
+        elif (found := locate(value, text)) is not None:
+            counts["spans_moved"] += 1
+            kept.append(Span(span.path, *found))
+        else:
+            counts["spans_dropped"] += 1
+    return tuple(kept)
+
+
+def _covers(covered: str, value: JSON) -> bool:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return False
+    wanted = str(value)
+    if covered == wanted or _squashed(covered) == _squashed(wanted) != "":
+        return True
+    printed, plain = amount(covered), amount(wanted)
+    return printed is not None and printed == plain
+
+
+def _squashed(text: str) -> str:
+    return "".join(text.split()).casefold()

@@ -1,0 +1,178 @@
+"""How a pretraining document looks: functions from labelled values to text.
+
+A layout takes pairs of (label, printed value) and returns text in which every value stands verbatim. Those in HELD
+are never seen in pretraining; Wren's examination uses them. None of the shipped generators' layouts is used here.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+Pair = tuple[str, str]
+Layout = Callable[[random.Random, Sequence[Pair], str], str]
+
+LINKS = {
+    "en": [": ", ": ", ": ", " : ", " - ", " = ", ":", " ", "  ", " – ", " => ", ": -", "\t", " is "],
+    "hi": [": ", ": ", ": ", " : ", " - ", " – ", ":- ", " ", "  ", " = ", "\t", " है "],
+}
+STATEMENTS = {
+    "en": [
+        "The {l} is {v}.", "{l}: {v}.", "Its {l} reads {v}.", "{v} is the {l}.", "We have {v} as the {l}.", "For {l} please note {v}.",
+        "The {l} given to us was {v}.", "According to the papers, the {l} is {v}.", "{l} stands at {v}.", "They wrote {v} under {l}.",
+        "Kindly record the {l} as {v}.", "As {l} we find {v}.", "The {l} ({v}) has been checked.", "with {l} {v},", "{v} ({l})",
+    ],
+    "hi": [
+        "{l} {v} है।", "{l} : {v}।", "इसका {l} {v} है।", "{v} {l} है।", "हमारे पास {l} {v} दर्ज है।", "कृपया {l} {v} नोट करें।",
+        "कागज़ों के अनुसार {l} {v} है।", "{l} में {v} लिखा है।", "{l} ({v}) की जाँच हो गई है।", "{l} के रूप में {v} मिला।", "{v} ({l})", "{l} {v} तथा",
+    ],
+}  # fmt: skip
+HELD_STATEMENTS = {
+    "en": ["On checking, {l} turned out to be {v}.", "Someone noted {v} for the {l}.", "Please treat {v} as {l}."],
+    "hi": ["जाँच में {l} {v} निकला।", "{l} के लिए {v} लिखा गया।", "कृपया {v} को {l} मानें।"],
+}
+GREETINGS = {"en": ["Dear Sir,", "Hello,", "Dear Madam,", "Hi team,", "To whom it may concern,"], "hi": ["महोदय,", "नमस्ते,", "प्रिय महोदया,", "मान्यवर,"]}
+CLOSINGS = {"en": ["Regards,", "Yours faithfully,", "Thanks,", "Sincerely,"], "hi": ["धन्यवाद", "भवदीय,", "सादर,", "आपका,"]}
+
+
+def lines(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    link = rng.choice(LINKS[lang])
+    return "\n".join(label + link + value for label, value in pairs)
+
+
+def mixed_lines(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    return "\n".join(label + rng.choice(LINKS[lang]) + value for label, value in pairs)
+
+
+def inline(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    link, between = rng.choice(LINKS[lang][:8]), rng.choice((", ", " | ", "; ", ". ", " / ", " * ", " ~ "))
+    return between.join(label + link + value for label, value in pairs)
+
+
+def squeezed(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    """Two or three pairs to a line with nothing between them, as scanned columns come out."""
+    link, out, i = rng.choice((" ", ": ", " ", "  ", " - ")), [], 0
+    while i < len(pairs):
+        width = rng.choice((1, 2, 2, 3))
+        out.append(rng.choice((" ", "  ", "    ")).join(label + link + value for label, value in pairs[i : i + width]))
+        i += width
+    return "\n".join(out)
+
+
+def running(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    """Everything in one line with nothing between."""
+    link = rng.choice((" ", ": ", "-", " - "))
+    return " ".join(label + link + value for label, value in pairs)
+
+
+def pipe_rows(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    edge = rng.random() < 0.5
+    rows = [f"{label} | {value}" for label, value in pairs]
+    return "\n".join(f"| {row} |" if edge else row for row in rows)
+
+
+def pipe_table(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    bar = rng.choice((" | ", "|", " ; ", "\t", ","))
+    head = bar.join(label for label, _ in pairs)
+    row = bar.join(value for _, value in pairs)
+    rule = bar.join("---" for _ in pairs) + "\n" if bar == " | " and rng.random() < 0.5 else ""
+    return f"{head}\n{rule}{row}"
+
+
+def aligned(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    width = max(len(label) for label, _ in pairs) + rng.randint(1, 6)
+    return "\n".join(label.ljust(width) + value for label, value in pairs)
+
+
+def right_aligned(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    width = max(len(label) + len(value) for label, value in pairs) + rng.randint(2, 8)
+    return "\n".join(label + " " * (width - len(label) - len(value)) + value for label, value in pairs)
+
+
+def prose(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    return " ".join(rng.choice(STATEMENTS[lang]).format(l=label, v=value) for label, value in pairs)
+
+
+def letter(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    cut = rng.randrange(len(pairs)) if len(pairs) > 2 and rng.random() < 0.5 else 0
+    head = mixed_lines(rng, pairs[:cut], lang) + "\n\n" if cut else ""
+    return f"{head}{rng.choice(GREETINGS[lang])}\n{prose(rng, pairs[cut:], lang)}\n{rng.choice(CLOSINGS[lang])}"
+
+
+def numbered(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    form, link = rng.choice(("{}. ", "{}) ", "({}) ", "{} ", "{}.")), rng.choice(LINKS[lang][:8])
+    return "\n".join(form.format(i) + label + link + value for i, (label, value) in enumerate(pairs, rng.choice((1, 1, 1, 4))))
+
+
+def leaders(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    mark = rng.choice("._-")
+    return "\n".join(f"{label} {mark * rng.randint(3, 12)} {value}" for label, value in pairs)
+
+
+def below(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    gap = rng.choice(("\n", "\n\n"))
+    return gap.join(f"{label}{rng.choice(('', ':'))}\n{value}" for label, value in pairs)
+
+
+def bracketed(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    form = rng.choice(("[{l}] {v}", "({l}) {v}", "<{l}> {v}", "{l}=[{v}]", "{l}: ({v})", "{{{l}}} {v}", "{l} → {v}", "{l}=\"{v}\""))
+    return rng.choice(("\n", " ", "; ")).join(form.format(l=label, v=value) for label, value in pairs)
+
+
+def value_first(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    form = rng.choice(("{v} ({l})", "{v} - {l}", "{v} : {l}", "{v} as {l}" if lang == "en" else "{v} ({l})"))
+    return rng.choice(("\n", ", ")).join(form.format(l=label, v=value) for label, value in pairs)
+
+
+def bullets(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    mark, link = rng.choice(("- ", "* ", "• ", "+ ", "> ", "– ", "· ")), rng.choice(LINKS[lang][:8])
+    bold = rng.random() < 0.2
+    return "\n".join(mark + (f"**{label}**" if bold else label) + link + value for label, value in pairs)
+
+
+def markup(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    form = rng.choice(("<{t}>{v}</{t}>", "<td>{l}</td><td>{v}</td>", "{t}: {v}", "\"{t}\": \"{v}\",", "<b>{l}</b> {v}<br>", "{t}={v}"))
+    return "\n".join(form.format(l=label, t=label.replace(" ", "_"), v=value) for label, value in pairs)
+
+
+def chat(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    who = rng.choice(("A", "B", "Me", "Ravi", "Office", "मैं", "ग्राहक"))
+    stamp = rng.random() < 0.5
+    out = []
+    for label, value in pairs:
+        head = f"[{rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}] " if stamp else ""
+        ask = rng.random() < 0.3
+        out.append(f"{head}{who}: {label}?\n{head}{value}" if ask else f"{head}{who}: {label} {value}")
+    return "\n".join(out)
+
+
+def uppercase_labels(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    link = rng.choice((":", ": ", " ", " # "))
+    return "\n".join(" " * rng.choice((0, 0, 2, 6)) + label.upper() + link + value for label, value in pairs)
+
+
+def slashes(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    return rng.choice(("\n", "  ")).join(f"{label} // {value}" for label, value in pairs)
+
+
+def arrows(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    return "\n".join(f"{value} <- {label}" for label, value in pairs)
+
+
+def hashes(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    return "\n".join(f"### {label}\n{value}\n" for label, value in pairs).rstrip()
+
+
+def quoted(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    return ", ".join(f"«{label}» {value}" for label, value in pairs)
+
+
+def other_prose(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    return " ".join(rng.choice(HELD_STATEMENTS[lang]).format(l=label, v=value) for label, value in pairs)
+
+
+SEEN: list[Layout] = [
+    lines, lines, mixed_lines, inline, inline, squeezed, squeezed, running, pipe_rows, pipe_table, aligned, right_aligned, prose, prose,
+    letter, numbered, leaders, below, bracketed, value_first, bullets, markup, chat, uppercase_labels,
+]  # fmt: skip
+HELD: list[Layout] = [slashes, arrows, hashes, quoted, other_prose]

@@ -1,0 +1,89 @@
+"""The whole stream Wren learns from: sample `i` of a seeded, endless mixture whose difficulty follows a curriculum."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import regex
+
+from tunewright.data.corpus import documents, drills
+from tunewright.data.corpus.documents import Limits, Sample
+from tunewright.data.corpus.values import Words
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Passages of prose and what values are drawn from; held: passages kept out for measuring."""
+
+    passages: list[tuple[str, str]]
+    held: list[tuple[str, str]]
+    words: Words
+
+
+LEFT_OUT = "standardebooks/o-henry"
+"""A source whose period slang and slurs a business model has no use for."""
+
+
+def read_prose(folders: list[Path], *, held_every: int = 50) -> Prose:
+    """Passages (text, language) of `data.jsonl.gz` folders. Every 50th is held out."""
+    passages: list[tuple[str, str]] = []
+    for folder in folders:
+        with gzip.open(folder / "data.jsonl.gz", "rt", encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                if row["source"].startswith(LEFT_OUT):
+                    continue
+                passages.append((row["text"], "hi" if row["lang"].startswith("hi") else "en"))
+    held = passages[::held_every]
+    kept = [p for i, p in enumerate(passages) if i % held_every]
+    vocabulary: dict[str, dict[str, int]] = {"en": {}, "hi": {}}
+    sentences: dict[str, list[str]] = {"en": [], "hi": []}
+    letters = {"en": regex.compile(r"[A-Za-z]{3,14}"), "hi": regex.compile(r"[\p{Devanagari}]{2,14}")}
+    for text, lang in kept:
+        sentences[lang].extend(drills.clean_sentences(text))
+        for found in letters[lang].findall(text):
+            if "।" not in found:
+                vocabulary[lang][found] = vocabulary[lang].get(found, 0) + 1
+    words = {lang: sorted(w for w, n in counts.items() if n >= 2 or lang == "hi") for lang, counts in vocabulary.items()}
+    return Prose(kept, held, Words(words, sentences))
+
+
+def limits_at(progress: float, rng: random.Random) -> Limits:
+    """How hard a document is at this share (0..1) of pretraining."""
+    if progress < 0.13:
+        return Limits(fields=2, nested=0.0, filler=0.1, noise=0.0)
+    if progress < 0.25:
+        return Limits(fields=4, nested=0.05, filler=0.25, noise=0.05)
+    length = 0
+    if progress > 0.35 and rng.random() < 0.06:
+        length = rng.choice((600, 1000, 1500))
+    if progress > 0.6 and rng.random() < 0.02:
+        length = rng.choice((3000, 5000, 8000))
+    return Limits(fields=7 if rng.random() < 0.9 else 10, length=length)
+
+
+def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
+    """Sample number `index`. The same arguments give the same sample on every machine."""
+    rng = random.Random(f"{seed}/{index}")
+    words = prose.words
+    r = rng.random()
+    copying = 0.85 if progress < 0.04 else 0.25 if progress < 0.09 else 0.04
+    if r < copying:
+        return drills.copy(rng, words)
+    r = rng.random()
+    if r < 0.05:
+        return drills.lookup(rng, words)
+    if r < 0.10:
+        return drills.passage(rng, words)
+    if r < 0.13:
+        return drills.kinds(rng, words)
+    if r < 0.18:
+        return drills.letter(rng, words)
+    if r < 0.25 and prose.passages and progress > 0.15:
+        text, lang = prose.passages[rng.randrange(len(prose.passages))]
+        return Sample((), text, "prose", None, lang)
+    return documents.document(rng, words, limits_at(progress, rng))

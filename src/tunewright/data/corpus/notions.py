@@ -1,0 +1,321 @@
+"""Field notions in two languages: hundreds of keys with their label wordings, composed from things and attributes.
+
+A notion is what a schema can ask for: a key, the kind of its value, and how documents label it in English and in
+Hindi. `order` × `number` gives `order_number`, "Order No.", "ऑर्डर क्र." … so that meaning is learnt in parts.
+The last wording of every list is held out for Wren's own examination, and so is every twelfth notion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RESERVED_KEYS = frozenset(
+    "invoice_number customer_name date total_amount receipt_number vendor_name applicant_name id_number phone "
+    "due_date tax payment_method address items company total".split()
+)
+"""Keys of the shipped recipes; no pretraining document has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notion:
+    """labels: language → wordings seen in pretraining; held: language → wordings kept for the examination."""
+
+    key: str
+    kind: str
+    labels: dict[str, tuple[str, ...]]
+    held: dict[str, tuple[str, ...]]
+    hindi_key: str
+
+
+# thing | hindi names | what it may have (letters of ATTRIBUTES)
+THINGS = """
+order|ऑर्डर;आदेश|ndastqx
+booking|बुकिंग;आरक्षण|ndastix
+delivery|डिलीवरी;सुपुर्दगी|ndatsx
+patient|मरीज;रोगी|nmgcpeix
+doctor|डॉक्टर;चिकित्सक|mpeif
+hospital|अस्पताल;चिकित्सालय|mcpek
+student|छात्र;विद्यार्थी|mngcpeir
+teacher|शिक्षक;अध्यापक|mpeci
+school|विद्यालय;स्कूल|mckpe
+college|महाविद्यालय;कॉलेज|mcke
+employee|कर्मचारी|mnigcpe
+manager|प्रबंधक;मैनेजर|mpe
+shop|दुकान|mckp
+buyer|खरीदार;क्रेता|mcpei
+supplier|आपूर्तिकर्ता;सप्लायर|mckpe
+owner|मालिक;स्वामी|mcpg
+tenant|किरायेदार|mpge
+bank|बैंक|mck
+account|खाता|ntsbd
+loan|ऋण;कर्ज|nadts
+policy|पॉलिसी;बीमा|nadtsxv
+claim|दावा|nadsv
+vehicle|वाहन;गाड़ी|ntbd
+engine|इंजन|nt
+driver|चालक;ड्राइवर|mpgi
+passenger|यात्री|mgpei
+train|ट्रेन;रेलगाड़ी|nmx
+flight|उड़ान;फ्लाइट|nxd
+bus|बस|nx
+ticket|टिकट|nasx
+hotel|होटल|mcpek
+room|कमरा;कक्ष|nta
+guest|अतिथि;मेहमान|mcpeg
+event|कार्यक्रम;आयोजन|mdxct
+meeting|बैठक;सभा|dxs
+book|पुस्तक;किताब|mnal
+author|लेखक;रचनाकार|mce
+publisher|प्रकाशक|mc
+product|उत्पाद;प्रोडक्ट|mkatq
+batch|बैच;खेप|ndq
+project|परियोजना;प्रोजेक्ट|mkdas
+contract|अनुबंध;ठेका|ndav
+tender|निविदा;टेंडर|nda
+court|न्यायालय;अदालत|mc
+case|मुकदमा;वाद|nds
+judge|न्यायाधीश;जज|m
+complaint|शिकायत|ndsi
+village|गाँव;ग्राम|mk
+district|ज़िला;जनपद|mk
+farmer|किसान;कृषक|mpgi
+crop|फसल;उपज|mqta
+land|भूमि;ज़मीन|nt
+house|मकान;घर|nt
+meter|मीटर|ntl
+connection|कनेक्शन;संयोजन|ntds
+exam|परीक्षा;इम्तिहान|mdxa
+course|पाठ्यक्रम;कोर्स|mkda
+member|सदस्य;मेंबर|mnpegd
+team|टीम;दल|mc
+player|खिलाड़ी|mgc
+match|मैच;मुकाबला|dxs
+film|फिल्म;सिनेमा|mt
+father|पिता;पिताजी|mpg
+mother|माता;माँ|mpg
+husband|पति|mp
+wife|पत्नी|mp
+nominee|नामांकित;नॉमिनी|mg
+guardian|अभिभावक;संरक्षक|mpe
+donor|दाता;दानकर्ता|mcp
+sender|प्रेषक;भेजने वाला|mcpe
+receiver|प्राप्तकर्ता;पाने वाला|mcpe
+parcel|पार्सल;पैकेट|nqs
+warehouse|गोदाम;भंडार|mkc
+office|कार्यालय;दफ्तर|mkcpe
+department|विभाग;महकमा|mk
+branch|शाखा;ब्रांच|mkcp
+machine|मशीन;यंत्र|nmt
+device|उपकरण;डिवाइस|nmts
+card|कार्ड;पत्रक|ntv
+licence|लाइसेंस;अनुज्ञप्ति|ndvt
+permit|परमिट;अनुमति पत्र|ndv
+certificate|प्रमाणपत्र;सर्टिफिकेट|ndv
+quotation|कोटेशन;भाव पत्र|nda
+challan|चालान|nda
+voucher|वाउचर|nda
+agent|एजेंट;अभिकर्ता|mkpe
+witness|गवाह;साक्षी|mgp
+contractor|ठेकेदार|mpc
+engineer|इंजीनियर;अभियंता|mpe
+officer|अधिकारी;अफसर|mpe
+clerk|लिपिक;क्लर्क|mi
+shipment|शिपमेंट;माल|nqds
+consignment|कंसाइनमेंट;परेषण|nqd
+subscription|सदस्यता;सब्सक्रिप्शन|nadv
+prescription|नुस्खा;पर्ची|nd
+medicine|दवा;औषधि|mqa
+test|जाँच;टेस्ट|mdas
+sample|नमूना;सैंपल|nd
+report|रिपोर्ट;प्रतिवेदन|ndts
+file|फाइल;संचिका|nd
+document|दस्तावेज़;कागज़ात|ntd
+plot|प्लॉट;भूखंड|nq
+flat|फ्लैट|nqt
+shopkeeper|दुकानदार|mp
+trainer|प्रशिक्षक;ट्रेनर|mpe
+host|मेज़बान|mcp
+sponsor|प्रायोजक|ma
+route|मार्ग;रूट|nk
+station|स्टेशन;पड़ाव|mk
+airport|हवाई अड्डा;एयरपोर्ट|mkc
+lawyer|वकील;अधिवक्ता|mpe
+winner|विजेता|mc
+""".strip()
+
+# letter → key part, kind, English wordings, Hindi wordings ({t}: the thing); the last of each is held out
+ATTRIBUTES: dict[str, tuple[str, str, str, str]] = {
+    "n": (
+        "number",
+        "code",
+        "{t} Number;{t} No;{t} No.;{t} #;{t} Num;{t} Nr.;Number of {t}",
+        "{t} संख्या;{t} नंबर;{t} क्र.;{t} क्रमांक;{t} सं.;{t} नं.;{t} की संख्या",
+    ),
+    "i": ("id", "code", "{t} ID;{t} Id;{t} Ident;ID of {t}", "{t} आईडी;{t} पहचान;{t} की आईडी"),
+    "k": ("code", "code", "{t} Code;{t} Cd.;Code of {t}", "{t} कोड;{t} का कोड"),
+    "m": ("name", "name", "{t} Name;Name of {t};Name of the {t};{t};{t}'s Name", "{t} का नाम;{t} नाम;नाम {t};{t};{t} का पूरा नाम"),
+    "d": (
+        "date",
+        "date",
+        "{t} Date;Date of {t};{t} Dt;{t} Dt.;{t} Dated;{t} Day",
+        "{t} तिथि;{t} दिनांक;{t} की तारीख;{t} ता.;{t} दि.;{t} का दिन",
+    ),
+    "v": ("valid_until", "date", "{t} Valid Until;{t} Expiry;{t} Valid Till;{t} Expires", "{t} वैधता;{t} की अंतिम तिथि;{t} मान्य"),
+    "x": ("time", "time", "{t} Time;Time of {t};{t} Hour", "{t} समय;{t} का समय;{t} बजे"),
+    "a": (
+        "amount",
+        "amount",
+        "{t} Amount;{t} Amt;{t} Amt.;{t} Value;{t} Charges;{t} Sum",
+        "{t} राशि;{t} रकम;{t} शुल्क;{t} मूल्य;{t} की राशि",
+    ),
+    "b": ("balance", "amount", "{t} Balance;{t} Bal.;Balance in {t}", "{t} शेष;{t} बकाया;{t} में शेष"),
+    "f": ("fee", "amount", "{t} Fee;{t} Fees;Fee of {t}", "{t} शुल्क;{t} फीस;{t} की फीस"),
+    "s": ("status", "phrase", "{t} Status;Status of {t};{t} State", "{t} स्थिति;{t} की स्थिति;{t} दशा"),
+    "t": ("type", "phrase", "{t} Type;Type of {t};{t} Kind", "{t} प्रकार;{t} का प्रकार;{t} किस्म"),
+    "c": ("city", "place", "{t} City;City of {t};{t} Town", "{t} शहर;{t} का शहर;{t} नगर"),
+    "p": ("mobile", "phone", "{t} Mobile;{t} Mob.;{t} Contact No;{t} Tel;{t} Cell", "{t} मोबाइल;{t} मो.;{t} संपर्क;{t} का मोबाइल"),
+    "e": ("email", "email", "{t} Email;{t} E-mail;{t} Mail ID;{t} Mail", "{t} ईमेल;{t} ई-मेल;{t} मेल"),
+    "g": ("age", "number", "{t} Age;Age of {t};{t} Age (years)", "{t} आयु;{t} उम्र;{t} की उम्र"),
+    "q": ("quantity", "quantity", "{t} Quantity;{t} Qty;Quantity of {t};{t} Qty.", "{t} मात्रा;{t} की मात्रा;{t} परिमाण"),
+    "r": ("roll_number", "code", "{t} Roll No;{t} Roll Number;{t} Roll", "{t} अनुक्रमांक;{t} रोल नं.;{t} रोल"),
+    "l": ("language", "phrase", "{t} Language;Language of {t};{t} Lang.", "{t} भाषा;{t} की भाषा"),
+}
+
+# key | kind | English wordings | Hindi wordings (last held out)
+SINGLES = """
+subtotal|amount|Subtotal;Sub Total;Sub-total;Sum of Items|उप योग;उप-योग;आंशिक योग
+discount|amount|Discount;Disc.;Less Discount;Rebate|छूट;रियायत;कटौती;डिस्काउंट
+opening_balance|amount|Opening Balance;Op. Bal.;Balance Brought Forward|प्रारंभिक शेष;आरंभिक शेष;पिछला शेष
+advance|amount|Advance;Adv.;Advance Paid|अग्रिम;पेशगी;एडवांस
+deposit|amount|Deposit;Security Deposit;Deposit Money|जमानत;जमा धन;धरोहर राशि
+salary|amount|Salary;Monthly Salary;Pay|वेतन;मासिक वेतन;तनख्वाह
+rent|amount|Rent;Monthly Rent;Rent per Month|किराया;मासिक किराया;भाड़ा
+premium|amount|Premium;Premium Payable;Premium Due|प्रीमियम;देय प्रीमियम;किस्त
+fine|amount|Fine;Penalty;Late Fine|जुर्माना;अर्थदंड;दंड
+subject|phrase|Subject;Sub;Re;Regarding|विषय;बाबत;के संबंध में
+reason|phrase|Reason;Cause;Purpose;Ground|कारण;वजह;प्रयोजन
+remarks|phrase|Remarks;Remark;Note;Comments|टिप्पणी;अभ्युक्ति;विशेष;कैफियत
+colour|phrase|Colour;Color;Shade|रंग;वर्ण
+brand|name|Brand;Make;Brand Name|ब्रांड;निर्माता;कंपनी का ब्रांड
+model_name|code|Model;Model No;Model Name|मॉडल;मॉडल नं.;मॉडल का नाम
+serial_number|code|Serial No;Serial Number;S/N;Sr. No.|क्रम संख्या;सीरियल नं.;क्रमिक संख्या
+gender|phrase|Gender;Sex;M/F|लिंग;स्त्री/पुरुष
+blood_group|phrase|Blood Group;Bl. Group;Blood Gp.|रक्त समूह;ब्लड ग्रुप;रक्त वर्ग
+nationality|place|Nationality;Citizenship;Citizen of|राष्ट्रीयता;नागरिकता
+religion|phrase|Religion;Faith|धर्म;मज़हब
+occupation|phrase|Occupation;Profession;Work;Job|व्यवसाय;पेशा;काम;धंधा
+qualification|phrase|Qualification;Education;Degree|योग्यता;शिक्षा;शैक्षिक योग्यता
+designation|phrase|Designation;Post;Position;Rank|पद;पदनाम;ओहदा
+grade|code|Grade;Class;Division;Standard|श्रेणी;कक्षा;दर्जा
+score|number|Score;Marks;Points;Marks Obtained|अंक;प्राप्तांक;नंबर;प्राप्त अंक
+percentage|percent|Percentage;Percent;%;Per cent|प्रतिशत;फीसदी
+temperature|quantity|Temperature;Temp.;Temp|तापमान;ताप
+height|quantity|Height;Ht.;Height (cm)|ऊँचाई;लंबाई;कद
+weight|quantity|Weight;Wt.;Net Weight|वजन;भार;तौल
+distance|quantity|Distance;Dist.;Distance Covered|दूरी;फासला
+duration|quantity|Duration;Period;Length;Time Taken|अवधि;मियाद;समयावधि
+capacity|quantity|Capacity;Cap.;Volume|क्षमता;धारिता
+quantity|quantity|Quantity;Qty;Qty.;Units|मात्रा;नग;परिमाण
+unit_price|amount|Unit Price;Rate;Price per Unit;Price|दर;भाव;इकाई मूल्य;प्रति इकाई
+warranty|quantity|Warranty;Guarantee;Warranty Period|वारंटी;गारंटी;वारंटी अवधि
+reference|code|Reference;Ref;Ref.;Ref No;Your Ref|संदर्भ;सन्दर्भ क्र.;संदर्भ संख्या;हवाला
+tracking_number|code|Tracking No;AWB No;Tracking Number;Docket No|ट्रैकिंग नंबर;ट्रैकिंग क्र.;डॉकेट नं.
+pnr|code|PNR;PNR No;PNR Number|पीएनआर;पी.एन.आर.;पीएनआर नंबर
+seat|code|Seat;Seat No;Berth|सीट;सीट नं.;बर्थ
+platform|number|Platform;PF No;Platform No|प्लेटफार्म;प्लेटफॉर्म नं.
+gate|code|Gate;Gate No;Boarding Gate|द्वार;गेट नं.;गेट
+isbn|code|ISBN;ISBN No;ISBN Number|आईएसबीएन;आई.एस.बी.एन.
+ifsc|code|IFSC;IFSC Code;IFS Code|आईएफएससी;आई.एफ.एस.सी.;आईएफएससी कोड
+gstin|code|GSTIN;GST No;GST Number;GST|जीएसटीआईएन;जीएसटी नं.;जी.एस.टी. संख्या
+pan|code|PAN;PAN No;PAN Number|पैन;पैन नं.;पैन कार्ड संख्या
+pin_code|number|PIN;Pin Code;PIN Code;Postal Code|पिन;पिन कोड;डाक कोड
+website|url|Website;Web;URL;Site|वेबसाइट;वेब;साइट
+birth_date|date|DOB;Date of Birth;Birth Date;Born on|जन्म तिथि;जन्म दिनांक;जन्मतिथि;जन्म की तारीख
+birth_place|place|Place of Birth;Birth Place;Born at|जन्म स्थान;जन्मस्थान;पैदा होने का स्थान
+start_date|date|Start Date;From;Starts on;Commencement;With effect from|आरंभ तिथि;प्रारंभ;शुरू;से
+end_date|date|End Date;To;Ends on;Until;Up to|अंतिम तिथि;समाप्ति;तक;खत्म
+expiry|date|Expiry;Exp.;Exp. Date;Best Before|समाप्ति तिथि;एक्सपायरी;उपयोग की अंतिम तिथि
+joining_date|date|Joining Date;Date of Joining;Joined on;DOJ|कार्यग्रहण तिथि;नियुक्ति तिथि;ज्वाइनिंग तारीख
+issued_on|date|Issued on;Issue Date;Issued;Date of Issue|जारी तिथि;जारी करने की तारीख;जारी दिनांक
+arrival_time|time|Arrival;Arr.;Arrives at;Arrival Time|आगमन;पहुँचने का समय;आगमन समय
+departure_time|time|Departure;Dep.;Departs at;Departure Time|प्रस्थान;छूटने का समय;प्रस्थान समय
+origin|place|Origin;From Station;Starting Point;Source|प्रारंभ स्थान;कहाँ से;उद्गम
+destination|place|Destination;To Station;Going to;Drop|गंतव्य;कहाँ तक;मंज़िल
+venue|place|Venue;Place;Location;At|स्थान;जगह;स्थल
+state|place|State;Province|राज्य;प्रदेश;प्रांत
+country|place|Country;Nation|देश;राष्ट्र;मुल्क
+title|phrase|Title;Heading;Name of Work|शीर्षक;नाम;मुख्य शीर्षक
+topic|phrase|Topic;Theme;Area|विषय वस्तु;प्रसंग;मुद्दा
+edition|code|Edition;Ed.;Edn.|संस्करण;प्रकाशन संस्करण
+year|number|Year;Yr.;In the Year|वर्ष;साल;सन्
+pages|number|Pages;Pp.;No of Pages;Page Count|पृष्ठ;पन्ने;पृष्ठ संख्या
+priority|phrase|Priority;Urgency;Level|प्राथमिकता;वरीयता
+category|phrase|Category;Group;Section|वर्ग;समूह;कोटि
+size|code|Size;Dimension;Measure|आकार;साइज़;नाप
+ingredient|phrase|Ingredient;Contains;Made of|सामग्री;घटक;अवयव
+diagnosis|phrase|Diagnosis;Dx;Findings;Impression|निदान;रोग निदान;बीमारी
+symptoms|phrase|Symptoms;Complaints;Problem|लक्षण;तकलीफ;समस्या
+dose|quantity|Dose;Dosage;Dose per Day|खुराक;मात्रा प्रतिदिन;डोज़
+allergy|phrase|Allergy;Allergic to;Allergies|एलर्जी;किससे एलर्जी
+vote_count|number|Votes;Votes Polled;Vote Count|मत;वोट;प्राप्त मत
+population|number|Population;Inhabitants;People|जनसंख्या;आबादी
+mileage|quantity|Mileage;Odometer;Km Run|माइलेज;चली दूरी
+fuel|phrase|Fuel;Fuel Type;Runs on|ईंधन;ईंधन प्रकार
+username|email|Username;User ID;Login;User|उपयोगकर्ता नाम;यूज़र आईडी;लॉगिन
+ip_address|code|IP;IP Address;Host IP|आईपी;आईपी पता
+version|code|Version;Ver.;v|संस्करण संख्या;वर्ज़न
+signed_by|name|Signed by;Signatory;Sd/-|हस्ताक्षर;हस्ताक्षरकर्ता;ह.
+prepared_by|name|Prepared by;Made by;Drawn by|तैयारकर्ता;बनाने वाला;द्वारा तैयार
+approved_by|name|Approved by;Sanctioned by;Passed by|अनुमोदक;स्वीकृतकर्ता;द्वारा स्वीकृत
+care_of|name|C/o;Care of;Through|द्वारा;मार्फत
+nickname|name|Nickname;Alias;Known as|उपनाम;घर का नाम
+caste|phrase|Caste;Community|जाति;समुदाय
+landmark|phrase|Landmark;Near;Opp.|पहचान चिह्न;निकट;पास
+billing_period|phrase|Billing Period;Bill Period;For the Period|बिल अवधि;बिलिंग अवधि
+units_consumed|number|Units Consumed;Units;Consumption|खपत;यूनिट खपत;उपभोग
+""".strip()
+
+
+def _compose() -> list[Notion]:
+    notions: dict[str, Notion] = {}
+    for line in THINGS.splitlines():
+        thing, hindi_names, letters = line.split("|")
+        hindi = hindi_names.split(";")
+        for letter in letters:
+            part, kind, en, hi = ATTRIBUTES[letter]
+            key = f"{thing}_{part}"
+            if key in RESERVED_KEYS:
+                continue
+            if part == "name" and thing in _PLACE_LIKE:
+                kind = "company"
+            en_all = [w.format(t=thing.title()) for w in en.split(";")]
+            hi_forms = hi.split(";")
+            hi_seen = tuple(w.format(t=h) for h in hindi for w in hi_forms[:-1])
+            hi_held = tuple(hi_forms[-1].format(t=h) for h in hindi[:1])
+            notions[key] = Notion(
+                key,
+                kind,
+                {"en": tuple(en_all[:-1]), "hi": hi_seen},
+                {"en": (en_all[-1],), "hi": hi_held},
+                hi_seen[0].replace(" ", "_"),
+            )
+    for line in SINGLES.splitlines():
+        key, kind, en, hi = line.split("|")
+        en_list, hi_list = en.split(";"), hi.split(";")
+        if key in RESERVED_KEYS:
+            continue
+        notions[key] = Notion(
+            key,
+            kind,
+            {"en": tuple(en_list[:-1]), "hi": tuple(hi_list[:-1]) or tuple(hi_list)},
+            {"en": (en_list[-1],), "hi": (hi_list[-1],)},
+            hi_list[0].replace(" ", "_"),
+        )
+    return [notions[key] for key in sorted(notions)]
+
+
+_PLACE_LIKE = frozenset("hospital school college shop bank hotel court publisher supplier office team".split())
+
+ALL: list[Notion] = _compose()
+HELD: list[Notion] = ALL[5::12]
+SEEN: list[Notion] = [notion for i, notion in enumerate(ALL) if i % 12 != 5]

@@ -1,0 +1,353 @@
+"""Layouts: how a row of a file says what the text is and what should come of it.
+
+    record             {text, json} or {text, target}; our own rows, with id, language, doc_type, group, split, spans
+    messages           {messages: [{role, content}, …]}; the last turn is the assistant's
+    sharegpt           {conversations: [{from, value}, …]}
+    alpaca             {instruction, input, output}, with system and history where there are any
+    prompt_completion  {prompt, completion}: strings, or lists of messages
+    prompt_reference   {prompt, reference}
+    question_answer    {question, answer}, with context where there is one
+    text               {text} alone
+
+Of a conversation the last reply is the target and the turn before it the text; earlier turns stand as messages in
+`provenance["before"]`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tunewright.core.records import JSON, Message, Record, Span
+from tunewright.data.read._shared import DECODER, fault, kind
+
+GROUPS = ("group", "group_id", "series", "speaker_id", "article", "context_id", "block", "focus")
+"""Columns known to hold groups, the surest first."""
+
+LANGUAGES = ("language", "lang")
+COMMON = ("id", *LANGUAGES, "doc_type", "split", "spans", "provenance")
+_FIELD = 200  # characters up to which further columns are kept in the provenance
+_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "chatgpt": "assistant",
+}
+
+Row = dict[str, JSON]
+
+
+class Misfit(Exception):
+    """A row that does not fit its layout; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a layout makes of a row."""
+
+    text: str
+    target: JSON = None
+    before: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """keys: how it is shown. uses: the columns it reads beside the common ones. build: raises Misfit."""
+
+    name: str
+    keys: str
+    uses: frozenset[str]
+    build: Callable[[Row], Turn]
+
+
+def _text(row: Row, key: str) -> str:
+    """A required text that is not blank."""
+    if key not in row or row[key] is None:
+        raise Misfit(f"no {key}")
+    value = row[key]
+    if not isinstance(value, str):
+        raise Misfit(f"{key} is {kind(value)}, not a string")
+    if not value.strip():
+        raise Misfit(f"{key} is empty")
+    return value
+
+
+def _optional(row: Row, key: str) -> str | None:
+    value = row.get(key)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise Misfit(f"{key} is {kind(value)}, not a string")
+    return value
+
+
+def _parsed(value: JSON, key: str) -> JSON:
+    """A value that may stand as JSON text, as in the cells of a table."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = DECODER.decode(value.strip())
+    except (ValueError, RecursionError) as error:
+        raise Misfit(f"{key} is a string that is not JSON: {str(error)[:80]}") from None
+    reason = fault(found)
+    if reason:
+        raise Misfit(f"{key} holds {reason}")
+    return found
+
+
+def _record(row: Row) -> Turn:
+    text = _text(row, "text")
+    if row.get("json") not in (None, ""):
+        return Turn(text, _parsed(row["json"], "json"))
+    if row.get("target") not in (None, ""):
+        return Turn(text, row["target"])
+    raise Misfit("no target (json or target)")
+
+
+def _plain(row: Row) -> Turn:
+    text = _text(row, "text")
+    try:
+        return _record(row)
+    except Misfit:
+        if row.get("json") not in (None, ""):
+            raise
+        return Turn(text)
+
+
+def _content(value: JSON) -> str:
+    """A message's content: a string, or a list of text parts."""
+    if isinstance(value, list):
+        parts: list[str] = []
+        for part in value:
+            text = part.get("text") if isinstance(part, dict) else part
+            if not isinstance(text, str):
+                raise Misfit("a message has a part that is not text")
+            parts.append(text)
+        return "".join(parts)
+    if not isinstance(value, str):
+        raise Misfit(f"a message's content is {kind(value)}, not a string")
+    return value
+
+
+def _messages(value: JSON, key: str) -> list[Message]:
+    value = _parsed(value, key)
+    if not isinstance(value, list):
+        raise Misfit(f"{key} is {kind(value)}, not a list")
+    messages: list[Message] = []
+    for turn in value:
+        if not isinstance(turn, dict):
+            raise Misfit(f"a turn of {key} is {kind(turn)}, not an object")
+        role = turn.get("role", turn.get("from"))
+        if not isinstance(role, str) or role.lower() not in _ROLES:
+            raise Misfit(f"a turn of {key} has the role {json.dumps(role, ensure_ascii=False)[:40]}")
+        messages.append({"role": _ROLES[role.lower()], "content": _content(turn.get("content", turn.get("value")))})
+    return messages
+
+
+def _conversation(messages: list[Message]) -> Turn:
+    if not messages:
+        raise Misfit("the conversation is empty")
+    *before, last = messages
+    if last["role"] != "assistant":
+        raise Misfit("the last turn is not the assistant's")
+    if not before or before[-1]["role"] != "user":
+        raise Misfit("no user's turn before the last reply")
+    if not before[-1]["content"].strip():
+        raise Misfit("the user's turn is empty")
+    if not last["content"].strip():
+        raise Misfit("the reply is empty")
+    return Turn(before[-1]["content"], last["content"], tuple(before[:-1]))
+
+
+def _openai(row: Row) -> Turn:
+    if row.get("messages") in (None, ""):
+        raise Misfit("no messages")
+    return _conversation(_messages(row["messages"], "messages"))
+
+
+def _sharegpt(row: Row) -> Turn:
+    if row.get("conversations") in (None, ""):
+        raise Misfit("no conversations")
+    messages = _messages(row["conversations"], "conversations")
+    system = _optional(row, "system")
+    return _conversation([{"role": "system", "content": system}, *messages] if system else messages)
+
+
+def _alpaca(row: Row) -> Turn:
+    instruction = _text(row, "instruction")
+    further = _optional(row, "input")
+    output = row.get("output")
+    if output is None or output == "":
+        raise Misfit("no output")
+    before: list[Message] = []
+    system = _optional(row, "system")
+    if system:
+        before.append({"role": "system", "content": system})
+    history = row.get("history")
+    turns = _parsed(history, "history") if history not in (None, "") else []
+    for pair in turns if isinstance(turns, list) else [turns]:
+        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(side, str) for side in pair)):
+            raise Misfit("history is not a list of [question, answer]")
+        before += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
+    text = f"{instruction}\n{further}" if further and further.strip() else instruction
+    return Turn(text, output, tuple(before))
+
+
+def _prompt_completion(row: Row) -> Turn:
+    for key in ("prompt", "completion"):
+        if row.get(key) in (None, "", []):
+            raise Misfit(f"no {key}")
+    prompt, completion = row["prompt"], row["completion"]
+    if isinstance(prompt, str) and not isinstance(completion, list):
+        return Turn(_text(row, "prompt"), completion)
+    turns = (
+        _messages(prompt, "prompt") if isinstance(prompt, list) else [{"role": "user", "content": _text(row, "prompt")}]
+    )
+    if isinstance(completion, list):
+        return _conversation(turns + _messages(completion, "completion"))
+    if not isinstance(completion, str):
+        raise Misfit(f"completion is {kind(completion)}, not a string or messages")
+    return _conversation([*turns, {"role": "assistant", "content": completion}])
+
+
+def _prompt_reference(row: Row) -> Turn:
+    prompt = _text(row, "prompt")
+    if row.get("reference") in (None, ""):
+        raise Misfit("no reference")
+    return Turn(prompt, row["reference"])
+
+
+def _question_answer(row: Row) -> Turn:
+    question = _text(row, "question")
+    context = _optional(row, "context")
+    answer = row.get("answer")
+    if answer is None or answer == "":
+        raise Misfit("no answer")
+    return Turn(f"{context}\n\n{question}" if context else question, answer)
+
+
+def _layout(name: str, keys: str, build: Callable[[Row], Turn], *uses: str) -> Layout:
+    return Layout(name, keys, frozenset(uses), build)
+
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        _layout("record", "{text, json or target}", _record, "text", "json", "target"),
+        _layout("messages", "{messages: [{role, content}]}", _openai, "messages"),
+        _layout("sharegpt", "{conversations: [{from, value}]}", _sharegpt, "conversations", "system"),
+        _layout(
+            "alpaca", "{instruction, input, output}", _alpaca, "instruction", "input", "output", "system", "history"
+        ),
+        _layout("prompt_completion", "{prompt, completion}", _prompt_completion, "prompt", "completion"),
+        _layout("prompt_reference", "{prompt, reference}", _prompt_reference, "prompt", "reference"),
+        _layout("question_answer", "{question, answer}", _question_answer, "question", "answer", "context"),
+        _layout("text", "{text}", _plain, "text", "json", "target"),
+    )
+}
+"""Name → layout, the most telling first: a row that fits several belongs to the first."""
+
+OUR_NAMES = tuple(
+    dict.fromkeys([*COMMON, "group", *(name for layout in LAYOUTS.values() for name in sorted(layout.uses))])
+)
+"""The names that `columns` can give to a file's columns."""
+
+
+def first_fit(row: Row) -> str | None:
+    """The most telling layout that a row fits, or None."""
+    for name, layout in LAYOUTS.items():
+        try:
+            layout.build(row)
+        except Misfit:
+            continue
+        return name
+    return None
+
+
+def renamed(row: Row, columns: dict[str, str]) -> Row:
+    """The row with the columns that `columns` names (ours → theirs) under our names.
+
+    A column in an object is named with dots: `target.company`. A column that a row lacks is left out.
+    """
+    if not columns:
+        return row
+    values: Row = {}
+    for ours, theirs in columns.items():
+        if theirs in row:
+            values[ours] = row[theirs]
+            continue
+        found: Any = row
+        for part in theirs.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        if found is not None:
+            values[ours] = found
+    moved = {theirs for ours, theirs in columns.items() if theirs in row and theirs != ours}
+    return {**{key: value for key, value in row.items() if key not in moved and key not in columns}, **values}
+
+
+def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_column: str | None) -> Record:
+    """The row as a Record. Raises Misfit. A row without an id gets `<stem>-<line>`."""
+    turn = layout.build(row)
+    provenance = row.get("provenance")
+    if provenance in (None, ""):
+        provenance = {}
+    provenance = _parsed(provenance, "provenance")
+    if not isinstance(provenance, dict):
+        raise Misfit(f"provenance is {kind(provenance)}, not an object")
+    provenance = {"file": file, "line": line, **provenance}
+    if turn.before:
+        provenance["before"] = list(turn.before)
+    fields = {key: value for key, value in row.items() if kept(key, value, layout, group_column)}
+    if fields:
+        provenance["fields"] = fields
+    return Record(
+        id=_name(row, "id") or f"{stem}-{line:06d}",
+        text=turn.text,
+        target=turn.target,
+        language=next((found for key in LANGUAGES if (found := _optional(row, key))), None),
+        doc_type=_optional(row, "doc_type"),
+        group=_name(row, group_column) if group_column else None,
+        split=_optional(row, "split"),
+        spans=_spans(row.get("spans")),
+        provenance=provenance,
+    )
+
+
+def kept(key: str, value: JSON, layout: Layout, group_column: str | None) -> bool:
+    """Whether a further column is kept in the provenance: short and not a list or an object."""
+    if key in layout.uses or key in COMMON or key == group_column:
+        return False
+    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _FIELD)
+
+
+def _name(row: Row, key: str) -> str | None:
+    value = row.get(key)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Misfit(f"{key} is {kind(value)}, not a name")
+    return str(value)
+
+
+def _spans(value: JSON) -> tuple[Span, ...]:
+    if value in (None, "", []):
+        return ()
+    value = _parsed(value, "spans")
+    if not isinstance(value, list):
+        raise Misfit(f"spans is {kind(value)}, not a list")
+    spans = []
+    for item in value:
+        if not isinstance(item, dict):
+            raise Misfit(f"a span is {kind(item)}, not an object")
+        path, start, end = item.get("path"), item.get("start"), item.get("end")
+        if not (isinstance(path, str) and type(start) is int and type(end) is int and 0 <= start <= end):
+            raise Misfit("a span is not {path, start, end} with 0 ≤ start ≤ end")
+        spans.append(Span(path, start, end))
+    return tuple(spans)

@@ -1,0 +1,501 @@
+"""Greedy decoding of many prompts at once, free or under a grammar, several tokens per pass.
+
+What comes out is plain greedy decoding, token for token: `plain` is that plain way, one row and one token at a time,
+and the tests hold the two against each other. What makes `generate` faster changes none of it:
+
+- prompts stand in lanes of one batch, and a lane whose reply is done takes the next prompt;
+- a prefix that prompts share is read once;
+- where the grammar leaves one token it is written without asking the model, and read with the next pass;
+- tokens copied from the prompt are drafts, verified together in one pass (speculative decoding with deterministic
+  drafts: Leviathan et al. 2023, arXiv 2211.17192, section 2);
+- under a grammar the best token is tested first, and a mask is made only where the grammar refuses it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from llguidance import LLMatcher
+
+from tunewright.core.errors import UsageError
+from tunewright.decode.drafts import LONGEST_MATCH, Lookup
+from tunewright.decode.grammar import Grammar, Strings, closing
+from tunewright.decode.lanes import Lanes, Reader, supported
+from tunewright.models.load import Loaded
+
+WINDOW = 8
+"""Prompts are sorted by length within windows of so many batches; replies leave a window together."""
+
+MEMORY = 2 << 30
+"""Bytes that the lanes' keys and values may take; fewer lanes are used where they would take more."""
+
+PASS_TOKENS = 16384
+"""Most prompt tokens read in one pass."""
+
+SHORTEST_PREFIX = 16
+"""Tokens from which sharing a prefix pays."""
+
+FREE_WIDTH = 128
+"""Tokens whose computing costs as much as a pass costs by itself: what weighs a draft against its padding."""
+
+COPIED = 8
+"""Most drafts in one pass."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a model wrote after one prompt.
+
+    ids: the reply's tokens without the stop token; text: what they read.
+    finish: "stop" (the model ended, or the grammar had nothing left), "length" (cut at the budget; under a grammar the
+    text is still a whole answer, closed from token `closed` on), "error" (`failure` says why; other prompts go on).
+    logprobs: the model's log-probability of every token, before any mask, and 0.0 where the grammar left no choice;
+    None unless asked for.
+    passes: forward passes this row took part in. seconds: its share of the time.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    text: str = ""
+    finish: str = "stop"
+    failure: str | None = None
+    logprobs: list[float] | None = None
+    closed: int | None = None
+    prompt_tokens: int = 0
+    passes: int = 0
+    seconds: float = 0.0
+
+
+class _Row:
+    """One prompt on its way to a reply."""
+
+    def __init__(self, index: int, prompt: Sequence[int], budget: int, grammar: Grammar | None, stops: frozenset[int]):
+        self.index, self.prompt, self.budget, self.grammar, self.stops = index, list(prompt), budget, grammar, stops
+        self.reply = Reply(prompt_tokens=len(self.prompt))
+        self.ids = self.reply.ids
+        self.done = False
+        self.matcher: LLMatcher | None = grammar.matcher() if grammar else None
+        self.strings = Strings()
+        self.plan: list[int] | None = None
+        self.lookup: Lookup | None = None
+        self.prefix = 0
+        self.lane = -1
+        self.known = 0
+        self.drafts: list[int] = []
+
+    # -- one pass
+
+    def unread(self) -> list[int]:
+        """Tokens whose keys and values the lane does not hold yet."""
+        length = len(self.prompt)
+        return self.prompt[self.known :] + self.ids if self.known < length else self.ids[self.known - length :]
+
+    def begin(self, known: int, lookup: bool) -> None:
+        """Take a lane that holds the first `known` tokens of the prompt."""
+        self.known = self.prefix = known
+        self.lookup = Lookup(self.prompt[known:]) if lookup else None
+        self._force()
+
+    def draft(self, count: int) -> None:
+        """Guess at most `count` next tokens from the prompt."""
+        self.drafts = []
+        count = min(count, self.budget - len(self.ids) - 1)
+        if self.lookup is None or not self.ids or count < 1:
+            return
+        copied = self.lookup.propose(self.ids[-LONGEST_MATCH:], count)
+        for place, token in enumerate(copied):
+            if token in self.stops:
+                copied = copied[:place]
+                break
+        if copied and self.matcher is not None:
+            copied = copied[: self.matcher.validate_tokens(copied)]
+        self.drafts = copied
+
+    def absorb(self, read: int, best: Sequence[int], scores: torch.Tensor, norms: torch.Tensor | None) -> int:
+        """Take the drafts that the pass confirms, and the token after them. Returns how many drafts held.
+
+        read: how many tokens it read before the drafts. best: the highest-scoring token after the last of these and
+        after every draft. scores: the scores of those places, `[1 + drafts, vocabulary]`; norms: their logsumexp.
+        """
+        self.known += read
+        for place in range(len(self.drafts) + 1):
+            draft = self.drafts[place] if place < len(self.drafts) else None
+            token = best[place]
+            if self.matcher is not None:
+                if place and self.matcher.compute_ff_tokens():  # the draft ran into what the grammar forces
+                    self._force()
+                    return place
+                if token != draft and not self._allowed(token):
+                    token = self._best_allowed(scores[place])
+                    if token < 0:
+                        self._fail(f"the grammar has no way on: {self.matcher.get_error() or 'no token is allowed'}")
+                        return place
+            if token in self.stops:
+                self.done = True
+                return place
+            self._push(token, None if norms is None else (scores[place, token].float() - norms[place]).item())
+            if token != draft or self.done:
+                self._force()
+                return place
+            self.known += 1
+        return len(self.drafts)
+
+    def _force(self) -> None:
+        """Write what the grammar leaves no choice about. (Its mask then holds that one token.)"""
+        while self.matcher is not None and not self.done:
+            forced = self.matcher.compute_ff_tokens()
+            if not forced:
+                return
+            self._push(forced[0], None if self.reply.logprobs is None else 0.0)
+
+    def _allowed(self, token: int) -> bool:
+        assert self.matcher is not None
+        assert self.grammar is not None
+        if token in self.stops:
+            return self.matcher.is_accepting()
+        return token < self.grammar.vocabulary.size and self.matcher.validate_tokens([token]) == 1
+
+    def _best_allowed(self, scores: torch.Tensor) -> int:
+        assert self.matcher is not None
+        assert self.grammar is not None
+        words = self.grammar.vocabulary
+        mask = words.mask(self.matcher)
+        if self.matcher.is_error() or not mask.any():
+            return -1
+        scores = scores[: words.size]
+        allowed = torch.from_numpy(mask[: len(scores)]).to(scores.device)
+        return int(scores.masked_fill(~allowed, -torch.inf).argmax())
+
+    def _push(self, token: int, logprob: float | None) -> None:
+        room = self.budget - len(self.ids) - 1
+        if self.matcher is not None and self.grammar is not None:
+            words = self.grammar.vocabulary
+            if not self.matcher.consume_token(token):
+                self._fail(f"the grammar failed: {self.matcher.get_error()}")
+                return
+            before = self.strings.copy()
+            self.strings.feed(words.bytes[token])
+            if self.plan and self.plan[0] == token:
+                self.plan = self.plan[1:]
+            elif room < self.grammar.reserve:
+                plan = closing(self.matcher, words, self.strings, limit=room)
+                if plan is None:  # from here on the budget would not do: close from the state before
+                    self.matcher.rollback(1)
+                    plan = self.plan if self.plan is not None else closing(self.matcher, words, before, limit=room + 1)
+                    self._close(plan)
+                    return
+                self.plan = plan
+            else:
+                self.plan = None
+        self.ids.append(token)
+        if logprob is not None:
+            assert self.reply.logprobs is not None
+            self.reply.logprobs.append(logprob)
+        if self.matcher is not None and self.matcher.is_stopped():
+            if self.matcher.is_error():
+                self._fail(f"the grammar failed: {self.matcher.get_error()}")
+            self.done = True
+        elif len(self.ids) >= self.budget:
+            self.reply.finish, self.done = "length", True
+
+    def _close(self, plan: list[int] | None) -> None:
+        self.reply.finish, self.done, self.reply.closed = "length", True, len(self.ids)
+        self.ids += plan or []
+        if self.reply.logprobs is not None:
+            self.reply.logprobs += [-float("inf")] * len(plan or [])
+
+    def _fail(self, why: str) -> None:
+        self.reply.finish, self.reply.failure, self.done = "error", why, True
+
+
+def _rows(
+    loaded: Loaded,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    grammars: Grammar | Sequence[Grammar | None] | None,
+    first: int,
+    logprobs: bool,
+) -> list[_Row]:
+    """Rows of a window; those that cannot be decoded are done already."""
+    stops, context = loaded.chat.stop_ids, loaded.context
+    rows = []
+    for offset, prompt in enumerate(prompts):
+        index = first + offset
+        grammar = grammars if grammars is None or isinstance(grammars, Grammar) else grammars[index]
+        budget = min(max_new_tokens, context - len(prompt))
+        row = _Row(index, prompt, max(budget, 0), grammar, stops)
+        if logprobs:
+            row.reply.logprobs = []
+        if not prompt:
+            row._fail("the prompt is empty")
+        elif budget < 1:
+            row._fail(f"the prompt has {len(prompt)} tokens; the model's context of {context} has no room for a reply")
+        elif grammar is not None and len(grammar.shortest) > budget:
+            row._fail(f"the shortest answer has about {len(grammar.shortest)} tokens, and {budget} may be written")
+        rows.append(row)
+    return rows
+
+
+def generate(
+    loaded: Loaded,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    grammars: Grammar | Sequence[Grammar | None] | None = None,
+    batch_size: int = 64,
+    drafts: bool = True,
+    logprobs: bool = False,
+) -> Iterator[Reply]:
+    """Greedy replies to `prompts`, in their order.
+
+    prompts: token ids, from `Chat.prompt_ids`. max_new_tokens: most tokens of a reply, less where the context ends.
+    grammars: one for all, or one (or None) for each. drafts: verify several tokens per pass; the replies are the same.
+    logprobs: ask for every token's log-probability.
+
+    A prompt that cannot be decoded (empty, longer than the context) is a Reply with finish "error"; the others go on.
+    """
+    if max_new_tokens < 1 or batch_size < 1:
+        raise UsageError("max_new_tokens and batch_size must be at least 1")
+    if grammars is not None and not isinstance(grammars, Grammar) and len(grammars) != len(prompts):
+        raise UsageError(f"{len(prompts)} prompts but {len(grammars)} grammars")
+    if not supported(loaded.model):
+        for row in _rows(loaded, prompts, max_new_tokens, grammars, 0, logprobs):
+            if not row.done:
+                _plain(loaded, row)
+            yield _finished(loaded, row)
+        return
+    reader = Reader(loaded.model)
+    for first in range(0, len(prompts), WINDOW * batch_size):
+        window = prompts[first : first + WINDOW * batch_size]
+        rows = _rows(loaded, window, max_new_tokens, grammars, first, logprobs)
+        with reader.ready():
+            _Batch(reader, [row for row in rows if not row.done], batch_size, drafts, logprobs).run()
+        for row in rows:
+            yield _finished(loaded, row)
+
+
+def _finished(loaded: Loaded, row: _Row) -> Reply:
+    row.reply.text = loaded.chat.decode(row.ids)
+    return row.reply
+
+
+class _Batch:
+    """The rows of a window, going through lanes until all are done."""
+
+    def __init__(self, reader: Reader, rows: list[_Row], batch_size: int, drafts: bool, logprobs: bool):
+        self.reader, self.drafts, self.logprobs = reader, drafts, logprobs
+        self.queue = _in_clusters(rows)
+        slots = max((len(row.prompt) + row.budget for row in rows), default=0) + COPIED + 1
+        count = max(1, min(batch_size, len(rows), MEMORY // max(1, slots * reader.slot_bytes())))
+        self.lanes = Lanes(reader.layers, count, slots, reader.device)
+        self.active: list[_Row | None] = [None] * count
+        self.prefixes: dict[tuple[int, ...], list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self.tried, self.held = 8, 6  # copies proposed and confirmed so far, with a modest start
+
+    def run(self) -> None:
+        refill = max(1, self.lanes.count // 8)
+        while True:
+            free = [lane for lane, row in enumerate(self.active) if row is None]
+            if self.queue and (len(free) >= refill or len(free) == len(self.active)):
+                self._admit(free)
+                continue
+            rows = [row for row in self.active if row is not None]
+            if not rows:
+                return
+            if not self.queue and len(rows) * 2 <= self.lanes.count:
+                self.lanes.keep([row.lane for row in rows])
+                for lane, row in enumerate(rows):
+                    row.lane = lane
+                self.active = list(rows)
+            self._pass(rows)
+
+    def _admit(self, free: list[int]) -> None:
+        """Read the prompts of the next rows into free lanes: as many as share a prefix and fit one pass."""
+        head = self.queue[0]
+        rows: list[_Row] = []
+        longest = 0
+        while self.queue and len(rows) < len(free):
+            row = self.queue[0]
+            shares = row.prefix == head.prefix and row.prompt[: row.prefix] == head.prompt[: head.prefix]
+            longest = max(longest, len(row.prompt) - row.prefix)
+            if not shares or (rows and longest * (len(rows) + 1) > PASS_TOKENS):
+                break
+            row.lane = free[len(rows)]
+            rows.append(self.queue.pop(0))
+        if head.prefix:
+            self._share(head, rows)
+        for row in rows:
+            self.active[row.lane] = row
+            row.begin(row.prefix, self.drafts)
+        self._pass(rows, fresh=True)
+
+    def _share(self, head: _Row, rows: list[_Row]) -> None:
+        key = tuple(head.prompt[: head.prefix])
+        if key not in self.prefixes:
+            started = time.perf_counter()
+            self.reader(self.lanes, [rows[0].lane], [list(key)], [0], [(0, 0)])
+            self.prefixes = {key: self.lanes.read_prefix(rows[0].lane, len(key))}  # the queue comes prefix by prefix
+            rows[0].reply.passes += 1
+            rows[0].reply.seconds += time.perf_counter() - started
+        self.lanes.copy_prefix(self.prefixes[key], [row.lane for row in rows])
+
+    def _pass(self, rows: list[_Row], *, fresh: bool = False) -> None:
+        started = time.perf_counter()
+        unread = [row.unread() for row in rows]
+        width = max(len(tokens) for tokens in unread) if fresh else self._draft(rows, unread)
+        lanes = [row.lane for row in rows]
+        # A long run of forced tokens may need more than one pass: the row then has nothing to decide in this one.
+        reads = [
+            tokens[:width] + (row.drafts if len(tokens) <= width else [])
+            for row, tokens in zip(rows, unread, strict=True)
+        ]
+        deciding = [len(tokens) <= width for tokens in unread]
+        starts = [row.known for row in rows]
+        wanted = [
+            (place, step)
+            for place, (tokens, read) in enumerate(zip(unread, reads, strict=True))
+            if deciding[place]
+            for step in range(len(tokens) - 1, len(read))
+        ]
+        if not fresh:
+            lanes, reads, starts, wanted = self._with_idle(lanes, reads, starts, wanted)
+        scores = self.reader(self.lanes, lanes, reads, starts, wanted)
+        best = scores.argmax(-1).tolist()
+        norms = scores.float().logsumexp(-1) if self.logprobs else None
+        first = 0
+        for row, tokens, decides in zip(rows, unread, deciding, strict=True):
+            if not decides:
+                row.known += width
+                continue
+            last = first + len(row.drafts) + 1
+            held = row.absorb(
+                len(tokens), best[first:last], scores[first:last], norms if norms is None else norms[first:last]
+            )
+            if row.drafts:
+                self.tried += min(held + 1, len(row.drafts))
+                self.held += held
+            first = last
+        share = (time.perf_counter() - started) / len(rows)
+        for row in rows:
+            row.reply.passes += 1
+            row.reply.seconds += share
+            if row.done:
+                self.active[row.lane] = None
+
+    def _with_idle(
+        self, lanes: list[int], tokens: list[list[int]], starts: list[int], wanted: list[tuple[int, int]]
+    ) -> tuple[list[int], list[list[int]], list[int], list[tuple[int, int]]]:
+        """All lanes in order, the idle ones reading a token into the spare slot: cheaper than gathering the others."""
+        if len(lanes) == self.lanes.count and lanes == list(range(len(lanes))):
+            return lanes, tokens, starts, wanted
+        place = {lane: i for i, lane in enumerate(lanes)}
+        every = range(self.lanes.count)
+        wanted = [(lanes[i], step) for i, step in wanted]
+        return (
+            list(every),
+            [tokens[place[lane]] if lane in place else [] for lane in every],
+            [starts[place[lane]] if lane in place else 0 for lane in every],
+            wanted,
+        )
+
+    def _draft(self, rows: list[_Row], unread: list[list[int]]) -> int:
+        """Let every row guess, then choose the width at which a pass reads the most useful tokens for its cost.
+
+        Drafts beyond the width are dropped. Returns the width.
+        """
+        rate = self.held / self.tried
+        useful = [0.0] * (max(len(tokens) for tokens in unread) + COPIED)
+        for row, tokens in zip(rows, unread, strict=True):
+            row.draft(COPIED if self.drafts else 0)
+            for place in range(len(tokens)):
+                useful[place] += 1
+            chance = 1.0
+            for place in range(len(tokens), len(tokens) + len(row.drafts)):
+                chance *= rate
+                useful[place] += chance
+        best, width, total = 0.0, 1, 0.0
+        for place, more in enumerate(useful):
+            total += more
+            value = total / (FREE_WIDTH + self.lanes.count * (place + 1))
+            if value > best:
+                best, width = value, place + 1
+        for row, tokens in zip(rows, unread, strict=True):
+            row.drafts = row.drafts[: max(0, width - len(tokens))]
+        return width
+
+
+def _in_clusters(rows: list[_Row]) -> list[_Row]:
+    """Rows in the order they are read: those that share a prefix together, and among these the longest first."""
+    rows = sorted(rows, key=lambda row: row.prompt)
+    clusters: list[tuple[int, list[_Row]]] = []
+    for row in rows:
+        if clusters:
+            length, members = clusters[-1]
+            common = _common(members[0].prompt, row.prompt, min(length, len(row.prompt) - 1))
+            # A cluster takes a row as long as most of what its members share stays shared.
+            if common >= SHORTEST_PREFIX and (len(members) == 1 or common * 2 >= length):
+                members.append(row)
+                clusters[-1] = (common, members)
+                continue
+        clusters.append((len(row.prompt) - 1, [row]))
+    ordered = []
+    for length, members in clusters:
+        for row in members:
+            row.prefix = length if len(members) > 1 else 0
+        ordered += sorted(members, key=lambda row: (-len(row.prompt), row.index))
+    return ordered
+
+
+def _common(a: Sequence[int], b: Sequence[int], limit: int) -> int:
+    for place in range(max(limit, 0)):
+        if a[place] != b[place]:
+            return place
+    return max(limit, 0)
+
+
+def plain(
+    loaded: Loaded,
+    prompt: Sequence[int],
+    *,
+    max_new_tokens: int,
+    grammar: Grammar | None = None,
+    logprobs: bool = False,
+) -> Reply:
+    """Greedy decoding as the definition has it: one row, one token a pass, the mask applied to every score.
+
+    The measure for `generate`, and the way for models whose attention knows no ragged batches.
+    """
+    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, 0, logprobs)
+    if not row.done:
+        _plain(loaded, row)
+    return _finished(loaded, row)
+
+
+def _plain(loaded: Loaded, row: _Row) -> None:
+    started = time.perf_counter()
+    memory: Any = None
+    read = row.prompt
+    with torch.inference_mode():
+        while not row.done:
+            ids = torch.tensor([read], device=loaded.device)
+            output = loaded.model(input_ids=ids, past_key_values=memory, use_cache=True)
+            memory, scores = output.past_key_values, output.logits[0, -1]
+            row.reply.passes += 1
+            if row.matcher is not None and row.matcher.compute_ff_tokens():
+                token, free = row._best_allowed(scores), False
+            elif row.matcher is not None:
+                token, free = row._best_allowed(scores), True
+            else:
+                token, free = int(scores.argmax()), True
+            if token < 0:
+                row._fail("the grammar has no way on: no token is allowed")
+            elif token in row.stops:
+                row.done = True
+            else:
+                chosen = float(scores[token].float() - scores.float().logsumexp(-1)) if free else 0.0
+                row._push(token, chosen if row.reply.logprobs is not None else None)
+            read = row.ids[-1:]
+    row.reply.seconds = time.perf_counter() - started

@@ -1,0 +1,121 @@
+"""Scores of one system's answers: every metric with its interval, by slice and by field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tunewright.core.errors import DataError
+from tunewright.core.records import Example, Prediction, Record
+from tunewright.evals.intervals import Array, cluster_sums, interval, leave_one_out, resampled_sums
+from tunewright.evals.metrics import fields
+from tunewright.evals.table import Table, clusters_of, metrics_for, paired_by_id
+
+
+def score(
+    examples: Sequence[Example],
+    predictions: Iterable[Prediction],
+    *,
+    level: float,
+    resamples: int,
+    seed: int,
+    metrics: Iterable[str] | None = None,
+) -> dict[str, Any]:
+    """Score predictions, matched to examples by id.
+
+    level: of the intervals, such as 0.95. resamples: of the bootstrap over groups (documents, where records have
+    none). metrics: names of files in `evals.metrics`; None: all that fit.
+
+    Returns {"n", "level", "resamples", "metrics", "slices", "cost"}. A metric is {"value", "low", "high", "n",
+    "method"}, all in 0..1 (BLEU and chrF++ too: sacrebleu's / 100), n the documents. slices: dimension → value →
+    {"n", "metrics"}; in `slices["field"]` n counts the values of that field and the metrics are accuracy, precision,
+    recall, f1, correct, omitted, hallucinated, substituted.
+
+    Raises DataError where examples and predictions do not belong together, or there are none.
+    """
+    pairs = paired_by_id(examples, predictions)
+    if not pairs:
+        raise DataError("there is nothing to score")
+    chosen = metrics_for([example for example, _ in pairs], metrics)
+    table = Table.of(pairs, [metric for metric in chosen if getattr(metric, "measures", "quality") == "quality"])
+    cost = Table.of(pairs, [metric for metric in chosen if getattr(metric, "measures", "quality") == "cost"])
+    boot = _Bootstrap(level, resamples, seed)
+
+    slices: dict[str, dict[str, Any]] = {}
+    for row, (example, _) in enumerate(pairs):
+        for dimension, value in slices_of(example.record).items():
+            slices.setdefault(dimension, {}).setdefault(value, []).append(row)
+    for values in slices.values():
+        for value, rows in sorted(values.items()):
+            values[value] = {"n": len(rows), "metrics": boot.scores(table.take(rows))}
+    if any(metric.name == "fields" for metric in table.metrics):
+        slices["field"] = _by_field(pairs, boot)
+    return {
+        "n": len(pairs),
+        "level": level,
+        "resamples": resamples,
+        "metrics": boot.scores(table),
+        "slices": slices,
+        "cost": {name: float(value) for name, value in cost.summarise(cost.matrix.sum(axis=0)).items()},
+    }
+
+
+def slices_of(record: Record) -> dict[str, str]:
+    """What a record is sliced by: dimension → value; the cell is wordings × entities."""
+    found = {"language": record.language, "doc_type": record.doc_type}
+    marks = record.provenance.get("slice") or {}
+    found |= {str(dimension): None if value is None else str(value) for dimension, value in marks.items()}
+    if found.get("wordings") and found.get("entities"):
+        found["cell"] = f"{found['wordings']} wordings × {found['entities']} entities"
+    return {dimension: value for dimension, value in found.items() if value is not None}
+
+
+class _Bootstrap:
+    def __init__(self, level: float, resamples: int, seed: int):
+        self.level, self.resamples, self.seed = level, resamples, seed
+
+    def scores(self, table: Table) -> dict[str, dict[str, Any]]:
+        proportions = frozenset().union(*(getattr(metric, "proportions", ()) for metric in table.metrics))
+        clustered = cluster_sums(table.matrix, table.clusters)
+        return self.of_sums(clustered, table.summarise, proportions, len(table.matrix))
+
+    def of_sums(
+        self, clustered: Array, summarise: Callable[[Array], dict[str, Array]], proportions: frozenset[str], n: int
+    ) -> dict[str, dict[str, Any]]:
+        """Scores and intervals from statistics per cluster `[g, k]`."""
+        values = summarise(clustered.sum(axis=0))
+        replicates = summarise(resampled_sums(clustered, self.resamples, self.seed))
+        jackknife = summarise(leave_one_out(clustered))
+        found = {}
+        for name, value in values.items():
+            low, high, method = interval(
+                float(value), replicates[name], jackknife[name], proportion=name in proportions, level=self.level
+            )
+            found[name] = {"value": float(value), "low": low, "high": high, "n": n, "method": method}
+        return found
+
+
+_FIELD_PROPORTIONS = frozenset({"accuracy", "precision", "recall", "correct", "omitted", "hallucinated", "substituted"})
+
+
+def _by_field(pairs: Sequence[tuple[Example, Prediction]], boot: _Bootstrap) -> dict[str, Any]:
+    """Scores of each field over the documents that have it, fields in the order they first appear."""
+    clusters = clusters_of([example for example, _ in pairs])
+    rows: dict[str, list[tuple[int, dict[str, float]]]] = {}
+    for row, (example, prediction) in enumerate(pairs):
+        for path, counts in fields.by_field(example, prediction).items():
+            rows.setdefault(path, []).append((row, counts))
+    found = {}
+    for path, counted in rows.items():
+        keys = list(counted[0][1])
+        matrix = np.array([[counts[key] for key in keys] for _, counts in counted])
+
+        def summarise(sums: Array, keys: list[str] = keys) -> dict[str, Array]:
+            return fields.summarise_field({key: sums[..., i] for i, key in enumerate(keys)})
+
+        clustered = cluster_sums(matrix, clusters[[row for row, _ in counted]])
+        n = int(matrix.sum())
+        found[path] = {"n": n, "metrics": boot.of_sums(clustered, summarise, _FIELD_PROPORTIONS, n)}
+    return found

@@ -1,0 +1,105 @@
+"""Answers as a table of additive numbers: one row a document, one column a statistic of a metric.
+
+Everything that follows, scores, slices, intervals and paired tests, is arithmetic on sums of its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.core import catalogue
+from tunewright.core.errors import DataError
+from tunewright.core.records import Example, Prediction
+
+Array = NDArray[np.float64]
+
+
+def metrics_for(examples: Sequence[Example], names: Iterable[str] | None = None) -> list[ModuleType]:
+    """The metric modules that fit the examples (those of JSON answers are left out for text), by name in order.
+
+    names: only these files of `tunewright.evals.metrics`. Raises UsageError for one that is not there.
+    """
+    modules = [catalogue.load("metric", name) for name in (catalogue.names("metric") if names is None else names)]
+    text = bool(examples) and all(isinstance(example.record.target, str) for example in examples)
+    return [module for module in modules if not (text and getattr(module, "structured", False))]
+
+
+@dataclass(frozen=True)
+class Table:
+    """matrix: `[documents, columns]`. columns: (metric, statistic) of each column. clusters: `[documents]`, the number
+    of the group that each document belongs to (its record's group, else itself)."""
+
+    metrics: tuple[Any, ...]
+    columns: tuple[tuple[str, str], ...]
+    matrix: Array
+    clusters: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[Example, Prediction]], metrics: Sequence[Any]) -> Table:
+        """The table of (example, prediction) pairs. Raises DataError where a metric changes its statistics midway."""
+        columns: list[tuple[str, str]] = []
+        blocks: list[Array] = []
+        for metric in metrics:
+            rows = [metric.statistics(example, prediction) for example, prediction in pairs]
+            keys = list(rows[0]) if rows else []
+            if any(row.keys() != rows[0].keys() for row in rows):
+                raise DataError(f"the metric '{metric.name}' gives other statistics for other documents")
+            columns += [(metric.name, key) for key in keys]
+            blocks.append(np.array([[row[key] for key in keys] for row in rows], dtype=float).reshape(len(rows), -1))
+        matrix = np.hstack(blocks) if blocks else np.zeros((len(pairs), 0))
+        return cls(tuple(metrics), tuple(columns), matrix, clusters_of([example for example, _ in pairs]))
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """The table of some rows, in the order given."""
+        index = np.asarray(rows, dtype=int)
+        return Table(self.metrics, self.columns, self.matrix[index], self.clusters[index])
+
+    def summarise(self, sums: Array) -> dict[str, Array]:
+        """Scores by name from summed statistics `[..., columns]`; each `[...]`."""
+        scores: dict[str, Array] = {}
+        for metric in self.metrics:
+            own = {key: sums[..., i] for i, (name, key) in enumerate(self.columns) if name == metric.name}
+            scores |= {name: np.asarray(score, dtype=float) for name, score in metric.summarise(own).items()}
+        return scores
+
+
+def clusters_of(examples: Sequence[Example]) -> NDArray[np.int64]:
+    """`[examples]`: one number per group; a record without a group is one by itself."""
+    numbers: dict[tuple[str, str], int] = {}
+    keys = [("group", e.record.group) if e.record.group is not None else ("id", e.id) for e in examples]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def paired_by_id(
+    examples: Sequence[Example], predictions: Iterable[Prediction], *, partial: bool = False
+) -> list[tuple[Example, Prediction]]:
+    """Each example with its prediction, in the examples' order.
+
+    partial=True: examples without a prediction are left out. Raises DataError for an id that stands twice, a
+    prediction of no example, or (not partial) an example that nobody answered.
+    """
+    wanted = {example.id: example for example in examples}
+    if len(wanted) < len(examples):
+        raise DataError("two examples have the same id", hint="give every record its own id")
+    answers: dict[str, Prediction] = {}
+    for prediction in predictions:
+        if prediction.id not in wanted:
+            raise DataError(
+                f"prediction '{prediction.id}' belongs to no example", hint="score it on the set it was made for"
+            )
+        if prediction.id in answers:
+            raise DataError(f"there are two predictions for '{prediction.id}'")
+        answers[prediction.id] = prediction
+    missing = [name for name in wanted if name not in answers]
+    if missing and not partial:
+        raise DataError(
+            f"{len(missing)} of {len(wanted)} examples have no prediction, the first is '{missing[0]}'",
+            hint="let the system answer all of them; a failed reply is a prediction with `failure` set",
+        )
+    return [(example, answers[name]) for name, example in wanted.items() if name in answers]

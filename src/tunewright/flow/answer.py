@@ -1,0 +1,279 @@
+"""Every system answers every set of documents, part by part, and is scored.
+
+A cell is one system under one decoding on one set: base/free on test. Answers are appended in parts to a file that
+is renamed when it is whole; a run that was killed goes on after the last whole part, with the same batches as ever.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewright.core import files, meter
+from tunewright.core.contracts import System, Task
+from tunewright.core.errors import RunError
+from tunewright.core.events import Events
+from tunewright.core.recipe import Recipe
+from tunewright.core.records import Example, Prediction, Record
+from tunewright.core.run import Run
+from tunewright.flow import prepare
+from tunewright.flow.outcome import TEST, main_cell
+
+BATCHES = 4
+"""Batches in a part: a part is what a kill can cost."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One system under one decoding on one set ("test" or an exam) of a run."""
+
+    run: Path
+    system: str
+    decoding: str
+    on: str = TEST
+
+    @property
+    def name(self) -> str:
+        return f"{self.system}/{self.decoding}"
+
+    @property
+    def folder(self) -> Path:
+        below = self.run / "systems" / self.system
+        return below if self.on == TEST else below / "exams" / self.on
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / f"predictions-{self.decoding}.jsonl"
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / f"scores-{self.decoding}.json"
+
+
+def cells(job: Run) -> list[Cell]:
+    """All cells of a run in the order they are answered: what shares weights stands together."""
+    asked = [name for name in ("rules", "base", "few-shot", "tuned") if name in job.recipe.evaluate.systems]
+    return [
+        Cell(job.path, system, decoding, on)
+        for system in asked
+        for decoding in decodings(job.recipe, system)
+        for on in (TEST, *exams(job))
+    ]
+
+
+def decodings(recipe: Recipe, system: str) -> tuple[str, ...]:
+    return ("free", "grammar") if recipe.decode.grammar and system != "rules" else ("free",)
+
+
+def exams(job: Run) -> list[str]:
+    """The exams of the recipe whose documents stand in the run folder."""
+    return [name for name in job.recipe.evaluate.exams if (job.path / "exams" / f"{name}.jsonl").is_file()]
+
+
+def finished(job: Run) -> list[Cell]:
+    """The cells that are answered and scored."""
+    return [cell for cell in cells(job) if cell.scores.is_file() and cell.predictions.is_file()]
+
+
+def documents(job: Run, cell: Cell) -> list[Record]:
+    """What a cell answers: the tuned system's chief decoding all of the test documents, the others a fixed sample."""
+    from tunewright.evals.sampling import sample
+
+    found = prepare.records(job, cell.on)
+    if cell.on != TEST or cell.name == main_cell(job.recipe):
+        return found
+    return sample(found, job.recipe.evaluate.sample, seed=job.recipe.seed)
+
+
+def evaluate(job: Run, events: Events, *, data: Path | str | None = None) -> None:
+    """Answer and score every cell that is not. Exams that were not there before are taken when they are now.
+
+    Raises RunError where the data, or the tuned model that the recipe asks for, is not finished.
+    """
+    if not job.done("data"):
+        raise RunError("its data is not prepared", where=str(job.path), hint=f"tunewright prepare {job.path}")
+    prepare.take_exams(job, events, data=data)
+    waiting = [cell for cell in cells(job) if not (cell.scores.is_file() and cell.predictions.is_file())]
+    if waiting:
+        _warn_of_overlap(job, events)
+    models = Models(job, events)
+    for cell in waiting:
+        asked = examples(job, cell)
+        if not asked:
+            raise RunError(f"there are no documents of '{cell.on}' to answer", where=str(job.path))
+        measured: dict[str, Any] = {}
+        if not cell.predictions.is_file():
+            measured = _answer(cell, models.system(cell), asked, job.recipe.decode.batch_size * BATCHES, events)
+        _score(job, cell, asked, measured | models.cost(cell), events)
+    if not job.done("systems"):
+        job.finish("systems", {"cells": [f"{cell.name} on {cell.on}" for cell in cells(job)], "exams": exams(job)})
+
+
+def examples(job: Run, cell: Cell) -> list[Example]:
+    """A cell's documents as its system meets them; few-shot with records of train before each."""
+    task: Task = prepare.task_of(job, cell.on)
+    found = documents(job, cell)
+    if cell.system != "few-shot":
+        return [task.example(record) for record in found]
+    shots = prepare.Shots(prepare.records(job, "train"), job.recipe.evaluate.shots)
+    return [task.example(record, shots.of(record)) for record in found]
+
+
+def _answer(cell: Cell, system: System, asked: Sequence[Example], size: int, events: Events) -> dict[str, Any]:
+    """Append answers part by part, then give the file its name. Returns what was measured on the way."""
+    partial = cell.predictions.with_suffix(".part.jsonl")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    done = _resume(partial, [example.id for example in asked], size)
+    if done:
+        events.say(f"{cell.name} on {cell.on}: goes on after {done} of {len(asked)} answers")
+    events.add("evaluate", "cell", system=cell.system, decoding=cell.decoding, on=cell.on, n=len(asked), done=done)
+    if events.progress is not None:
+        events.progress.start(f"{cell.name} on {cell.on}", len(asked), unit="documents", done=done)
+    tokens = failures = 0
+    with meter.Meter() as spent, open(partial, "a", encoding="utf-8", newline="\n") as file:
+        for start in range(done, len(asked), size):
+            part = asked[start : start + size]
+            answers: list[Prediction] = []
+            for prediction in system.predict(part):
+                answers.append(prediction)
+                tokens += prediction.tokens
+                failures += prediction.failure is not None
+                if events.progress is not None:
+                    events.progress.update(start + len(answers), failures=failures or None)
+            if [answer.id for answer in answers] != [example.id for example in part]:
+                raise RunError(f"the system {cell.name} did not answer the documents it was asked, in their order")
+            file.write("".join(files.line(answer.to_row()) for answer in answers))
+            file.flush()
+            os.fsync(file.fileno())
+    os.replace(partial, cell.predictions)
+    files.sync_folder(cell.predictions.parent)
+    events.add("evaluate", "answered", system=cell.system, decoding=cell.decoding, on=cell.on, seconds=spent.seconds)
+    return {"peak_memory_bytes": spent.peak_bytes}
+
+
+def _resume(partial: Path, wanted: Sequence[str], size: int) -> int:
+    """How many answers of a partial file stand: whole parts of the very documents asked for. Cuts off the rest."""
+    kept = files.whole_lines(partial)
+    matching = 0
+    for row, name in zip(kept, wanted, strict=False):
+        if not isinstance(row, dict) or row.get("id") != name:
+            break
+        matching += 1
+    done = matching if matching == len(wanted) else matching - matching % size
+    files.write_text(partial, "".join(files.line(row) for row in kept[:done]))
+    return done
+
+
+def _score(job: Run, cell: Cell, asked: Sequence[Example], cost: dict[str, Any], events: Events) -> None:
+    from tunewright.evals.score import score
+
+    options = job.recipe.evaluate
+    answers = [Prediction.from_row(row) for row in files.read_lines(cell.predictions)]
+    scores = score(
+        asked, answers, level=options.confidence_level, resamples=options.bootstrap_resamples, seed=job.recipe.seed
+    )
+    of = len(prepare.records(job, cell.on))
+    head = {"system": cell.system, "decoding": cell.decoding, "on": cell.on, "of": of}
+    head["sample"] = "all" if len(asked) == of else "stratified"
+    files.write_json(cell.scores, head | scores | {"cost": scores["cost"] | cost})
+    shown = {name: round(metric["value"], 6) for name, metric in scores["metrics"].items()}
+    events.add("evaluate", "scored", system=cell.system, decoding=cell.decoding, on=cell.on, n=scores["n"], **shown)
+    first = next(iter(name for name in ("exact_match", "rouge_l") if name in shown), None)
+    said = f", {first.replace('_', ' ')} {100 * shown[first]:.1f} %" if first else ""
+    events.say(f"{cell.name} on {cell.on}: {scores['n']} documents{said}")
+
+
+class Models:
+    """The weights that cells need, one model in memory at a time."""
+
+    def __init__(self, job: Run, events: Events):
+        self.job = job
+        self.events = events
+        self._name: str | None = None
+        self._loaded: Any = None
+
+    def system(self, cell: Cell) -> System:
+        """The system of a cell, its weights loaded."""
+        if cell.system == "rules":
+            from tunewright.evals.rules import Rules
+
+            return Rules()
+        from tunewright.decode.system import LocalSystem
+
+        job = self.job
+        task = prepare.task_of(job, cell.on)
+        return LocalSystem(
+            cell.system, self.loaded(cell.system), task, decoding=cell.decoding, options=job.recipe.decode
+        )
+
+    def loaded(self, system: str) -> Any:
+        """The model of a system; what was loaded before is let go first."""
+        name = "tuned" if system == "tuned" else "base"
+        if self._name != name:
+            from tunewright.models.load import load
+
+            self._loaded = None
+            if name == "base":
+                self._loaded = load(self.job.recipe.model)
+            else:
+                self._loaded = load_tuned(self.job)
+            self._name = name
+            note_machine(self.job)
+        return self._loaded
+
+    def cost(self, cell: Cell) -> dict[str, Any]:
+        """Sizes on disk and in memory of what a cell answers with."""
+        if cell.system == "rules":
+            return {"model_bytes": 0, "adapter_bytes": 0}
+        adapter = self.job.path / "systems" / "tuned" / "adapter"
+        tuned = cell.system == "tuned"
+        return {
+            "model_bytes": self.loaded(cell.system).bytes,
+            "adapter_bytes": files.folder_bytes(adapter) if tuned else 0,
+        }
+
+
+def load_tuned(job: Run) -> Any:
+    """The run's tuned model. Raises RunError where it has none yet."""
+    from tunewright.models.load import load
+
+    folder = job.path / "systems" / "tuned"
+    if not job.done("systems/tuned"):
+        raise RunError("its model is not trained", where=str(job.path), hint=f"tunewright train {job.path}")
+    if (folder / "model" / "config.json").is_file():
+        return load(str(folder / "model"))
+    return load(job.recipe.model, adapter=folder / "adapter")
+
+
+def note_machine(job: Run) -> None:
+    """Put what computes into lock.json: device, threads, whether bf16 is used."""
+    import torch
+
+    from tunewright.models.load import best_dtype
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    job.note(device=device, threads=torch.get_num_threads(), dtype=str(best_dtype()).removeprefix("torch."))
+
+
+def _warn_of_overlap(job: Run, events: Events) -> None:
+    """Say where documents of test or an exam share text with what an embedded model was pretrained on."""
+    from tunewright.data import leakage
+    from tunewright.models.load import EMBEDDED, embedded, locate
+
+    if job.recipe.model not in {name for version in embedded() for name in (version, version.split("-")[0])}:
+        return
+    folder = locate(job.recipe.model)
+    manifest = folder / "pretraining.manifest"
+    if not manifest.is_file() or EMBEDDED not in folder.parents:
+        return
+    for on in (TEST, *exams(job)):
+        found = leakage.overlap(prepare.records(job, on), manifest)
+        events.add("evaluate", "pretraining overlap", on=on, **found.to_row())
+        if found.hits:
+            events.say(
+                f"warning: {len(found.hits)} of {found.records} documents of {on} share text with what "
+                f"{job.recipe.model} was pretrained on"
+            )

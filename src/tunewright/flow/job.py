@@ -1,0 +1,138 @@
+"""The whole job, top to bottom: data → training → answers and scores → comparison → report.
+
+Each stage reads and writes the run folder only and keeps what is finished, so killing the process at any moment and
+giving the same command again ends with the same result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tunewright.core import catalogue, files
+from tunewright.core.errors import UsageError, did_you_mean
+from tunewright.core.events import Events, Progress
+from tunewright.core.recipe import Recipe
+from tunewright.core.run import Run
+from tunewright.flow import answer, judge, prepare
+from tunewright.flow.outcome import STAGES, Outcome, complete
+
+TUNED = "systems/tuned"
+
+
+def run(
+    recipe: Recipe,
+    *,
+    runs: Path | str = "runs",
+    name: str | None = None,
+    data: Path | str | None = None,
+    until: str = STAGES[-1],
+    progress: Progress | None = None,
+) -> Outcome:
+    """Do a recipe's job below the folder `runs`, or go on with it, up to the stage `until`.
+
+    data: the folder of data sets that recipes call by name. Raises RunError where the run is being written by another
+    process or `name` belongs to another recipe; whatever a stage raises.
+    """
+    if until not in STAGES:
+        raise UsageError(f"there is no stage '{until}'", hint=did_you_mean(until, STAGES) or ", ".join(STAGES))
+    folder = Run.create(runs, recipe, name=name)
+    return go_on(folder, data=data, until=until, progress=progress)
+
+
+def go_on(
+    job: Run, *, data: Path | str | None = None, until: str = STAGES[-1], progress: Progress | None = None
+) -> Outcome:
+    """Do what is missing of a run, up to the stage `until`."""
+    wanted = STAGES[: STAGES.index(until) + 1]
+    with job.writing(), Events(job.path, progress=progress) as events:
+        if not all(complete(job, name) for name in wanted):
+            resolve(job.recipe, wanted)
+        if "data" in wanted:
+            with stage(job, events, "data"):
+                prepare.prepare(job, events, data=data)
+        if "train" in wanted:
+            with stage(job, events, "train"):
+                train(job, events)
+        if "evaluate" in wanted:
+            with stage(job, events, "evaluate"):
+                answer.evaluate(job, events, data=data)
+        if "compare" in wanted:
+            with stage(job, events, "compare"):
+                judge.compare(job, events)
+        if "report" in wanted:
+            with stage(job, events, "report"):
+                judge.report(job)
+    return Outcome.of(job)
+
+
+def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
+    """Refuse now what would fail after hours: a task, a model or a gate's metric that is not there."""
+    catalogue.load("task", recipe.task.name)
+    if "train" in wanted or "evaluate" in wanted:
+        locate_model(recipe.model)
+    if "compare" in wanted:
+        judge.check_metrics(recipe.evaluate.gates)
+
+
+def locate_model(name: str) -> None:
+    """Raises ModelError where there is no such model."""
+    from tunewright.models.load import locate
+
+    locate(name)
+
+
+@contextlib.contextmanager
+def stage(job: Run, events: Events, name: str) -> Iterator[None]:
+    """Note when a stage begins, ends or breaks off. What a finished stage still does is only looking."""
+    was_complete = complete(job, name)
+    began = time.monotonic()
+    if not was_complete:
+        events.add(name, "begin")
+    try:
+        yield
+    except BaseException as error:
+        if events.progress is not None:
+            events.progress.finish()
+        events.add(name, "broken off", error=type(error).__name__, message=str(error)[:500])
+        raise
+    if events.progress is not None:
+        events.progress.finish()
+    if not was_complete:
+        events.add(name, "end", seconds=round(time.monotonic() - began, 3))
+
+
+def train(job: Run, events: Events) -> None:
+    """Fine-tune the model on data/train.jsonl into systems/tuned/, from the newest good checkpoint."""
+    if complete(job, "train"):
+        return
+    from tunewright.train.finetune import finetune
+
+    recipe = job.recipe
+    task = prepare.task_of(job)
+    train_records = prepare.records(job, "train")
+    if not train_records:
+        raise UsageError("there is nothing to train on", where=str(job.path / "data" / "train.jsonl"))
+    answer.note_machine(job)
+    folder = job.path / TUNED
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = finetune(
+        recipe.model,
+        [task.example(record) for record in train_records],
+        [task.example(record) for record in prepare.records(job, "validation")],
+        recipe,
+        folder,
+        events,
+        events.progress,
+    )
+    made = [path for name in ("adapter", "model") for path in sorted((folder / name).rglob("*")) if path.is_file()]
+    job.finish(
+        TUNED,
+        {
+            "best_step": metrics.get("best_step"),
+            "total_steps": metrics.get("total_steps"),
+            "sha256": {str(path.relative_to(folder)): files.sha256(path) for path in made},
+        },
+    )

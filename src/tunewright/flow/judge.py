@@ -1,0 +1,79 @@
+"""What the answers prove: paired comparisons, gates, the report. Rewritten whole whenever the answers changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tunewright.core import files
+from tunewright.core.errors import RunError
+from tunewright.core.events import Events
+from tunewright.core.records import Example, Prediction, Record
+from tunewright.core.run import Run
+from tunewright.evals import paired
+from tunewright.flow import answer, prepare
+from tunewright.flow.outcome import TEST, main_cell
+from tunewright.text.serialise import dumps
+
+COMPARISON = "metrics_comparison.json"
+
+
+def compare(job: Run, events: Events) -> None:
+    """Write metrics_comparison.json from the answers of every cell; nothing to do where they are as they were."""
+    recipe = job.recipe
+    options = recipe.evaluate
+    cells = answer.finished(job)
+    if not cells:
+        raise RunError("there are no scores to compare", where=str(job.path), hint=f"tunewright evaluate {job.path}")
+    source = {str(cell.scores.relative_to(job.path)): files.sha256(cell.scores) for cell in cells}
+    path = job.path / COMPARISON
+    if path.is_file() and files.read_json(path).get("of") == source:
+        return
+    trials = []
+    for on in dict.fromkeys(cell.on for cell in cells):
+        own = [cell for cell in cells if cell.on == on]
+        task = prepare.task_of(job, on)
+        examples = [task.example(record) for record in prepare.records(job, on)]
+        answers = {cell.name: [Prediction.from_row(row) for row in files.read_lines(cell.predictions)] for cell in own}
+        trials.append(paired.Trial(on, examples, answers))
+    main = next((cell for cell in cells if cell.name == main_cell(recipe) and cell.on == TEST), None)
+    pairs = paired.compare(
+        trials, level=options.confidence_level, resamples=options.bootstrap_resamples, seed=recipe.seed
+    )
+    gates: list[dict[str, Any]] = []
+    if options.gates and main is not None:
+        gates = paired.gates(files.read_json(main.scores)["metrics"], options.gates)
+    files.write_json(path, {"level": options.confidence_level, "pairs": pairs, "gates": gates, "of": source})
+    shown = sum(row["verdict"] != "no difference shown" for row in pairs)
+    events.add(
+        "compare", "compared", pairs=len(pairs), shown=shown, gates_missed=sum(not gate["met"] for gate in gates)
+    )
+
+
+def check_metrics(names: Iterable[str]) -> None:
+    """Refuse a gate on a score that will never be computed, before hours are spent. Raises UsageError."""
+    names = list(names)
+    if not names:
+        return
+    from tunewright.evals.score import score
+
+    known: dict[str, Any] = {}
+    for target in ({"a": "b"}, "b"):
+        example = Example(Record("1", "b", target), (), dumps(target), {"type": "object"})
+        answer_to = Prediction("1", example.completion, target)
+        known |= score([example], [answer_to], level=0.95, resamples=1, seed=0)["metrics"]
+    paired.gates(known, dict.fromkeys(names, 0.0))
+
+
+def report(job: Run, *, again: bool = False) -> dict[str, Path]:
+    """Write the report and its tables from the run folder. Kept where nothing changed since, unless `again`.
+
+    Returns what was written, by name.
+    """
+    from tunewright.report import build
+
+    page, comparison = job.path / "report.html", job.path / COMPARISON
+    if not again and page.is_file() and comparison.is_file() and page.stat().st_mtime >= comparison.stat().st_mtime:
+        return {}
+    return build(job.path)

@@ -1,0 +1,194 @@
+"""The data of a run: read or synthesised, cleaned, split, searched for leaks, written down with its origin."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from tunewright.core import catalogue, files
+from tunewright.core.contracts import Task
+from tunewright.core.errors import DataError
+from tunewright.core.events import Events
+from tunewright.core.recipe import DataOptions, TaskOptions
+from tunewright.core.records import JSON, Record
+from tunewright.core.run import Run
+
+SPLITS = ("train", "validation", "test")
+
+
+def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None:
+    """Fill data/ and exams/ of a run. Rows that cannot be used go to data/rejected.jsonl with line and reason.
+
+    data: the folder of sets that recipes call by name. Raises DataError where nothing is left to train or test on.
+    """
+    if job.done("data"):
+        return
+    from tunewright.data import leakage, sources
+    from tunewright.data.clean import clean
+    from tunewright.data.split import split
+
+    recipe, folder = job.recipe, job.path / "data"
+    options = recipe.data
+    source = sources.load(options.source, options, seed=recipe.seed, folder=data, sample=options.sample)
+    for note in source.notes:
+        events.say(note)
+    files.write_lines(folder / "raw.jsonl", rows(source.records))
+
+    cleaned = clean(source.records)
+    rejected = [*source.rejected, *cleaned.rejected]
+    files.write_lines(folder / "rejected.jsonl", (row.to_row() for row in rejected))
+    if rejected:
+        events.say(f"{len(rejected)} rows set aside, each with its reason in {folder / 'rejected.jsonl'}")
+    events.say(cleaned.note())
+
+    parts = split(cleaned.records, options, recipe.seed)
+    for note in parts.notes:
+        events.say(note)
+
+    exams = {name: records(job, name) for name in take_exams(job, events, source.schemas, data=data)}
+    held = [*parts.test, *(record for exam in exams.values() for record in exam)]
+    # Validation stands first: of two alike, one in train and one in validation, validation keeps its own.
+    found = leakage.duplicates([*parts.validation, *parts.train], held, options.near_duplicates)
+    events.say(found.note())
+    kept = {
+        "train": [record for record in found.train if record.split == "train"],
+        "validation": [record for record in found.train if record.split == "validation"],
+        "test": parts.test,
+    }
+    if not kept["train"] and "tuned" in recipe.evaluate.systems:
+        raise DataError(
+            "no record is left to train on: all of them are in test too",
+            where=options.source,
+            hint="data.near_duplicates: 0 keeps those that are only alike",
+        )
+    for name, records_of_split in kept.items():
+        files.write_lines(folder / f"{name}.jsonl", rows(records_of_split))
+    everything = [record for part in kept.values() for record in part]
+    files.write_lines(folder / "processed.jsonl", rows(everything))
+    files.write_json(folder / "schemas.json", source.schemas)
+    counts = {name: len(part) for name, part in kept.items()} | {"rejected": len(rejected)}
+    events.add("data", "split", **counts)
+    events.say(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    job.finish(
+        "data",
+        {
+            "source": source.name,
+            "kind": source.kind,
+            "description": source.description,
+            "licence": source.licence,
+            "counts": counts,
+            "languages": tally(record.language for record in everything),
+            "doc_types": tally(record.doc_type for record in everything),
+            "exams": {name: len(exam) for name, exam in exams.items()},
+            "cleaning": cleaned.counts,
+            "split": parts.counts(),
+            "duplicates": found.to_row(),
+            "schemas_inferred": source.inferred,
+            "notes": [*source.notes, *parts.notes],
+            "source_sha256": source.sha256,
+            "sha256": {
+                path.name: files.sha256(path) for path in sorted(folder.iterdir()) if path.suffix in (".jsonl", ".json")
+            },
+        },
+    )
+
+
+def take_exams(
+    job: Run, events: Events, schemas: dict[str, Any] | None = None, *, data: Path | str | None = None
+) -> list[str]:
+    """Copy the recipe's exams that are here into exams/ and say which are not. Returns the names of all that stand.
+
+    schemas: of the run's data, by doc_type; an exam whose documents are all of those types is answered under them.
+    """
+    from tunewright.data import sources
+    from tunewright.data.clean import clean
+
+    known = _schemas(job) if schemas is None else schemas
+    standing = []
+    for name in job.recipe.evaluate.exams:
+        path = job.path / "exams" / f"{name}.jsonl"
+        if not path.is_file():
+            sample = job.recipe.data.sample and (sources.SAMPLES / name).is_dir()
+            if not sample and name not in sources.named_sets(data):
+                events.say(f"exam '{name}' is not here and is skipped (--data DIR names the folder it stands in)")
+                continue
+            source = sources.load(name, DataOptions(), seed=job.recipe.seed, folder=data, sample=sample)
+            cleaned = clean(source.records).records
+            own = {record.doc_type for record in cleaned}
+            if not (source.inferred and own <= set(known)):
+                files.write_json(job.path / "exams" / f"{name}.schemas.json", source.schemas)
+            files.write_lines(path, rows(record.replace(split="test") for record in cleaned))
+            events.say(f"exam '{name}': {len(cleaned)} documents, never trained on")
+        standing.append(name)
+    return standing
+
+
+def rows(found: Iterable[Record]) -> Iterable[dict[str, JSON]]:
+    return (record.to_row() for record in found)
+
+
+def tally(values: Iterable[str | None]) -> dict[str, int]:
+    """How often each value stands, the most frequent first; None is not counted."""
+    return dict(Counter(value for value in values if value is not None).most_common())
+
+
+def records(job: Run, on: str) -> list[Record]:
+    """The records of a split, or of an exam. Raises DataError where they are not there."""
+    path = job.path / "data" / f"{on}.jsonl" if on in SPLITS else job.path / "exams" / f"{on}.jsonl"
+    return [Record.from_row(row) for row in files.read_lines(path)]
+
+
+def task_of(job: Run, on: str = "test") -> Task:
+    """The recipe's task with the schemas of the run's data, or of an exam that brought its own."""
+    own = job.path / "exams" / f"{on}.schemas.json"
+    schemas = files.read_json(own) if on not in SPLITS and own.is_file() else _schemas(job)
+    return make_task(job.recipe.task, schemas)
+
+
+def make_task(options: TaskOptions, schemas: dict[str, dict[str, JSON]]) -> Task:
+    """The task a recipe names: the class in tunewright.tasks.<name> that is called like its file."""
+    module = catalogue.load("task", options.name)
+    task: Task = getattr(module, options.name.title().replace("_", ""))(options, schemas)
+    return task
+
+
+def _schemas(job: Run) -> dict[str, dict[str, JSON]]:
+    path = job.path / "data" / "schemas.json"
+    return dict(files.read_json(path)) if path.is_file() else {}
+
+
+class Shots:
+    """Records shown to the few-shot system before a document: of its type, shorter than most, languages in turn.
+
+    train: where they are drawn from. count: how many. The choice hangs on the records' ids and nothing else, and is
+    the same for every document of a type, so that their common prompt is computed once.
+    """
+
+    def __init__(self, train: Sequence[Record], count: int):
+        self.count = count
+        self._by_type: dict[str | None, list[Record]] = {}
+        for record in train:
+            self._by_type.setdefault(record.doc_type, []).append(record)
+        self._chosen: dict[str | None, tuple[Record, ...]] = {}
+
+    def of(self, record: Record) -> tuple[Record, ...]:
+        kind = record.doc_type
+        if kind not in self._chosen:
+            pool = [each for each in self._by_type.get(kind, ()) if each.target is not None]
+            median = sorted(len(each.text) for each in pool)[len(pool) // 2] if pool else 0
+            ranked = sorted((each for each in pool if len(each.text) <= median), key=_rank)
+            by_language: dict[str | None, list[Record]] = {}
+            for each in ranked:
+                by_language.setdefault(each.language, []).append(each)
+            queues = [by_language[language] for language in sorted(by_language, key=str)]
+            turns = [each for turn in zip_longest(*queues) for each in turn if each is not None]
+            self._chosen[kind] = tuple(turns[: self.count])
+        return self._chosen[kind]
+
+
+def _rank(record: Record) -> bytes:
+    return hashlib.sha256(record.id.encode("utf-8", "replace")).digest()

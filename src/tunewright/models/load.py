@@ -1,0 +1,275 @@
+"""A model by its name: embedded, a folder, or a Hugging Face id; with or without an adapter.
+
+Only safetensors are read, never pickle. Downloaded configs lose `auto_map` and private keys, so a model folder
+cannot make code run unless the user passes `trust_remote_code`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tunewright.core.errors import ModelError, nearest
+from tunewright.models.chat import Chat
+
+EMBEDDED = Path(__file__).parent / "wren"
+"""Folder of the models in the package, one folder a version: wren-1, wren-2 …"""
+
+DTYPES = {"fp32": torch.float32, "float32": torch.float32, "bf16": torch.bfloat16, "bfloat16": torch.bfloat16}
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A model ready for use, in evaluation mode.
+
+    name: as given ("wren-1", a folder, a hub id). path: the folder its files came from.
+    parameters: how many, an adapter's included. bytes: what they take in memory.
+    adapter: the adapter's folder, or None.
+    """
+
+    model: Any
+    tokenizer: Any
+    chat: Chat
+    name: str
+    parameters: int
+    bytes: int
+    path: Path
+    adapter: Path | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.model.parameters()).dtype
+
+    @property
+    def context(self) -> int:
+        """The longest prompt + reply the model was made for, in tokens."""
+        config = self.model.config
+        for key in ("max_position_embeddings", "n_positions", "n_ctx"):
+            value = getattr(config, key, None)
+            if isinstance(value, int) and value > 0:
+                return value
+        return 2048
+
+
+def embedded() -> list[str]:
+    """Names of the models in the package, oldest first."""
+    found = [
+        p.name for p in EMBEDDED.iterdir() if re.fullmatch(r"[a-z]+-\d+", p.name) and (p / "config.json").is_file()
+    ]
+    return sorted(found, key=lambda name: (name.split("-")[0], int(name.split("-")[1])))
+
+
+def locate(name: str) -> Path:
+    """The folder that holds a model's files; downloads a hub id that is not in the cache.
+
+    Raises ModelError where nothing of that name can be had, with near names.
+    """
+    versions = embedded()
+    family = [version for version in versions if version.split("-")[0] == name]
+    if family:
+        return EMBEDDED / family[-1]
+    if name in versions:
+        return EMBEDDED / name
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            adapter = (folder / "adapter_config.json").is_file()
+            raise ModelError(
+                "the folder holds an adapter, not a model" if adapter else "the folder has no config.json",
+                where=str(folder),
+                hint="name its base model, and this folder as the adapter" if adapter else "name a model's folder",
+            )
+        return folder
+    if not _HUB_ID.fullmatch(name) or "wren" in name.split("-")[0] or name.startswith((".", "/", "~")):
+        raise _missing(name, versions)
+    return _from_hub(name, versions)
+
+
+def _missing(name: str, versions: list[str]) -> ModelError:
+    known = [*dict.fromkeys(version.split("-")[0] for version in versions), *versions]
+    near = nearest(name, known)
+    if near:
+        hint = f"did you mean '{near[0]}'?"
+    elif known:
+        hint = f"embedded models: {', '.join(known)}; else a model's folder or a Hugging Face id"
+    else:
+        hint = "no model is embedded in this installation; name a model's folder or a Hugging Face id"
+    return ModelError(f"there is no model '{name}'", hint=hint)
+
+
+def _from_hub(name: str, versions: list[str]) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
+    try:
+        return Path(snapshot_download(name, allow_patterns=_FILES, local_files_only=offline))
+    except GatedRepoError:
+        raise ModelError(
+            f"'{name}' asks for its licence to be accepted", hint="accept it on the Hub, then `hf auth login`"
+        ) from None
+    except RepositoryNotFoundError:
+        raise _missing(name, versions) from None
+    except LocalEntryNotFoundError:
+        why = "HF_HUB_OFFLINE is set" if offline else "no network"
+        if near := nearest(name, [*{v.split("-")[0] for v in versions}, *versions]):
+            hint = f"did you mean '{near[0]}'?"
+        else:
+            hint = "use the embedded model 'wren', a model's folder, or fetch it once where there is a network"
+        raise ModelError(f"'{name}' is not in the cache and cannot be fetched ({why})", hint=hint) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"'{name}' cannot be fetched: {error}", hint="check the name and the network") from error
+
+
+def best_dtype(device: str | torch.device = "cpu") -> torch.dtype:
+    """bf16 where the hardware computes in it (GPUs, processors with AMX or AVX512-bf16), else fp32."""
+    if torch.device(device).type != "cpu":
+        return torch.bfloat16
+    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def _config(folder: Path) -> Any:
+    """The model's config without anything that names code or private switches."""
+    from transformers import CONFIG_MAPPING, AutoConfig
+
+    try:
+        stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"config.json is not JSON: {error}", where=str(folder)) from None
+    kind = stored.pop("model_type", None)
+    if kind not in CONFIG_MAPPING:
+        raise ModelError(
+            f"the architecture '{kind}' is not known to transformers",
+            where=str(folder),
+            hint="if you trust the model's own code, pass trust_remote_code",
+        )
+    return AutoConfig.for_model(kind, **_clean(stored))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _clean(v) for k, v in value.items() if k != "auto_map" and not k.startswith("_")}
+    return value
+
+
+def _extra_stops(folder: Path) -> list[int]:
+    path = folder / "generation_config.json"
+    if not path.is_file():
+        return []
+    try:
+        eos = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
+    except ValueError:
+        return []
+    return [i for i in (eos if isinstance(eos, list) else [eos]) if isinstance(i, int)]
+
+
+def load(
+    name: str,
+    *,
+    adapter: Path | str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    trust_remote_code: bool = False,
+) -> Loaded:
+    """A model with its tokenizer and chat template.
+
+    name: "wren" (the newest embedded), "wren-1", a folder, or a Hugging Face id.
+    adapter: a PEFT folder; its chat template and serialisation, stored beside it, replace the model's own.
+    dtype: "bf16", "fp32" or "auto" (`best_dtype`). device: "cpu", "cuda" or "auto".
+
+    Raises ModelError for a name that cannot be had, weights that are not safetensors, or an adapter that does not fit.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = locate(name)
+    where = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    if dtype != "auto" and dtype not in DTYPES:
+        raise ModelError(f"there is no dtype '{dtype}'", hint="auto, bf16 or fp32")
+    precision = best_dtype(where) if dtype == "auto" else DTYPES[dtype]
+    if not list(folder.glob("*.safetensors")):
+        raise ModelError(
+            "the model has no safetensors weights",
+            where=str(folder),
+            hint="convert it to safetensors; pickled weights are not read",
+        )
+    try:
+        own = (
+            {"trust_remote_code": True}
+            if trust_remote_code
+            else {"config": _config(folder), "trust_remote_code": False}
+        )
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=precision, use_safetensors=True, local_files_only=True, **own
+        )
+        tokenizer = _tokenizer(AutoTokenizer, folder, trust_remote_code)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"the model cannot be loaded: {error}", where=str(folder)) from error
+    stops = _extra_stops(folder)
+    if adapter is not None:
+        adapter = Path(adapter)
+        model = _with_adapter(model, adapter)
+        chat = Chat.load(adapter, tokenizer, stop_ids=stops)
+    else:
+        chat = Chat(tokenizer, stop_ids=stops)
+    model = _placed(model, where)
+    weights = list(model.parameters())
+    return Loaded(
+        model=model,
+        tokenizer=tokenizer,
+        chat=chat,
+        name=folder.name if folder.parent == EMBEDDED else name,
+        parameters=sum(p.numel() for p in weights),
+        bytes=sum(p.numel() * p.element_size() for p in weights),
+        path=folder,
+        adapter=adapter,
+    )
+
+
+def _placed(model: Any, where: str) -> Any:
+    try:
+        return model.to(where).eval()
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"the model cannot be put on '{where}': {error}", hint="device auto, cpu or cuda") from error
+
+
+def _tokenizer(auto: Any, folder: Path, trust_remote_code: bool) -> Any:
+    try:
+        return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
+    except Exception as error:
+        raise ModelError(f"the tokenizer cannot be loaded: {error}", where=str(folder)) from error
+
+
+def _with_adapter(model: Any, folder: Path) -> Any:
+    """`model` under a PEFT adapter, whose weights keep the model's precision."""
+    if not (folder / "adapter_config.json").is_file():
+        raise ModelError(
+            "there is no adapter (adapter_config.json)", where=str(folder), hint="name the adapter's folder"
+        )
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ModelError("the adapter has no safetensors weights", where=str(folder))
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(model, str(folder), is_trainable=False, autocast_adapter_dtype=False)
+    except Exception as error:
+        raise ModelError(
+            f"the adapter does not fit the model: {error}",
+            where=str(folder),
+            hint="name the base model it was trained on",
+        ) from error

@@ -1,0 +1,249 @@
+"""What a run was made of and what it took: training, cost, data, versions and machine, as rows to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tunewright.report import charts, sentences
+from tunewright.report.evidence import Evidence, Training, mapping
+from tunewright.report.figures import (
+    NONE,
+    count,
+    duration,
+    language_name,
+    number,
+    share,
+    short_count,
+    significant,
+    size,
+)
+
+
+def training(evidence: Evidence, training: Training) -> dict[str, Any]:
+    m = training.metrics
+    steps, validations = training.curve("loss"), training.curve("loss", of="validations")
+    thin, width = charts.thinned(steps)
+    series = [charts.Series("Training loss" + (f" (mean of {width} values)" if width > 1 else ""), thin, "c-train")]
+    series.append(charts.Series("Validation loss", tuple(validations), "c-validation", "dots"))
+    best = number(m.get("best_step"))
+    mark = (best, f"Kept: step {count(best)}") if best is not None and steps and best <= steps[-1][0] else None
+    small = []
+    for key, title in (
+        ("learning_rate", "Learning rate"),
+        ("tokens_per_second", "Tokens per second"),
+        ("memory_bytes", "Memory, GB"),
+    ):
+        curve = [(x, y / 1e9 if key == "memory_bytes" else y) for x, y in training.curve(key)]
+        points, _ = charts.thinned(curve, 150)
+        small.append(
+            charts.lines(
+                title, [charts.Series(title, points, "c-plain")], x_label="step", log=False, height=110, zero=True
+            )
+        )
+    return {
+        "name": training.system,
+        "sentence": _training_sentence(m),
+        "loss": charts.lines("Loss", series, x_label="optimiser step", height=260, mark=mark),
+        "charts": [chart for chart in small if chart],
+        "facts": _training_facts(evidence, training),
+    }
+
+
+def _training_sentence(m: dict[str, Any]) -> str:
+    parts = []
+    if number(m.get("total_steps")) is not None:
+        parts.append(f"{count(m['total_steps'])} optimiser steps")
+    if number(m.get("total_seconds")) is not None:
+        parts.append(f"in {duration(m['total_seconds'])}")
+    text = " ".join(parts)
+    if number(m.get("trained_tokens")) is not None:
+        part = number(m.get("trained_share"))
+        text += f"; the loss stood on {short_count(m['trained_tokens'])} tokens" + (
+            f" ({share(part)} of those read)" if part is not None else ""
+        )
+    trainable, parameters = number(m.get("trainable_parameters")), number(m.get("parameters"))
+    if trainable is not None and parameters:
+        of_all = share(trainable / parameters)
+        text += f"; {short_count(trainable)} of {short_count(parameters)} parameters were trained ({of_all})"
+    return f"{text}." if text else ""
+
+
+def _training_facts(evidence: Evidence, training: Training) -> list[tuple[str, str]]:
+    m = training.metrics
+    rows = [
+        (
+            "Best validation loss",
+            f"{significant(m.get('best_loss'), 4)} at step {count(m.get('best_step'))}",
+            m.get("best_loss"),
+        ),
+        ("Ended", str(m.get("stopped") or ""), m.get("stopped")),
+        ("Tokens read", short_count(m.get("seen_tokens")), m.get("seen_tokens")),
+        ("Peak memory", size(m.get("peak_memory_bytes")), m.get("peak_memory_bytes")),
+        ("Weights on disk", size(_folder_bytes(training.weights)), training.weights),
+    ]
+    return [(label, value) for label, value, there in rows if there not in (None, "", False)]
+
+
+def _folder_bytes(folder: Path | None) -> int | None:
+    if folder is None:
+        return None
+    return (
+        sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.suffix == ".safetensors")
+        or None
+    )
+
+
+def costs(evidence: Evidence) -> dict[str, Any] | None:
+    kinds = (
+        ("seconds_per_document", "Time a document", duration),
+        ("prompt_tokens_per_document", "Tokens read", lambda v: significant(v, 3)),
+        ("tokens_per_document", "Tokens written", lambda v: significant(v, 3)),
+        ("passes_per_document", "Passes", lambda v: significant(v, 3)),
+        ("peak_memory_bytes", "Peak memory", size),
+        ("model_bytes", "Model", size),
+        ("adapter_bytes", "Adapter", size),
+    )
+    cells = [cell for cell in evidence.on() if any(cell.cost(key) is not None for key, _, _ in kinds)]
+    columns = [entry for entry in kinds if any(cell.cost(entry[0]) is not None for cell in cells)]
+    if not cells:
+        return None
+    main = evidence.main()
+    return {
+        "columns": [title for _, title, _ in columns],
+        "rows": [
+            {
+                "system": cell.system,
+                "name": sentences.cell_name(cell.name),
+                "main": cell is main,
+                "values": [show(cell.cost(key)) if cell.cost(key) else NONE for key, _, show in columns],
+            }
+            for cell in cells
+        ],
+    }
+
+
+def data(evidence: Evidence) -> dict[str, Any] | None:
+    manifest = evidence.manifest
+    if not manifest:
+        return None
+    counts = mapping(manifest.get("counts"))
+    source = manifest.get("source") or evidence.setting("data.source")
+    facts: list[tuple[str, str]] = []
+    if source:
+        facts += _flat_facts({"source": source}, rename={"source": "Source"})
+    order = [f"{count(value)} {name}" for name, value in counts.items() if number(value) is not None]
+    if order:
+        facts.append(("Documents", " · ".join(order)))
+    for key, label, naming in (("languages", "Languages", language_name), ("doc_types", "Document types", str)):
+        values = manifest.get(key)
+        if isinstance(values, dict):
+            facts += _count_facts(label, values, naming)
+    facts += _duplicates(mapping(manifest.get("duplicates")))
+    for on, row in evidence.overlaps.items():
+        hits, records = number(row.get("hits")), number(row.get("records"))
+        if hits is not None and records:
+            of = sentences.documents_of(on, int(records))
+            facts.append(
+                ("Met in pretraining", f"{count(hits)} of {of} share text with what the base model was pretrained on")
+            )
+    known = {"counts", "source", "languages", "doc_types", "duplicates", "sha256"}
+    facts += _flat_facts({key: value for key, value in manifest.items() if key not in known})
+    hashes = manifest.get("sha256")
+    return {
+        "sentence": "",
+        "facts": facts,
+        "hashes": [(str(name), str(value)) for name, value in hashes.items()] if isinstance(hashes, dict) else [],
+    }
+
+
+def _duplicates(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Counts of duplicates; the pairs given as examples stay in the manifest."""
+    found = {key: value for key, value in found.items() if key not in ("threshold", "shingle_words")}
+    rows = []
+    for key, label in (("train_test", "of test in train"), ("within_train", "within train")):
+        part = mapping(found.pop(key, None))
+        if part:
+            rows.append((f"Duplicates {label}", f"{count(part.get('exact'))} exact, {count(part.get('near'))} near"))
+    return [*rows, *((f"Duplicates: {label}", value) for label, value in _flat_facts(found))]
+
+
+def _count_facts(label: str, values: dict[str, Any], naming: Any) -> list[tuple[str, str]]:
+    """Counts by name, or by split and then by name."""
+    if any(isinstance(value, dict) for value in values.values()):
+        return [
+            (f"{label}, {split}", " · ".join(f"{count(n)} {naming(str(name))}" for name, n in inner.items()))
+            for split, inner in values.items()
+            if isinstance(inner, dict)
+        ]
+    return [(label, " · ".join(f"{count(n)} {naming(str(name))}" for name, n in values.items()))]
+
+
+def _flat_facts(
+    value: dict[str, Any], *, rename: dict[str, str] | None = None, depth: int = 2
+) -> list[tuple[str, str]]:
+    """A dictionary of unknown shape as rows; lists and deep parts become one line, long ones are counted."""
+    rows = []
+    for key, entry in value.items():
+        label = (rename or {}).get(key, str(key).replace("_", " "))
+        if isinstance(entry, dict) and entry and depth > 1:
+            rows += [(f"{label} {inner}", shown) for inner, shown in _flat_facts(entry, depth=depth - 1)]
+        elif isinstance(entry, bool):
+            rows.append((label, "yes" if entry else "no"))
+        elif isinstance(entry, dict | list):
+            rows += [(label, _line(entry))] if entry else []
+        elif entry is not None and entry != "":
+            rows.append((label, count(entry) if number(entry) is not None else str(entry)))
+    return rows
+
+
+def _line(value: dict[str, Any] | list[Any]) -> str:
+    items: Iterable[str] = (
+        (f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else (str(v) for v in value)
+    )
+    parts = list(items)
+    shown = ", ".join(parts[:12])
+    return (shown + (f" and {count(len(parts) - 12)} more" if len(parts) > 12 else "")) or "none"
+
+
+def machine(evidence: Evidence) -> list[tuple[str, str]]:
+    lock = dict(evidence.lock)
+    rows: list[tuple[str, str]] = []
+    versions = lock.pop("versions", None)
+    lock.pop("command", None)
+    if evidence.setting("seed") is not None and "seed" not in lock:
+        rows.append(("seed", str(evidence.setting("seed"))))
+    for key, value in lock.items():
+        if key in ("seed", "recipe_sha256") or isinstance(value, str):
+            rows.append((key.replace("_", " "), str(value)))
+        elif key.endswith("_bytes") and number(value) is not None:
+            rows.append((key.removesuffix("_bytes").replace("_", " "), size(value)))
+        else:
+            rows += _flat_facts({key: value})
+    if isinstance(versions, dict):
+        rows.append(("versions", " · ".join(f"{name} {version}" for name, version in versions.items())))
+    if not evidence.lock.get("recipe_sha256") and evidence.recipe_hash:
+        rows.append(("sha256 of recipe.yaml", evidence.recipe_hash))
+    return rows
+
+
+def rerun(evidence: Evidence) -> str:
+    if not evidence.recipe_text:
+        return ""
+    version = (
+        evidence.lock.get("versions", {}).get("tunewright") if isinstance(evidence.lock.get("versions"), dict) else None
+    )
+    install = f"pip install tunewright=={version}\n" if version else ""
+    said = evidence.lock.get("command")
+    first = f"\n# the command that made it was: {said}" if isinstance(said, str) and said else ""
+    return f"{install}tunewright run recipe.yaml --name {evidence.name}-again{first}"
+
+
+def written(evidence: Evidence) -> str:
+    """The day of the run's last event, so that rewriting the report changes nothing."""
+    if not evidence.stages:
+        return ""
+    last = max(end for _, end in evidence.stages.values())
+    return datetime.fromtimestamp(last, UTC).strftime("%-d %B %Y")

@@ -1,0 +1,403 @@
+"""All that a report knows: the run folder, read once. What is absent is named, never guessed.
+
+Every file may be missing (a run cut short, a system left out) or damaged; both are gathered as sentences and shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tunewright.core.errors import RunError
+from tunewright.report.figures import Estimate, number
+
+SYSTEM_ORDER = ("rules", "base", "few-shot")
+TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One system under one decoding on one set of documents. on: "test" or an exam's name."""
+
+    system: str
+    decoding: str
+    on: str
+    scores: dict[str, Any]
+    predictions: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.system}/{self.decoding}"
+
+    @property
+    def n(self) -> int | None:
+        read = number(self.scores.get("n"))
+        return None if read is None else int(read)
+
+    @property
+    def of(self) -> int | None:
+        read = number(self.scores.get("of"))
+        return None if read is None else int(read)
+
+    @property
+    def sampled(self) -> bool:
+        return self.scores.get("sample") == "stratified" or (
+            self.n is not None and self.of is not None and self.n < self.of
+        )
+
+    def metric(self, name: str) -> Estimate | None:
+        return Estimate.read(name, mapping(self.scores.get("metrics")).get(name), self.n)
+
+    def metrics(self) -> dict[str, Estimate]:
+        found = {name: self.metric(name) for name in mapping(self.scores.get("metrics"))}
+        return {name: estimate for name, estimate in found.items() if estimate is not None}
+
+    def slice_kinds(self) -> list[str]:
+        return [kind for kind, values in mapping(self.scores.get("slices")).items() if mapping(values)]
+
+    def slices(self, kind: str) -> dict[str, dict[str, Estimate]]:
+        """Label → metric → estimate, in the order written."""
+        result = {}
+        for label, entry in mapping(mapping(self.scores.get("slices")).get(kind)).items():
+            if not isinstance(entry, dict):
+                continue
+            read = {
+                name: Estimate.read(name, value, entry.get("n"))
+                for name, value in mapping(entry.get("metrics")).items()
+            }
+            result[str(label)] = {name: estimate for name, estimate in read.items() if estimate is not None}
+        return {label: metrics for label, metrics in result.items() if metrics}
+
+    def cost(self, name: str) -> float | None:
+        return number(mapping(self.scores.get("cost")).get(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a system's training left behind."""
+
+    system: str
+    metrics: dict[str, Any]
+    args: dict[str, Any]
+    checkpoint: dict[str, Any]
+    weights: Path | None
+    """The adapter/ or model/ folder, where it stands."""
+
+    def curve(self, key: str, *, of: str = "steps") -> list[tuple[float, float]]:
+        """(step, value) where both are numbers."""
+        rows = self.metrics.get(of)
+        points = (
+            [(number(r.get("step")), number(r.get(key))) for r in rows if isinstance(r, dict)]
+            if isinstance(rows, list)
+            else []
+        )
+        return [(step, value) for step, value in points if step is not None and value is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A paired comparison of two cells on the same documents; differences are b − a, shares of 0..1."""
+
+    a: str
+    b: str
+    on: str
+    metric: str
+    n: int | None
+    a_value: float | None
+    b_value: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    test: str
+    p: float | None
+    p_holm: float | None
+    detectable: float | None
+    verdict: str
+
+    @property
+    def shown(self) -> bool:
+        """Whether a difference was shown: the verdict says so and zero lies outside the interval."""
+        outside = self.low is None or self.high is None or self.low > 0 or self.high < 0
+        return self.verdict in ("better", "worse") and outside
+
+    @property
+    def direction(self) -> int:
+        """1 where b is shown to be better, −1 where worse, 0 where no difference is shown."""
+        return (1 if self.verdict == "better" else -1) if self.shown else 0
+
+
+@dataclass
+class Evidence:
+    """One run folder, read. missing: parts not there, as sentences; faults: files that could not be read."""
+
+    path: Path
+    name: str
+    recipe: dict[str, Any] = field(default_factory=dict)
+    recipe_text: str = ""
+    lock: dict[str, Any] = field(default_factory=dict)
+    manifest: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, tuple[float, float]] = field(default_factory=dict)
+    overlaps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Document set → how much of it was found in what the base model was pretrained on."""
+    cells: list[Cell] = field(default_factory=list)
+    trainings: dict[str, Training] = field(default_factory=dict)
+    pairs: list[Pair] = field(default_factory=list)
+    gates: list[dict[str, Any]] = field(default_factory=list)
+    level: float = 0.95
+    missing: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def recipe_hash(self) -> str:
+        return hashlib.sha256(self.recipe_text.encode()).hexdigest() if self.recipe_text else ""
+
+    @property
+    def exams(self) -> list[str]:
+        return list(dict.fromkeys(cell.on for cell in self.cells if cell.on != TEST))
+
+    def on(self, where: str = TEST) -> list[Cell]:
+        return [cell for cell in self.cells if cell.on == where]
+
+    def cell(self, system: str, decoding: str, on: str = TEST) -> Cell | None:
+        return next((c for c in self.cells if (c.system, c.decoding, c.on) == (system, decoding, on)), None)
+
+    def main(self, on: str = TEST) -> Cell | None:
+        """The cell the run is about: tuned under the grammar, else tuned free; without a tuned model another that
+        is neither the base nor rules, else the base."""
+        here = self.on(on)
+        tuned = self.cell("tuned", "grammar", on) or self.cell("tuned", "free", on)
+        others = [cell for cell in here if cell.system not in ("base", "rules")]
+        return tuned or (others[-1] if others else self.baseline(on)) or (here[-1] if here else None)
+
+    def baseline(self, on: str = TEST) -> Cell | None:
+        """The untuned model, free before grammar: a base must not be judged by a grammar it was not made for."""
+        return self.cell("base", "free", on) or self.cell("base", "grammar", on)
+
+    def pair(self, a: str, b: str, on: str = TEST, metric: str | None = None) -> Pair | None:
+        """The comparison of two cells, turned round where it was written the other way."""
+        metric = metric or self.metric
+        for pair in self.pairs:
+            if pair.on == on and pair.metric == metric:
+                if (pair.a, pair.b) == (a, b):
+                    return pair
+                if (pair.a, pair.b) == (b, a):
+                    return _turned(pair)
+        return None
+
+    @property
+    def metric(self) -> str:
+        """The metric of the headline: exact match where it was measured, else the first there is."""
+        names = [name for cell in self.on() or self.cells for name in cell.metrics()]
+        return "exact_match" if "exact_match" in names or not names else names[0]
+
+    def setting(self, dotted: str) -> Any:
+        """`train.learning_rate` → its value in the recipe, or None."""
+        value: Any = self.recipe
+        for key in dotted.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def records_of(self, on: str = TEST) -> Path:
+        return self.path / "data" / "test.jsonl" if on == TEST else self.path / "exams" / f"{on}.jsonl"
+
+    def rows(self, path: Path) -> Iterator[dict[str, Any]]:
+        """The JSON objects of a JSON-lines file; bad lines (a write cut short) are counted into `faults`."""
+        if not path.is_file():
+            return
+        bad = 0
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    bad += bool(line.strip())
+                    continue
+                if isinstance(row, dict):
+                    yield row
+                else:
+                    bad += 1
+        if bad:
+            self._fault(f"{path.relative_to(self.path)}: {bad} line{'s' * (bad > 1)} could not be read")
+
+    def _fault(self, sentence: str) -> None:
+        if sentence not in self.faults:
+            self.faults.append(sentence)
+
+
+def read(path: Path | str) -> Evidence:
+    """Reads a run folder. Raises RunError where there is no such folder; everything else is tolerated and told."""
+    path = Path(path)
+    if not path.is_dir():
+        raise RunError(f"there is no run folder at {path}", hint="tunewright ls")
+    found = Evidence(path=path, name=path.resolve().name)
+    _read_recipe(found)
+    found.lock = _json(found, path / "lock.json")
+    found.manifest = _json(found, path / "data" / "manifest.json")
+    found.stages = _stages(found)
+    _read_systems(found)
+    _read_comparison(found)
+    _name_missing(found)
+    return found
+
+
+def _read_recipe(found: Evidence) -> None:
+    path = found.path / "recipe.yaml"
+    if not path.is_file():
+        return
+    try:
+        found.recipe_text = path.read_text(encoding="utf-8")
+        found.recipe = mapping(yaml.safe_load(found.recipe_text))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        found._fault(f"recipe.yaml could not be read: {str(error).splitlines()[0]}")
+    found.name = str(found.recipe.get("name") or found.name)
+
+
+def _read_systems(found: Evidence) -> None:
+    root = found.path / "systems"
+    folders = [folder for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
+    for folder in sorted(folders, key=lambda folder: _rank(folder.name)):
+        found.cells += _cells(found, folder, folder.name, TEST)
+        exams = folder / "exams"
+        for exam in sorted(exams.iterdir()) if exams.is_dir() else ():
+            found.cells += _cells(found, exam, folder.name, exam.name)
+        metrics = _json(found, folder / "training_metrics.json")
+        weights = next((folder / name for name in ("adapter", "model") if (folder / name).is_dir()), None)
+        if metrics or weights:
+            found.trainings[folder.name] = Training(
+                folder.name,
+                metrics,
+                _json(found, folder / "training_args.json"),
+                _json(found, folder / "latest_checkpoint_info.json"),
+                weights,
+            )
+
+
+def _cells(found: Evidence, folder: Path, system: str, on: str) -> list[Cell]:
+    cells = []
+    for path in sorted(folder.glob("scores-*.json")) if folder.is_dir() else ():
+        scores = _json(found, path)
+        if scores:
+            decoding = path.stem.removeprefix("scores-")
+            cells.append(Cell(system, decoding, on, scores, folder / f"predictions-{decoding}.jsonl"))
+    return sorted(cells, key=lambda cell: (cell.decoding != "free", cell.decoding))
+
+
+def _rank(system: str) -> tuple[int, str]:
+    """Baselines first, then others by name, tuned last."""
+    if system in SYSTEM_ORDER:
+        return SYSTEM_ORDER.index(system), ""
+    return (99, "") if system == "tuned" else (50, system)
+
+
+def _read_comparison(found: Evidence) -> None:
+    written = _json(found, found.path / "metrics_comparison.json")
+    found.level = number(written.get("level")) or number(found.setting("evaluate.confidence_level")) or 0.95
+    rows = written.get("pairs")
+    for row in rows if isinstance(rows, list) else ():
+        if not isinstance(row, dict) or not row.get("a") or not row.get("b"):
+            continue
+        n = number(row.get("n"))
+        numbers = {
+            key: number(row.get(key)) for key in ("a_value", "b_value", "difference", "low", "high", "p", "p_holm")
+        }
+        found.pairs.append(
+            Pair(
+                a=str(row["a"]),
+                b=str(row["b"]),
+                on=str(row.get("on") or TEST),
+                metric=str(row.get("metric") or ""),
+                n=None if n is None else int(n),
+                test=str(row.get("test") or "paired test"),
+                detectable=number(row.get("minimum_detectable_effect")),
+                verdict=str(row.get("verdict") or ""),
+                **numbers,
+            )
+        )
+    gates = written.get("gates")
+    found.gates = (
+        [gate for gate in gates if isinstance(gate, dict) and "metric" in gate] if isinstance(gates, list) else []
+    )
+
+
+def _turned(pair: Pair) -> Pair:
+    def minus(value: float | None) -> float | None:
+        return None if value is None else -value
+
+    verdict = {"better": "worse", "worse": "better"}.get(pair.verdict, pair.verdict)
+    return Pair(
+        pair.b, pair.a, pair.on, pair.metric, pair.n, pair.b_value, pair.a_value, minus(pair.difference),
+        minus(pair.high), minus(pair.low), pair.test, pair.p, pair.p_holm, pair.detectable, verdict,
+    )  # fmt: skip
+
+
+def _stages(found: Evidence) -> dict[str, tuple[float, float]]:
+    """Stage → (first, last) event in seconds since 1970, in order of appearance."""
+    stages: dict[str, tuple[float, float]] = {}
+    for row in found.rows(found.path / "events.jsonl"):
+        when, stage = _seconds(row.get("time")), row.get("stage")
+        if when is not None and isinstance(stage, str) and stage:
+            first, last = stages.get(stage, (when, when))
+            stages[stage] = (min(first, when), max(last, when))
+        if row.get("event") == "pretraining overlap" and row.get("on"):
+            found.overlaps[str(row["on"])] = row
+    return stages
+
+
+def _seconds(time: Any) -> float | None:
+    if isinstance(time, str):
+        try:
+            read = datetime.fromisoformat(time)
+        except ValueError:
+            return None
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+    return number(time)
+
+
+def _name_missing(found: Evidence) -> None:
+    """One sentence for each part that the recipe asked for, or that every report has, and that is not there."""
+    say = found.missing.append
+    if not found.recipe_text:
+        say("There is no recipe.yaml, so what was asked for is not known.")
+    if not found.manifest:
+        say("Data: no manifest, so the data stage has not finished.")
+    asked = found.setting("evaluate.systems")
+    asked = [str(system) for system in asked] if isinstance(asked, list) else ["base", "tuned"]
+    if "tuned" in asked and not any(training.metrics for training in found.trainings.values()):
+        say("Training: no training metrics, so no tuned model has been trained to its end in this run.")
+    measured = {cell.system for cell in found.on()}
+    for system in asked:
+        if system not in measured:
+            say(f"System “{system}” has no scores on the test documents.")
+    exams = found.setting("evaluate.exams")
+    for exam in exams if isinstance(exams, list) else ():
+        if str(exam) not in found.exams:
+            say(f"Exam “{exam}” has not been taken (its data was not found, or the stage has not run).")
+    if not found.pairs and len(found.on()) > 1:
+        say("No paired comparison has been computed, so no difference between systems is claimed here.")
+
+
+def _json(found: Evidence, path: Path) -> dict[str, Any]:
+    """A JSON object from a file; {} where absent, or damaged (told in `faults`)."""
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        found._fault(f"{path.relative_to(found.path)} could not be read: {error}")
+        return {}
+    if not isinstance(value, dict):
+        found._fault(f"{path.relative_to(found.path)} holds no JSON object")
+        return {}
+    return value
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """`value` where it is a JSON object, else {}."""
+    return value if isinstance(value, dict) else {}

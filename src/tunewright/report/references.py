@@ -1,0 +1,146 @@
+"""What a report cites: only the methods and tools that the run used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunewright.report.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """used_for: a few words that say why it stands here."""
+
+    used_for: str
+    authors: str
+    year: int
+    title: str
+    where: str
+    link: str
+
+
+LORA = Reference(
+    "low-rank adapters", "E. J. Hu, Y. Shen, P. Wallis, Z. Allen-Zhu, Y. Li, S. Wang, L. Wang, W. Chen", 2022,
+    "LoRA: Low-Rank Adaptation of Large Language Models", "ICLR 2022; arXiv:2106.09685", "https://arxiv.org/abs/2106.09685",
+)  # fmt: skip
+RSLORA = Reference(
+    "rank-stabilised scaling", "D. Kalajdzievski", 2023,
+    "A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA", "arXiv:2312.03732", "https://arxiv.org/abs/2312.03732",
+)  # fmt: skip
+DORA = Reference(
+    "weight-decomposed adapters", "S.-Y. Liu, C.-Y. Wang, H. Yin, P. Molchanov, et al.", 2024,
+    "DoRA: Weight-Decomposed Low-Rank Adaptation", "ICML 2024; arXiv:2402.09353", "https://arxiv.org/abs/2402.09353",
+)  # fmt: skip
+PEFT = Reference(
+    "adapter library", "S. Mangrulkar, S. Gugger, L. Debut, Y. Belkada, S. Paul, B. Bossan", 2022,
+    "PEFT: State-of-the-art Parameter-Efficient Fine-Tuning methods", "software", "https://github.com/huggingface/peft",
+)  # fmt: skip
+LLAMA = Reference(
+    "the architecture of the embedded base model", "H. Touvron, T. Lavril, G. Izacard, et al.", 2023,
+    "LLaMA: Open and Efficient Foundation Language Models", "arXiv:2302.13971", "https://arxiv.org/abs/2302.13971",
+)  # fmt: skip
+TRANSFORMER = Reference(
+    "the architecture", "A. Vaswani, N. Shazeer, N. Parmar, J. Uszkoreit, et al.", 2017,
+    "Attention Is All You Need", "NeurIPS 2017; arXiv:1706.03762", "https://arxiv.org/abs/1706.03762",
+)  # fmt: skip
+TRANSFORMERS = Reference(
+    "model library", "T. Wolf, L. Debut, V. Sanh, J. Chaumond, et al.", 2020,
+    "Transformers: State-of-the-Art Natural Language Processing", "EMNLP 2020: System Demonstrations, pp. 38–45",
+    "https://aclanthology.org/2020.emnlp-demos.6",
+)  # fmt: skip
+PYTORCH = Reference(
+    "tensor library", "A. Paszke, S. Gross, F. Massa, A. Lerer, et al.", 2019,
+    "PyTorch: An Imperative Style, High-Performance Deep Learning Library", "NeurIPS 2019; arXiv:1912.01703",
+    "https://arxiv.org/abs/1912.01703",
+)  # fmt: skip
+ADAMW = Reference(
+    "optimiser", "I. Loshchilov, F. Hutter", 2019,
+    "Decoupled Weight Decay Regularization", "ICLR 2019; arXiv:1711.05101", "https://arxiv.org/abs/1711.05101",
+)  # fmt: skip
+MUON = Reference(
+    "optimiser of the matrices", "K. Jordan, Y. Jin, V. Boza, J. You, F. Cesista, L. Newhouse, J. Bernstein", 2024,
+    "Muon: An optimizer for hidden layers in neural networks", "blog", "https://kellerjordan.github.io/posts/muon/",
+)  # fmt: skip
+COSINE = Reference(
+    "cosine learning-rate schedule", "I. Loshchilov, F. Hutter", 2017,
+    "SGDR: Stochastic Gradient Descent with Warm Restarts", "ICLR 2017; arXiv:1608.03983", "https://arxiv.org/abs/1608.03983",
+)  # fmt: skip
+LLGUIDANCE = Reference(
+    "decoding under a grammar", "M. Moskal and the Guidance contributors", 2024,
+    "llguidance: Super-fast Structured Outputs", "software", "https://github.com/guidance-ai/llguidance",
+)  # fmt: skip
+MCNEMAR = Reference(
+    "paired test of two shares", "Q. McNemar", 1947,
+    "Note on the sampling error of the difference between correlated proportions or percentages",
+    "Psychometrika 12(2), pp. 153–157", "https://doi.org/10.1007/BF02295996",
+)  # fmt: skip
+BOOTSTRAP = Reference(
+    "intervals", "B. Efron", 1979,
+    "Bootstrap Methods: Another Look at the Jackknife", "The Annals of Statistics 7(1), pp. 1–26", "https://doi.org/10.1214/aos/1176344552",
+)  # fmt: skip
+HOLM = Reference(
+    "correction for several tests", "S. Holm", 1979,
+    "A Simple Sequentially Rejective Multiple Test Procedure", "Scandinavian Journal of Statistics 6(2), pp. 65–70",
+    "https://www.jstor.org/stable/4615733",
+)  # fmt: skip
+CHRF = Reference(
+    "chrF++", "M. Popović", 2017,
+    "chrF++: words helping character n-grams", "WMT 2017, pp. 612–618", "https://aclanthology.org/W17-4770",
+)  # fmt: skip
+BLEU = Reference(
+    "BLEU", "K. Papineni, S. Roukos, T. Ward, W.-J. Zhu", 2002,
+    "Bleu: a Method for Automatic Evaluation of Machine Translation", "ACL 2002, pp. 311–318", "https://aclanthology.org/P02-1040",
+)  # fmt: skip
+SACREBLEU = Reference(
+    "BLEU and chrF++ as computed here", "M. Post", 2018,
+    "A Call for Clarity in Reporting BLEU Scores", "WMT 2018, pp. 186–191", "https://aclanthology.org/W18-6319",
+)  # fmt: skip
+ROUGE = Reference(
+    "ROUGE-L", "C.-Y. Lin", 2004,
+    "ROUGE: A Package for Automatic Evaluation of Summaries", "Text Summarization Branches Out, pp. 74–81",
+    "https://aclanthology.org/W04-1013",
+)  # fmt: skip
+SROIE = Reference(
+    "the data", "Z. Huang, K. Chen, J. He, X. Bai, D. Karatzas, S. Lu, C. V. Jawahar", 2019,
+    "ICDAR2019 Competition on Scanned Receipt OCR and Information Extraction", "ICDAR 2019; arXiv:2103.10213",
+    "https://arxiv.org/abs/2103.10213",
+)  # fmt: skip
+HINER = Reference(
+    "the data", "R. Murthy, P. Bhattacharjee, R. Sharnagat, J. Khatri, D. Kanojia, P. Bhattacharyya", 2022,
+    "HiNER: A Large Hindi Named Entity Recognition Dataset", "LREC 2022; arXiv:2204.13743", "https://arxiv.org/abs/2204.13743",
+)  # fmt: skip
+
+
+def of(evidence: Evidence) -> list[Reference]:
+    """What this run used, in the order data, model, training, decoding, scores, statistics, software."""
+    setting = evidence.setting
+    source = str(setting("data.source") or evidence.manifest.get("source") or "")
+    trained = bool(evidence.trainings)
+    adapter = trained and setting("method.name") in ("lora", None)
+    measured = {name for cell in evidence.cells for name in cell.metrics()}
+    tests = " ".join(pair.test.lower() for pair in evidence.pairs)
+    intervals = any(e.low is not None for cell in evidence.cells for e in cell.metrics().values())
+    used = [
+        (SROIE, "sroie" in source),
+        (HINER, "hiner" in source),
+        (LLAMA, str(setting("model") or "").startswith("wren")),
+        (TRANSFORMER, True),
+        (LORA, adapter),
+        (RSLORA, adapter and bool(setting("method.use_rslora"))),
+        (DORA, adapter and bool(setting("method.use_dora"))),
+        (ADAMW, trained),
+        (MUON, trained and setting("train.optim") == "muon"),
+        (COSINE, trained and setting("train.lr_scheduler_type") == "cosine"),
+        (LLGUIDANCE, any(cell.decoding == "grammar" for cell in evidence.cells)),
+        (ROUGE, "rouge_l" in measured),
+        (BLEU, "bleu" in measured),
+        (CHRF, "chrf" in measured),
+        (SACREBLEU, bool(measured & {"bleu", "chrf"})),
+        (BOOTSTRAP, intervals or "bootstrap" in tests),
+        (MCNEMAR, "mcnemar" in tests),
+        (HOLM, any(pair.p_holm is not None for pair in evidence.pairs)),
+        (PEFT, adapter),
+        (TRANSFORMERS, True),
+        (PYTORCH, True),
+    ]
+    return [reference for reference, applies in used if applies]

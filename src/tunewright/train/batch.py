@@ -1,0 +1,124 @@
+"""From token ids to batches: what is trained, which examples go together, and the prompt prefix they share.
+
+The reply is trained by construction: an example is prompt ids followed by reply ids, never a search in a string.
+Rows are padded on the right, so a causal model needs no padding mask: a real token never sees a pad.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One example. ids: prompt and reply. start: index of the first trained token (1 or more)."""
+
+    ids: tuple[int, ...]
+    start: int
+
+    @property
+    def trained(self) -> int:
+        """How many tokens are trained."""
+        return len(self.ids) - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one forward pass takes.
+
+    prefix: `[1, prefix]` ids that all rows begin with, computed once; None where nothing is shared.
+    input_ids: `[batch, time]` ids after the prefix, padded on the right.
+    rows: `[trained]` flat positions in `batch * time` whose next token is trained.
+    labels: `[trained]` those next tokens.
+    """
+
+    prefix: torch.Tensor | None
+    input_ids: torch.Tensor
+    rows: torch.Tensor
+    labels: torch.Tensor
+
+    @property
+    def seen(self) -> int:
+        """Tokens put through the model, padding included."""
+        return self.input_ids.numel() + (self.prefix.numel() if self.prefix is not None else 0)
+
+    def to(self, device: torch.device | str) -> Batch:
+        prefix = self.prefix.to(device) if self.prefix is not None else None
+        return Batch(prefix, self.input_ids.to(device), self.rows.to(device), self.labels.to(device))
+
+
+def shared_prefix(examples: Sequence[Tokens]) -> int:
+    """Length of the longest token prefix that all examples share and none trains.
+
+    One prompt token at least stays in every row: it is the one that predicts the first trained token.
+    """
+    if len(examples) < 2:
+        return 0
+    limit = min(example.start for example in examples) - 1
+    first = examples[0].ids
+    for i in range(limit):
+        token = first[i]
+        if any(example.ids[i] != token for example in examples):
+            return i
+    return max(limit, 0)
+
+
+def collate(examples: Sequence[Tokens], pad: int, *, share_prefix: bool) -> Batch:
+    """The batch of `examples`. With `share_prefix`, what all begin with goes through the model once."""
+    import torch
+
+    cut = shared_prefix(examples) if share_prefix else 0
+    time = max(len(example.ids) for example in examples) - cut
+    input_ids = torch.full((len(examples), time), pad, dtype=torch.long)
+    rows: list[int] = []
+    labels: list[int] = []
+    for i, example in enumerate(examples):
+        tail = example.ids[cut:]
+        input_ids[i, : len(tail)] = torch.tensor(tail, dtype=torch.long)
+        first = example.start - cut
+        rows.extend(range(i * time + first - 1, i * time + len(tail) - 1))
+        labels.extend(tail[first:])
+    prefix = torch.tensor([examples[0].ids[:cut]], dtype=torch.long) if cut else None
+    return Batch(prefix, input_ids, torch.tensor(rows, dtype=torch.long), torch.tensor(labels, dtype=torch.long))
+
+
+def epoch_batches(lengths: Sequence[int], keys: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:
+    """The order of one epoch: batches of indices, alike in `keys` (same prompt prefix) and in length.
+
+    Examples are shuffled, then sorted by length within their key inside windows of 32 batches, so that padding is
+    small and the order still random; the batches are shuffled last. Every index stands in exactly one batch.
+    """
+    rng = random.Random(f"{seed}/{epoch}")
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    batches: list[list[int]] = []
+    window = size * 32
+    for begin in range(0, len(order), window):
+        by_key: dict[int, list[int]] = {}
+        for index in order[begin : begin + window]:
+            by_key.setdefault(keys[index], []).append(index)
+        for key in sorted(by_key):
+            alike = sorted(by_key[key], key=lambda index: lengths[index])
+            batches.extend(alike[i : i + size] for i in range(0, len(alike), size))
+    rng.shuffle(batches)
+    return batches
+
+
+def by_tokens(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Indices in batches of like length whose padded size stays within `budget` tokens (one example may exceed it)."""
+    batches: list[list[int]] = []
+    current: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if current and lengths[index] * (len(current) + 1) > budget:
+            batches.append(current)
+            current = []
+        current.append(index)
+    if current:
+        batches.append(current)
+    return batches

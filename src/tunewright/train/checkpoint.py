@@ -1,0 +1,143 @@
+"""Checkpoints that survive anything: written aside, hashed, renamed; read back only when every byte is right.
+
+    checkpoints/step-000120/
+      tensors.safetensors   weights, optimiser state, random state
+      state.json            step, scalars of the optimiser, metrics so far
+      manifest.json         sha256 and size of the others; written last
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from tunewright.core.errors import CheckpointError
+
+FILES = ("tensors.safetensors", "state.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What was saved: tensors by name, and a JSON state with at least `step`."""
+
+    tensors: dict[str, torch.Tensor]
+    state: dict[str, Any]
+    path: Path
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def save(folder: Path, step: int, tensors: dict[str, torch.Tensor], state: dict[str, Any], *, keep: int) -> Path:
+    """Write `folder/step-N`, then drop all but the newest `keep` verified-by-name checkpoints. Returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    final, aside = folder / f"step-{step:06d}", folder / f".step-{step:06d}.partial"
+    if aside.exists():
+        shutil.rmtree(aside)
+    aside.mkdir()
+    save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, aside / FILES[0])
+    (aside / FILES[1]).write_text(json.dumps({**state, "step": step}, ensure_ascii=False), encoding="utf-8")
+    manifest = {name: {"sha256": sha256(aside / name), "bytes": (aside / name).stat().st_size} for name in FILES}
+    (aside / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    for name in (*FILES, "manifest.json"):
+        _sync(aside / name)
+    _sync(aside)
+    if final.exists():
+        shutil.rmtree(final)
+    os.replace(aside, final)
+    _sync(folder)
+    for old in _steps(folder)[keep:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def _steps(folder: Path) -> list[Path]:
+    """Checkpoint folders, newest first; half-written ones (`.step-…`) are not among them."""
+    return sorted(folder.glob("step-*"), reverse=True) if folder.is_dir() else []
+
+
+def fault(path: Path) -> str | None:
+    """Why a checkpoint cannot be trusted, or None."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        if set(manifest) != set(FILES):
+            return "its manifest does not name the right files"
+        for name, expected in manifest.items():
+            file = path / name
+            if not file.is_file():
+                return f"{name} is missing"
+            if file.stat().st_size != expected["bytes"]:
+                return f"{name} has {file.stat().st_size} bytes instead of {expected['bytes']}"
+            if sha256(file) != expected["sha256"]:
+                return f"{name} does not have the sha256 of its manifest"
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        return f"its manifest cannot be read ({problem.__class__.__name__})"
+    return None
+
+
+def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest verified checkpoint, or None; and a sentence about every damaged one that was passed over."""
+    damaged: list[str] = []
+    for path in _steps(folder):
+        reason = fault(path)
+        if reason is None:
+            return read(path), damaged
+        damaged.append(f"checkpoint {path.name} is damaged: {reason}")
+    return None, damaged
+
+
+def read(path: Path) -> Checkpoint:
+    """Read one checkpoint. Raises CheckpointError when it does not verify."""
+    reason = fault(path)
+    if reason is not None:
+        raise CheckpointError(f"checkpoint {path.name} is damaged: {reason}", where=str(path))
+    state = json.loads((path / FILES[1]).read_text(encoding="utf-8"))
+    return Checkpoint(load_file(path / FILES[0]), state, path)
+
+
+def pack_optimizer(name: str, optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """An optimiser's state as named tensors and plain numbers (no pickle)."""
+    saved = optimizer.state_dict()
+    tensors: dict[str, torch.Tensor] = {}
+    scalars: dict[str, Any] = {}
+    for index, slots in saved["state"].items():
+        for key, value in slots.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{name}.{index}.{key}"] = value
+            else:
+                scalars[f"{index}.{key}"] = value
+    return tensors, scalars
+
+
+def unpack_optimizer(
+    name: str, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor], scalars: dict[str, Any]
+) -> None:
+    """The inverse of `pack_optimizer`, into an optimiser over the same parameters."""
+    saved = optimizer.state_dict()
+    state: dict[int, dict[str, Any]] = {}
+    for full, value in {**{k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(name + ".")}, **scalars}.items():
+        index, key = full.split(".", 1)
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": saved["param_groups"]})

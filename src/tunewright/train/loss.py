@@ -1,0 +1,78 @@
+"""The loss: cross entropy at trained positions only.
+
+The output embedding sees only the rows that are trained (a forward-pre-hook selects them), which works for every
+family, whatever it does after the head. The plain path, all logits and a mask, stands beside it for the tests.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from tunewright.train.batch import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def only_rows(model: Any, rows: torch.Tensor) -> Iterator[None]:
+    """Within, the model's head gets `[1, trained, hidden]`: the flat positions `rows` of its usual input."""
+    head = model.get_output_embeddings()
+
+    def select(_module: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        hidden = args[0]
+        return (hidden.reshape(-1, hidden.shape[-1])[rows].unsqueeze(0), *args[1:])
+
+    handle = head.register_forward_pre_hook(select)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def forward_rows(model: Any, batch: Batch) -> torch.Tensor:
+    """Logits at trained positions, `[trained, vocab]`. A shared prefix is computed once and its cache expanded."""
+    core = getattr(model, "module", model)  # under DistributedDataParallel
+    extra: dict[str, Any] = {"use_cache": False}
+    if batch.prefix is not None:
+        cache = _prefix_cache(model, core, batch.prefix, len(batch.input_ids))
+        extra = {"use_cache": True, "past_key_values": cache}
+    with only_rows(core, batch.rows):
+        logits = model(input_ids=batch.input_ids, **extra).logits
+    return logits[0]
+
+
+def _prefix_cache(model: Any, core: Any, prefix: torch.Tensor, rows: int) -> Any:
+    """Keys and values of the prefix, with their gradients, as if every row had computed them."""
+    from transformers import DynamicCache
+
+    last = torch.tensor([prefix.shape[1] - 1], device=prefix.device)
+    with only_rows(core, last):  # the head has nothing to do here: one row is the least it takes
+        cache = model(input_ids=prefix, use_cache=True, past_key_values=DynamicCache()).past_key_values
+    for layer in cache.layers:
+        layer.keys = layer.keys.expand(rows, *layer.keys.shape[1:])
+        layer.values = layer.values.expand(rows, *layer.values.shape[1:])
+    return cache
+
+
+def loss_sum(model: Any, batch: Batch) -> torch.Tensor:
+    """Summed cross entropy (nats) over the batch's trained tokens, computed in fp32."""
+    logits = forward_rows(model, batch)
+    return functional.cross_entropy(logits.float(), batch.labels, reduction="sum")
+
+
+def plain_loss_sum(model: Any, batch: Batch) -> torch.Tensor:
+    """The same by the plain path: whole rows, all logits, labels of -100 elsewhere. For tests and benchmarks."""
+    ids = batch.input_ids
+    cut = 0
+    if batch.prefix is not None:
+        cut = batch.prefix.shape[1]
+        ids = torch.cat([batch.prefix.expand(len(ids), -1), ids], dim=1)
+    labels = torch.full_like(batch.input_ids, -100).reshape(-1)
+    labels[batch.rows] = batch.labels
+    logits = model(input_ids=ids, use_cache=False).logits[:, cut:]
+    return functional.cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), labels, reduction="sum")

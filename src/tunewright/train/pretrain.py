@@ -1,0 +1,240 @@
+"""Pretraining of Wren: a small Llama that reads documents and writes JSON, from nothing.
+
+Muon on the matrices, AdamW on embeddings and norms (Jordan et al. 2024, "Muon"; `torch.optim.Muon`), a schedule of
+warm-up, stable and decay, so that training can go on from any slice, and a curriculum in steps: copying first, then
+documents that grow. The data is the endless stream of `data.corpus.mixture`: step `s` always sees the same samples.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from tunewright.core.recipe import Options, Positive
+from tunewright.data.corpus import mixture
+from tunewright.data.corpus.documents import Sample
+from tunewright.train.batch import Batch, Tokens, by_tokens, collate
+
+
+class PretrainOptions(Options):
+    """How Wren is made. Lengths in tokens, times in steps."""
+
+    seed: int = 0
+    vocab_size: Positive = 6144
+    hidden_size: Positive = 224
+    intermediate_size: Positive = 576
+    num_hidden_layers: Positive = 6
+    head_dim: Positive = 32
+    max_position_embeddings: Positive = 4096
+    rope_theta: float = 50000.0
+    samples_per_step: Positive = 32
+    micro_batch_tokens: Positive = 8192
+    max_length: Positive = 4096
+    total_steps: Positive = 3000
+    decay_from: Positive = Field(2300, description="Step from which the learning rate falls to nothing, linearly.")
+    curriculum_steps: Positive = Field(2500, description="Steps over which documents grow to their full difficulty.")
+    warmup_steps: Positive = 30
+    muon_learning_rate: float = 0.01
+    adamw_learning_rate: float = 3e-3
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.95
+    max_grad_norm: float = 1.0
+    prose_tokens: Positive = Field(320, description="Longest run of prose in one sample.")
+    eval_steps: Positive = 200
+    save_steps: Positive = 100
+    logging_steps: Positive = 10
+    compile: bool = True
+
+
+def build_tokenizer(options: PretrainOptions, prose: mixture.Prose, folder: Path) -> None:
+    """Train the tokenizer on 60,000 samples of the stream and the Hindi prose (one third of the English)."""
+    import random
+
+    from tunewright.models.wren.tokenizer import train_tokenizer
+
+    def texts() -> Any:
+        for i in range(60_000):
+            sample = mixture.sample(options.seed + 7, i, 0.9, prose)
+            yield from (message["content"] for message in sample.messages)
+            yield sample.reply
+        rng = random.Random(options.seed)
+        for text, language in prose.passages:
+            if language == "hi" or rng.random() < 0.35:
+                yield text
+
+    train_tokenizer(texts(), options.vocab_size, folder)
+
+
+def build_model(options: PretrainOptions, folder: Path) -> None:
+    """A fresh Llama with Wren's shape and the folder's tokenizer; safetensors in `folder`."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(options.seed)
+    heads = options.hidden_size // options.head_dim
+    config = LlamaConfig(
+        vocab_size=options.vocab_size,
+        hidden_size=options.hidden_size,
+        intermediate_size=options.intermediate_size,
+        num_hidden_layers=options.num_hidden_layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        max_position_embeddings=options.max_position_embeddings,
+        rope_parameters={"rope_type": "default", "rope_theta": options.rope_theta},
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=None,
+    )
+    LlamaForCausalLM(config).save_pretrained(str(folder))
+
+
+class Stream:
+    """Batches of the mixture by step number."""
+
+    def __init__(self, options: PretrainOptions, prose: mixture.Prose, tokenizer: Any):
+        self.options = options
+        self.prose = prose
+        self.tokenizer = tokenizer
+        self.pad = tokenizer.pad_token_id
+        ids = tokenizer.convert_tokens_to_ids
+        self.role = {role: ids(f"<|{role}|>") for role in ("system", "user", "assistant")}
+        self.end = tokenizer.eos_token_id
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of plain text; text that looks like a special token stays text."""
+        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+
+    def tokens(self, sample: Sample) -> Tokens | None:
+        """The sample as ids, or None where it is longer than a context."""
+        if sample.kind == "prose":
+            ids = self.encode(sample.reply)[: self.options.prose_tokens]
+            return Tokens((*ids, self.end), 1)
+        ids = []
+        for message in sample.messages:
+            ids += [self.role[message["role"]], *self.encode(message["content"]), self.end]
+        ids.append(self.role["assistant"])
+        start = len(ids)
+        ids += [*self.encode(sample.reply), self.end]
+        return Tokens(tuple(ids), start) if len(ids) <= self.options.max_length else None
+
+    def examples(self, step: int) -> list[Tokens]:
+        count = self.options.samples_per_step * (2 if step < 300 else 1)
+        progress = step / self.options.curriculum_steps
+        made = []
+        for i in range(count):
+            tokens = self.tokens(mixture.sample(self.options.seed, step * 1000 + i, progress, self.prose))
+            if tokens is not None:
+                made.append(tokens)
+        return made
+
+    def __call__(self, step: int) -> Sequence[Batch]:
+        examples = self.examples(step)
+        groups = by_tokens([len(e.ids) for e in examples], self.options.micro_batch_tokens)
+        return [collate([examples[i] for i in group], self.pad, share_prefix=False) for group in groups]
+
+
+def teacher_forced(model: Any, examples: Sequence[Tokens], pad: int, budget: int) -> tuple[float, list[bool]]:
+    """(mean loss in nats per token, for each example whether greedy decoding would write the reply exactly).
+
+    An example is exact when every trained token is the most likely one given those before it, which is what greedy
+    decoding would then write.
+    """
+    import torch
+    from torch.nn import functional
+
+    from tunewright.train.loss import forward_rows
+
+    total, count = 0.0, 0
+    exact = [False] * len(examples)
+    with torch.no_grad():
+        for group in by_tokens([len(e.ids) for e in examples], budget):
+            batch = collate([examples[i] for i in group], pad, share_prefix=False)
+            logits = forward_rows(model, batch).float()
+            total += float(functional.cross_entropy(logits, batch.labels, reduction="sum"))
+            count += len(batch.labels)
+            right = (logits.argmax(-1) == batch.labels).tolist()
+            at = 0
+            for i in group:
+                exact[i] = all(right[at : at + examples[i].trained])
+                at += examples[i].trained
+    return total / max(1, count), exact
+
+
+def pretrain(
+    options: PretrainOptions,
+    folder: Path,
+    data: Path,
+    *,
+    minutes: float | None = None,
+    report: Callable[[dict[str, Any]], None] = lambda event: None,
+) -> dict[str, Any]:
+    """Train in `folder` (tokenizer/, start/, checkpoints/, model/), going on from the newest verified checkpoint.
+
+    data: the folder that holds `prose_en` and `prose_hi`. minutes: stop after so long and save. Returns the metrics;
+    `paused_at` in them says that there is more to do.
+    """
+    import torch
+    from accelerate import Accelerator
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from tunewright.train.loop import Fit, Schedule
+
+    prose = mixture.read_prose([data / "prose_en", data / "prose_hi"])
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "tokenizer" / "tokenizer.json").is_file():
+        build_tokenizer(options, prose, folder / "tokenizer")
+    if not (folder / "start" / "config.json").is_file():
+        build_model(options, folder / "start")
+    tokenizer = AutoTokenizer.from_pretrained(str(folder / "tokenizer"))
+    model = AutoModelForCausalLM.from_pretrained(str(folder / "start"), dtype=torch.float32)
+    (folder / "pretraining.json").write_text(json.dumps(options.model_dump(), indent=1) + "\n", encoding="utf-8")
+
+    accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
+    stream = Stream(options, prose, tokenizer)
+    named = dict(model.named_parameters())
+    matrices = [p for name, p in named.items() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in named.items() if not (p.ndim == 2 and "embed" not in name)]
+    muon = torch.optim.Muon(matrices, lr=options.muon_learning_rate, weight_decay=0.0, adjust_lr_fn="original")
+    adamw = torch.optim.AdamW(
+        others, lr=options.adamw_learning_rate, betas=(options.adam_beta1, options.adam_beta2), weight_decay=0.0, fused=True
+    )
+    if options.compile:
+        model.model.forward = torch.compile(model.model.forward, dynamic=True)
+
+    held = [tokens for i in range(160) if (tokens := stream.tokens(mixture.sample(10**6 + options.seed, i, 0.5, prose)))]
+
+    def validate() -> float:
+        loss, exact = teacher_forced(model, held, stream.pad, options.micro_batch_tokens)
+        report({"event": "exact", "share": sum(exact) / len(exact), "n": len(exact)})
+        return loss
+
+    metrics = Fit(
+        model=model,
+        parameters=named,
+        optimizers=[(muon, options.muon_learning_rate), (adamw, options.adamw_learning_rate)],
+        schedule=Schedule("wsd", options.warmup_steps, options.total_steps, options.decay_from),
+        micro_batches=stream,
+        total_steps=options.total_steps,
+        folder=folder / "checkpoints",
+        accelerator=accelerator,
+        max_grad_norm=options.max_grad_norm,
+        validate=validate,
+        eval_steps=options.eval_steps,
+        save_steps=options.save_steps,
+        logging_steps=options.logging_steps,
+        load_best=False,
+        stop_after=minutes * 60 if minutes is not None else None,
+        report=report,
+    ).run()
+    out = folder / "model"
+    model.model.__dict__.pop("forward", None)  # the compiled one is not saved
+    model.to(torch.bfloat16).save_pretrained(str(out))
+    model.to(torch.float32)
+    tokenizer.save_pretrained(str(out))
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    return metrics

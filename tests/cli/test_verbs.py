@@ -1,0 +1,134 @@
+"""Every verb over a small run: data on stdout, talk on stderr, what comes next."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stand_ins import World
+from tunewright import cli
+from tunewright.flow import begin
+
+CHANGES = ("decode.batch_size=1", "evaluate.bootstrap_resamples=50", "evaluate.sample=3", "data.test_share=0.5")
+SMALL = tuple(word for change in CHANGES for word in ("--set", change))
+
+
+@pytest.fixture
+def world(monkeypatch, tmp_path):
+    for name in ("TUNEWRIGHT_RUNS", "TUNEWRIGHT_DATA", "TUNEWRIGHT_SET", "TUNEWRIGHT_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    made = World()
+    made.take_over(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    begin.begin("mine")
+    return made
+
+
+@pytest.fixture
+def tunewright(capsys):
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = cli.invoke(list(arguments))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_run_ends_with_the_table_the_gain_the_paths_and_the_next_command(world, tunewright):
+    code, out, err = tunewright("run", "mine/recipe.yaml", *SMALL)
+    assert code == 0
+    assert "tuned, grammar" in out
+    assert "base → tuned, exact match on 3 test documents: 0.0 % → 100.0 % (+100.0 points, 95 % interval" in out
+    assert "runs/mine/report.html" in out
+    assert out.rstrip().splitlines()[-1] == "Next: tunewright extract FILE --run runs/mine"
+    assert "base/free on test: 3 documents" in err
+    code, again, err = tunewright("run", "mine/recipe.yaml", *SMALL)
+    assert (code, again, err) == (0, out, "")
+    assert world.trained == 1
+
+
+def test_json_is_all_that_stands_on_stdout(world, tunewright):
+    code, out, err = tunewright("run", "mine/recipe.yaml", *SMALL, "--json", "--quiet")
+    assert (code, err) == (0, "")
+    row = json.loads(out)
+    assert row["scores"]["test"]["tuned/grammar"]["metrics"]["exact_match"]["value"] == 1.0
+    for arguments in (["show"], ["ls"], ["compare"], ["report"], ["evaluate", "--quiet"]):
+        code, out, err = tunewright(*arguments, "--json")
+        assert (code, err) == (0, ""), arguments
+        json.loads(out)
+
+
+def test_gates_exit_with_three(world, tunewright):
+    code, _, err = tunewright("run", "mine/recipe.yaml", *SMALL, "--fail-under", "exact_match=1.01", "--quiet")
+    assert code == 3
+    assert err.startswith("error: runs/mine: quality gate missed: exact_match 1 < 1.01\n\nhint: ")
+    assert tunewright("compare", "--fail-under", "exact_match=1")[0] == 0
+    assert tunewright("compare", "--fail-under", "exact_match=1.01")[0] == 3
+    code, _, err = tunewright("compare", "--fail-under", "exact_mach=0.9")
+    assert code == 2
+    assert "did you mean 'exact_match'?" in err
+
+
+def test_the_verbs_one_after_the_other_come_to_the_same(world, tunewright):
+    code, out, _ = tunewright("prepare", "mine/recipe.yaml", *SMALL)
+    assert code == 0
+    assert "runs/mine/data/train.jsonl" in out
+    code, out, _ = tunewright("train", "runs/mine")
+    assert code == 0
+    assert "runs/mine/systems/tuned/adapter" in out
+    assert out.rstrip().endswith("Next: tunewright evaluate runs/mine")
+    code, out, _ = tunewright("evaluate")
+    assert code == 0
+    assert "100.0 %" in out
+    code, out, _ = tunewright("compare", "mine")
+    assert code == 0
+    assert "no difference shown" in out
+    assert "exact_match" in out
+    code, out, _ = tunewright("report", "runs/mine")
+    assert code == 0
+    assert "report.html" in out
+    code, out, _ = tunewright("ls")
+    assert out.splitlines()[1].split()[0] == "mine"
+    assert "done" in out
+    code, out, _ = tunewright("show")
+    assert "data, train, evaluate, compare, report" in out
+    assert world.trained == 1
+
+
+def test_a_changed_recipe_is_a_run_of_its_own_or_refused_by_name(world, tunewright):
+    tunewright("prepare", "mine/recipe.yaml", "--quiet")
+    code, out, _ = tunewright("prepare", "mine/recipe.yaml", "--set", "seed=9", "--quiet")
+    assert code == 0
+    assert "runs/mine-" in out
+    code, _, err = tunewright("prepare", "mine/recipe.yaml", "--set", "seed=8", "--name", "mine")
+    assert code == 1
+    assert "another recipe (seed 0 → 8)" in err
+    assert "hint: give the changed recipe another --name" in err
+
+
+def test_runs_and_data_folders_can_come_from_the_environment(world, tunewright, monkeypatch, tmp_path):
+    monkeypatch.setenv("TUNEWRIGHT_RUNS", str(tmp_path / "other"))
+    monkeypatch.setenv("TUNEWRIGHT_SET", "seed=4")
+    code, out, _ = tunewright("prepare", "mine/recipe.yaml", "--json", "--quiet")
+    assert code == 0
+    assert json.loads(out)["run"] == str(tmp_path / "other" / "mine")
+    assert "seed: 4" in (tmp_path / "other" / "mine" / "recipe.yaml").read_text()
+
+
+def test_comparing_before_evaluating_says_what_is_missing(world, tunewright):
+    tunewright("prepare", "mine/recipe.yaml", "--quiet")
+    code, out, err = tunewright("compare")
+    assert (code, out) == (1, "")
+    assert "there is no run whose stage evaluate is complete here yet" in err
+
+
+def test_init_writes_a_job_that_the_next_command_prepares(world, tunewright):
+    code, out, _ = tunewright("init", "other")
+    assert code == 0
+    command = out.rstrip().splitlines()[-1].split()
+    assert command[:2] == ["tunewright", "run"]
+    assert tunewright("prepare", command[2], "--quiet")[0] == 0
+    code, _, err = tunewright("init", "other")
+    assert code == 2
+    assert "already" in err

@@ -1,0 +1,62 @@
+"""Plug-ins by name, listed without importing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tunewright.core import catalogue
+from tunewright.core.errors import UsageError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "_folder", lambda kind: tmp_path)
+    monkeypatch.setattr(catalogue, "_own", {})
+    for name in ("exact_match", "chrf", "_shared"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('imported')")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "notes.txt").write_text("")
+    return tmp_path
+
+
+def test_names_are_files_and_nothing_is_imported(folder):
+    assert catalogue.names("metric") == ["chrf", "exact_match", "package"]
+
+
+def test_a_miss_answers_with_the_near_name(folder):
+    with pytest.raises(UsageError) as caught:
+        catalogue.load("metric", "exact_mach")
+    assert caught.value.hint == "did you mean 'exact_match'?"
+    with pytest.raises(UsageError):
+        catalogue.load("metric", "_shared")
+
+
+def test_a_users_own_file_is_added_by_name_but_never_over_a_shipped_one(folder, tmp_path_factory):
+    own = tmp_path_factory.mktemp("own")
+    (own / "rank.py").write_text("name = 'rank'")
+    (own / "chrf.py").write_text("")
+    assert catalogue.add("metric", own / "rank.py") == "rank"
+    assert "rank" in catalogue.names("metric")
+    assert catalogue.load("metric", "rank").name == "rank"
+    with pytest.raises(UsageError, match="already there"):
+        catalogue.add("metric", own / "chrf.py")
+    with pytest.raises(UsageError, match="not a Python file"):
+        catalogue.add("metric", own / "none.py")
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(UsageError, match="no kind"):
+        catalogue.names("metrics")
+
+
+def test_listing_every_kind_loads_no_heavy_library():
+    code = (
+        "import sys; from tunewright.core import catalogue as c; "
+        "[c.names(kind) for kind in c.KINDS]; "
+        "print(sorted({'torch', 'transformers', 'numpy', 'peft'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,0 +1,90 @@
+"""The dry run: true counts, nothing written, no weights."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import tiny_models
+from tunewright.core import recipe_file
+from tunewright.core.errors import DataError, ModelError
+from tunewright.flow import begin, job, plan
+
+
+@pytest.fixture
+def model(tmp_path_factory):
+    folder = tiny_models.save("wren", tmp_path_factory.mktemp("model"))
+    (folder / "model.safetensors").write_bytes(b"not weights: nobody may open them")
+    return folder
+
+
+@pytest.fixture
+def recipe(tmp_path, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    begin.begin("mine")
+
+    def read(*sets):
+        return recipe_file.read("mine/recipe.yaml", [f"model={model}", *sets], environment={})
+
+    return read
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_it_counts_what_the_job_does_and_writes_nothing(recipe, tmp_path):
+    before = snapshot(tmp_path)
+    made = plan.plan(recipe(), runs=tmp_path / "runs")
+    assert snapshot(tmp_path) == before
+    assert not (tmp_path / "runs").exists()
+    network = tiny_models.model("wren")
+    assert made.parameters == sum(weight.numel() for weight in network.parameters())
+    assert made.trainable_parameters == lora_parameters(network, 32)
+    done = job.run(recipe(), runs=tmp_path / "runs", until="data")
+    assert made.records == {name: done.counts[name] for name in ("train", "validation", "test")}
+    assert made.steps == -(-made.records["train"] // 4) * 10
+    assert made.answers["tuned/grammar"] == made.records["test"]
+    assert made.prompt_tokens > made.reply_tokens > 5
+    assert made.longest >= made.prompt_tokens + made.reply_tokens
+    assert all(seconds > 0 for seconds in made.seconds.values())
+    assert made.memory_bytes > made.parameters * 4
+    json.dumps(made.to_row())
+    text = made.text()
+    for word in ("time", "memory", "disk", "steps", "Nothing was written"):
+        assert word in text
+    again = plan.plan(recipe(), runs=tmp_path / "runs")
+    assert again.done == ("data",)
+    assert "data" not in again.seconds
+
+
+def lora_parameters(network, rank):
+    import copy
+
+    import peft
+
+    made = peft.get_peft_model(copy.deepcopy(network), peft.LoraConfig(r=rank, target_modules="all-linear"))
+    return sum(weight.numel() for weight in made.parameters() if weight.requires_grad)
+
+
+def test_what_would_not_fit_is_said(recipe, monkeypatch):
+    monkeypatch.setattr(plan.meter, "free_memory", lambda: 1)
+    made = plan.plan(recipe("train.max_length=16", "evaluate.exams=[nowhere]"))
+    assert any("memory" in each for each in made.warnings)
+    assert any("max_length is 16" in each for each in made.warnings)
+    assert any("'nowhere' is not here" in each for each in made.warnings)
+    assert plan.plan(recipe("evaluate.systems=[base]")).steps == 0
+
+
+def test_what_the_job_would_refuse_is_refused(recipe):
+    with pytest.raises(DataError):
+        plan.plan(recipe("data.source=nowhere"))
+    with pytest.raises(ModelError):
+        plan.plan(recipe("model=/nowhere/at/all"))
+
+
+def test_bad_rows_are_counted(recipe, tmp_path):
+    with open("mine/data.jsonl", "a") as file:
+        file.write("{\n")
+    assert any("1 rows cannot be used" in each for each in plan.plan(recipe()).warnings)

@@ -1,0 +1,233 @@
+"""report.html: valid, closed to the outside, escaped, readable by everybody."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import fixture_run
+import pytest
+
+from tunewright.report import evidence, html
+
+VOID = {"meta", "br", "img", "link", "input", "hr", "wbr"}
+SVG_ALONE = {"circle", "path", "rect", "line", "polyline"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes; complains where tags do not match."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.words: list[str] = []
+        self.parents: dict[int, list[str]] = {}
+        self.feed(text)
+        self.close()
+        self.faults += [f"<{tag}> is never closed" for tag in self.open]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.parents[len(self.elements)] = list(self.open)
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.parents[len(self.elements)] = list(self.open)
+        self.elements.append((tag, dict(attrs)))
+        if tag not in SVG_ALONE | VOID:
+            self.faults.append(f"<{tag}/> closes itself")
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open[-1] != tag:
+            self.faults.append(f"</{tag}> inside {self.open[-3:]}")
+        else:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).replace("\u00a0", " ").split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def parsed(page: str) -> Page:
+    return Page(page)
+
+
+def test_tags_match_and_ids_are_unique(parsed: Page) -> None:
+    assert parsed.faults == []
+    ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    anchors = [a["href"][1:] for a in parsed.all("a") if (a.get("href") or "").startswith("#")]
+    assert len(anchors) > 10
+    assert set(anchors) <= set(ids)
+
+
+def test_nothing_is_loaded_or_run(page: str, parsed: Page) -> None:
+    names = {name for name, _ in parsed.elements}
+    assert not names & {"script", "link", "img", "iframe", "object", "embed", "video", "audio", "base", "form", "use"}
+    for name, attributes in parsed.elements:
+        assert not [
+            key for key in attributes if key.startswith("on") or key in ("src", "srcset", "action", "xlink:href")
+        ]
+        if "href" in attributes:
+            assert name == "a"
+            assert re.match(r"#|https://", attributes["href"] or "")
+    css = "".join(re.findall(r"<style>(.*?)</style>", page, re.S))
+    assert "@import" not in css
+    assert re.findall(r"url\((?!#)", css) == []
+    policy = next(m["content"] for m in parsed.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "script" not in policy
+
+
+def test_headline_is_one_honest_sentence(parsed: Page) -> None:
+    assert (
+        "On the same 400 test documents, exact match rose from 5.0 % to 94.8 %: +89.8 points "
+        "(95 % interval +87.8 to +91.8; exact McNemar, p < 0.001 after Holm)." in parsed.text
+    )
+    assert "gain shown" in parsed.text
+
+
+def test_every_part_is_there(parsed: Page) -> None:
+    sections = {attributes.get("id") for attributes in parsed.all("section")}
+    wanted = {
+        "systems",
+        "slices",
+        "fields",
+        "exam-1",
+        "learnt",
+        "limits",
+        "examples",
+        "training",
+        "cost",
+        "data",
+        "recipe",
+    }
+    assert wanted <= sections
+    for words in (
+        "Hindi · हिन्दी",
+        "Unseen wordings",
+        "few-shot",
+        "synth:invoices",
+        "7,700 train · 300 validation · 2,000 test",
+        "3 exact, 11 near",
+        "peft 0.21.2",
+        "tunewright run recipe.yaml",
+        "learning_rate: 0.002",
+        "McNemar",
+        "21.4 MB",
+    ):
+        assert words in parsed.text, words
+
+
+def test_a_difference_inside_its_interval_is_called_so(parsed: Page) -> None:
+    assert "Rules → tuned with grammar: No difference shown. On the same 60 handwritten documents" in parsed.text
+    assert "would most likely go unseen" in parsed.text
+
+
+def test_tables_have_captions_and_headings_are_in_order(parsed: Page) -> None:
+    assert len(parsed.all("table")) == len(parsed.all("caption")) > 10
+    levels = [int(name[1]) for name, _ in parsed.elements if re.fullmatch(r"h[1-6]", name)]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert parsed.all("html")[0]["lang"] == "en"
+
+
+def test_pictures_speak_or_are_silent(parsed: Page) -> None:
+    """Every outer SVG is either named or hidden: its numbers stand as text beside it."""
+    for index, (name, attributes) in enumerate(parsed.elements):
+        if name == "svg" and "svg" not in parsed.parents[index]:
+            assert attributes.get("aria-hidden") == "true" or attributes.get("aria-label")
+
+
+def test_documents_of_hindi_say_so_and_marks_have_labels(page: str) -> None:
+    assert re.search(r'<div class="document" dir="auto" lang="hi">', page)
+    assert re.search(r'<mark class="missed">[^<]+<span class="tag missed">date · missed</span></mark>', page)
+    assert re.search(
+        r'<mark class="taken">[^<]+<span class="tag taken">total_amount · taken instead</span></mark>', page
+    )
+    assert '<mark class="right">' in page
+
+
+def test_words_of_others_are_escaped(evil_folder: Path) -> None:
+    page = (evil_folder / "report.html").read_text(encoding="utf-8")
+    parsed = Page(page)
+    assert parsed.faults == []
+    assert not parsed.all("script")
+    assert not parsed.all("img")
+    assert not [a for _, a in parsed.elements if "onerror" in a]
+    assert page.count("</style>") == page.count("</title>") == 1
+    assert "alert('x')" in parsed.text
+    assert "&amp;amp;" in page
+
+
+def test_words_of_others_in_every_label(tmp_path: Path) -> None:
+    """Names of systems, fields, slices, exams and stages come from data too."""
+    folder = fixture_run.write(tmp_path / "run")
+    evil = fixture_run.EVIL
+    for path in folder.rglob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        for word in ("customer_name", '"hi"', "wordings", "cpu", "all steps done", "exact McNemar", "synth:invoices"):
+            text = text.replace(word, '"' + evil.replace('"', "") + '"' if word == '"hi"' else evil)
+        path.write_text(text, encoding="utf-8")
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("Hindi and English", evil), encoding="utf-8")
+    parsed = Page(html.render(evidence.read(folder)))
+    assert parsed.faults == []
+    assert not parsed.all("script")
+    assert not parsed.all("img")
+
+
+def test_half_characters_do_not_stop_the_page(tmp_path: Path) -> None:
+    folder = fixture_run.write(tmp_path / "run")
+    path = folder / "systems" / "tuned" / "predictions-grammar.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace("INV-2025", "\\ud83d"), encoding="utf-8")
+    html.render(evidence.read(folder)).encode("utf-8")
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_contrast(mode: str) -> None:
+    """WCAG 2.2 AA: 4.5 for text (1.4.3), 3 for what a chart is read by (1.4.11)."""
+    css = (Path(html.__file__).parent / "page.css").read_text(encoding="utf-8")
+    light, dark = re.findall(r":root \{(.*?)\}", css, re.S)[:2]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
+    if mode == "dark":
+        colours |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", dark))
+    for text in ("ink", "quiet", "link", "right-ink", "missed-ink", "taken-ink", "warn"):
+        assert _contrast(colours[text], colours["paper"]) >= 4.5, text
+    assert _contrast(colours["ink"], colours["panel"]) >= 4.5
+    for kind in ("right", "missed", "taken"):
+        assert _contrast(colours[f"{kind}-ink"], colours[f"{kind}-tint"]) >= 4.5, kind
+        assert _contrast(colours["ink"], colours[f"{kind}-tint"]) >= 4.5, kind
+    for mark in ("tuned", "base", "few-shot", "rules", "other", "correct", "omitted", "hallucinated"):
+        assert _contrast(colours[mark], colours["paper"]) >= 3, mark
+
+
+def test_dark_is_for_screens_only() -> None:
+    css = (Path(html.__file__).parent / "page.css").read_text(encoding="utf-8")
+    assert "@media screen and (prefers-color-scheme: dark)" in css
+    assert "@media print" in css
