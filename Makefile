@@ -24,7 +24,7 @@ export TUNEWRIGHT_DATA := $(shell cd ../shared/data && pwd)
 endif
 endif
 
-.PHONY: help demo test test-all check bench lock clean distclean
+.PHONY: help demo test test-all check bench docs lock clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ check: $(VENV)/.package $(VENV)/.test $(VENV)/.check ## ruff, mypy, import-linte
 
 bench: $(VENV)/.package ## speed and memory beside named peers (benchmarks/README.md)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.package ## write the parts of docs/ that follow from the code
+	@$(BIN)/python docs/generate.py
 
 lock: $(VENV)/.package $(VENV)/.test $(VENV)/.check ## write requirements/*.txt anew from what .venv holds
 	@$(BIN)/python requirements/lock.py

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +48,10 @@ SCHEMA: dict[str, Any] = {
     "required": list(KEYS),
     "additionalProperties": False,
 }
-_PARTS = "ka ki ku ra ri ta ti mo no la lo sha va vi pra deh gan su na me po zu xi be dar fen gol hu jin राम कु मार शर् मा वि जय".split()
+_PARTS = (  # noqa: SIM905
+    "ka ki ku ra ri ta ti mo no la lo sha va vi pra deh gan su na me po zu xi be dar fen gol hu jin "
+    "राम कु मार शर् मा वि जय"
+).split()
 
 
 def _word(dice: random.Random) -> str:
@@ -287,6 +291,7 @@ def main() -> None:
             replies, passes = side()
             seconds = time.perf_counter() - started
             tokens = sum(len(reply) for reply in replies)
+            print(f"{name}: {seconds:.2f} s", file=sys.stderr, flush=True)
             if name not in best or seconds < best[name][0]:
                 best[name] = (seconds, passes, tokens)
             if name.startswith("grammar"):
@@ -313,7 +318,9 @@ def main() -> None:
         "dtype": str(loaded.dtype),
         "device": str(loaded.device),
         "threads": torch.get_num_threads(),
-        "versions": f"torch {torch.__version__}, transformers {transformers.__version__}, llguidance {llguidance.__version__}",
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "llguidance": llguidance.__version__,
     }
     if options.json:
         print(json.dumps({"setting": setting, "rows": rows}, indent=1))

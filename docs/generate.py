@@ -1,4 +1,4 @@
-"""Write the parts of the docs that follow from the code: `python docs/generate.py`.
+"""Write the parts of the docs that follow from the code: `make docs`.
 
 A generated part stands between two comments in a page that is otherwise written by hand:
 

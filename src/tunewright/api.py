@@ -53,9 +53,11 @@ def run(
 ) -> Outcome:
     """Do the job of a recipe, or go on with it: the same call after an interruption ends with the same result.
 
-    recipe: a shipped recipe's name, a file, a Recipe, or a run folder, which goes on. sets: changes to it. runs: the folder of run folders, in
-    which the run's own is `name` or the recipe's name. data: the folder of data sets that recipes call by name.
-    until: the last stage to do: data, train, evaluate, compare or report. progress: where progress is shown.
+    recipe: a shipped recipe's name, a file, a Recipe, or a run folder, which goes on. sets: changes to it.
+    runs: the folder of run folders, in which the run's own is `name` or the recipe's name.
+    data: the folder of data sets that recipes call by name.
+    until: the last stage to do: data, train, evaluate, compare or report.
+    progress: where progress is shown.
     """
     from tunewright.flow import job
 

@@ -27,7 +27,7 @@ def generate():
 def test_generated_parts_are_up_to_date(generate, name):
     page = (DOCS / name).read_text(encoding="utf-8")
     assert DOCS / name in generate.pages(), "the page has lost its generated part"
-    assert generate.renewed(page) == page, "behind the code: python docs/generate.py"
+    assert generate.renewed(page) == page, "behind the code: make docs"
 
 
 def test_every_recipe_key_is_in_the_table_with_a_meaning(generate):

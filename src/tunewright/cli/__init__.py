@@ -6,6 +6,7 @@ import importlib
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,7 +94,22 @@ def tunewright(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program. Exit codes: 0 done, 1 failed, 2 usage, 3 quality gate missed, 130 interrupted."""
-    sys.exit(invoke(sys.argv[1:] if arguments is None else list(arguments)))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if "--debug" not in given:
+        _quieten()
+    sys.exit(invoke(given))
+
+
+def _quieten() -> None:
+    """Keep the talk of libraries off the screen: their bars and notices would stand between our lines."""
+    for name, value in (
+        ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
+        ("TRANSFORMERS_VERBOSITY", "error"),
+        ("TOKENIZERS_PARALLELISM", "false"),
+    ):
+        os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning)
 
 
 def invoke(arguments: list[str]) -> int:

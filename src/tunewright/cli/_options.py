@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -12,16 +13,24 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def recipe(function: Function) -> Function:
-    """RECIPE and --set."""
-    function = click.option(
+def recipe(function: Callable[..., Any]) -> Callable[..., Any]:
+    """RECIPE, --set and --sample."""
+
+    @functools.wraps(function)
+    def with_sample(*arguments: Any, sample: bool, sets: tuple[str, ...], **others: Any) -> Any:
+        return function(*arguments, sets=(*sets, "data.sample=true") if sample else sets, **others)
+
+    with_set = click.option(
         "--set",
         "sets",
         multiple=True,
         metavar="KEY=VALUE",
         help="Change a key of the recipe: --set train.learning_rate=1e-4. May be given again.",
-    )(function)
-    return click.argument("recipe", metavar="RECIPE")(function)
+    )(with_sample)
+    sampled = click.option("--sample", is_flag=True, help="Take the small data set of that name in the package.")(
+        with_set
+    )
+    return click.argument("recipe", metavar="RECIPE")(sampled)
 
 
 def place(function: Function) -> Function:

@@ -59,12 +59,12 @@ def gain(outcome: Outcome) -> str:
             row = outcome.pair("base/free", on=on, metric=metric) or outcome.pair("rules/free", on=on, metric=metric)
             if row is None:
                 continue
-            low, high = 100 * row["low"], 100 * row["high"]
+            low, high, level = 100 * row["low"], 100 * row["high"], 100 * outcome.level
             verdict = "" if row["verdict"] == "better" else f": {row['verdict']}"
             lines.append(
-                f"{row['a'].split('/')[0]} → tuned, {name} on {row['n']} {'test' if on == 'test' else on} documents: "
+                f"{row['a'].split('/')[0]} → {row['b'].split('/')[0]}, {name} on {row['n']} {on} documents: "
                 f"{percent(row['a_value'])} → {percent(row['b_value'])} "
-                f"({100 * row['difference']:+.1f} points, {100 * outcome.level:g} % interval {low:+.1f} to {high:+.1f}, "
+                f"({100 * row['difference']:+.1f} points, {level:g} % interval {low:+.1f} to {high:+.1f}, "
                 f"{row['test']} p {_p(row['p_holm'])}){verdict}"
             )
     return "\n".join(lines)

@@ -40,7 +40,8 @@ _JOINER = regex.compile(
 _SPACES = regex.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 # A base with its marks, or a run of Hangul jamo: composition never reaches out of such a piece.
 _PIECE = regex.compile(r"[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\uac00-\ud7a3]+|.\p{M}*", regex.DOTALL)
-_TRAILING = regex.compile(r"[ \t]+(?=\n)|\s+\Z")
+# A run is tried from its first character only: a long run of spaces must not cost its square.
+_TRAILING = regex.compile(r"(?<!\s)\s++\Z|(?<![ \t])[ \t]++(?=\n)")
 
 
 def _to(new: str, pattern: regex.Pattern[str]) -> Callable[[str], list[Edit]]:

@@ -148,8 +148,9 @@ class Pair:
 class Duplicates:
     """What was found and what train is left.
 
-    train: records that duplicate nothing, in order. across: pairs (train, test). within: pairs (dropped, kept) inside
-    train; the first of several stays. test_repeats: test records whose text another test record has; all stay.
+    train: records that duplicate nothing, in order. across: pairs (train, test), and repeats of such train records.
+    within: pairs (dropped, kept) inside train; the first of several stays. test_repeats: test records whose text
+    another test record has; all stay.
     """
 
     train: list[Record]
@@ -186,7 +187,10 @@ class Duplicates:
         said = f"{len(self.across)} duplicates of test and {len(self.within)} within train removed from train"
         row = self.to_row()
         near = row["train_test"]["near"] + row["within_train"]["near"]
-        return said + f" ({near} of them near, Jaccard ≥ {self.threshold:g})"
+        said += f" ({near} of them near, Jaccard ≥ {self.threshold:g})"
+        if row["contradictions"]:
+            said += f"; {row['contradictions']} had the same text and another target"
+        return said
 
 
 def duplicates(train: Sequence[Record], test: Sequence[Record], threshold: float = 0.9) -> Duplicates:
@@ -197,32 +201,37 @@ def duplicates(train: Sequence[Record], test: Sequence[Record], threshold: float
     Memory: some 100 bytes a word; time grows with the records and the duplicates among them, not with their square.
     """
     result = Duplicates([], threshold=threshold)
-    kept: dict[int, Record] = {}
+    tests: dict[int, Record] = {}
     for record in test:
-        if kept.setdefault(text_key(record.text), record) is not record:
+        if tests.setdefault(text_key(record.text), record) is not record:
             result.test_repeats += 1
-    tests = set(kept)
-    firsts: list[tuple[int, Record]] = []
+    firsts: dict[int, Record] = {}
+    repeats: list[tuple[int, Record]] = []
     for record in train:
         key = text_key(record.text)
-        other = kept.get(key)
-        if other is None:
-            kept[key] = record
-            firsts.append((key, record))
-        else:
-            pair = Pair(record.id, other.id, 1.0, True, record.target == other.target)
-            (result.across if key in tests else result.within).append(pair)
-    judged = [kept[key] for key in tests]  # one of each text
-    judged.sort(key=lambda record: record.id)
-    near = _near(judged, [record for _, record in firsts], threshold) if threshold > 0 else {}
-    for i, (_, record) in enumerate(firsts):
+        if key in tests:
+            result.across.append(_pair(record, tests[key], 1.0, True))
+        elif firsts.setdefault(key, record) is not record:
+            repeats.append((key, record))
+    # In the order of ids, so that what is reported does not depend on the order of test.
+    judged = sorted(tests.values(), key=lambda record: record.id)
+    near = _near(judged, list(firsts.values()), threshold) if threshold > 0 else {}
+    of_test = set()
+    for i, (key, record) in enumerate(firsts.items()):
         if i not in near:
             result.train.append(record)
             continue
         other, similarity, in_test = near[i]
-        pair = Pair(record.id, other.id, similarity, False, record.target == other.target)
-        (result.across if in_test else result.within).append(pair)
+        (result.across if in_test else result.within).append(_pair(record, other, similarity, False))
+        if in_test:
+            of_test.add(key)
+    for key, record in repeats:
+        (result.across if key in of_test else result.within).append(_pair(record, firsts[key], 1.0, True))
     return result
+
+
+def _pair(record: Record, other: Record, similarity: float, exact: bool) -> Pair:
+    return Pair(record.id, other.id, similarity, exact, record.target == other.target)
 
 
 def _near(test: list[Record], train: list[Record], threshold: float) -> dict[int, tuple[Record, float, bool]]:

@@ -89,7 +89,7 @@ def load(
 
     options: layout, columns, documents and what synthesis needs; `options.source` is not looked at.
     folder: where named sets stand; the environment's TUNEWRIGHT_DATA by default. base: the folder that relative paths
-    start from; the working folder by default. sample: take the small set that ships with the package instead.
+    start from; the working folder by default. sample: take the small set of that name that ships with the package.
 
     Looked for in this order: `synth:`, `hf:`, an existing path, a named set, a hub id.
     Ids are made unique (`x`, `x~2`) and counted in the notes: no row is lost to its name. With `documents`, a sample
@@ -100,7 +100,7 @@ def load(
     named = _named_folder(folder)
     if source.startswith("synth:"):
         return _synthesised(source, options, seed)
-    if sample:
+    if sample and _NAME.fullmatch(source):
         return _files(source, "sample", _sample_folder(source), options, seed)
     if source.startswith("hf:"):
         return _hub(source, source[3:], options, seed)

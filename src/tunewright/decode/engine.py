@@ -114,11 +114,11 @@ class _Row:
             copied = copied[: self.matcher.validate_tokens(copied)]
         self.drafts = copied
 
-    def absorb(self, read: int, best: Sequence[int], scores: torch.Tensor, norms: torch.Tensor | None) -> int:
+    def absorb(self, read: int, best: Sequence[int], scores: torch.Tensor, chances: Sequence[float] | None) -> int:
         """Take the drafts that the pass confirms, and the token after them. Returns how many drafts held.
 
         read: how many tokens it read before the drafts. best: the highest-scoring token after the last of these and
-        after every draft. scores: the scores of those places, `[1 + drafts, vocabulary]`; norms: their logsumexp.
+        after every draft; chances: their log-probabilities. scores: those places' scores, `[1 + drafts, vocabulary]`.
         """
         self.known += read
         for place in range(len(self.drafts) + 1):
@@ -136,7 +136,10 @@ class _Row:
             if token in self.stops:
                 self.done = True
                 return place
-            self._push(token, None if norms is None else (scores[place, token].float() - norms[place]).item())
+            chance = None
+            if chances is not None:
+                chance = chances[place] if token == best[place] else _log_chance(scores[place], token)
+            self._push(token, chance)
             if token != draft or self.done:
                 self._force()
                 return place
@@ -364,16 +367,17 @@ class _Batch:
             lanes, reads, starts, wanted = self._with_idle(lanes, reads, starts, wanted)
         scores = self.reader(self.lanes, lanes, reads, starts, wanted)
         best = scores.argmax(-1).tolist()
-        norms = scores.float().logsumexp(-1) if self.logprobs else None
+        chances: list[float] | None = None
+        if self.logprobs:
+            chances = (scores.max(-1).values.float() - scores.float().logsumexp(-1)).tolist()
         first = 0
         for row, tokens, decides in zip(rows, unread, deciding, strict=True):
             if not decides:
                 row.known += width
                 continue
             last = first + len(row.drafts) + 1
-            held = row.absorb(
-                len(tokens), best[first:last], scores[first:last], norms if norms is None else norms[first:last]
-            )
+            its = None if chances is None else chances[first:last]
+            held = row.absorb(len(tokens), best[first:last], scores[first:last], its)
             if row.drafts:
                 self.tried += min(held + 1, len(row.drafts))
                 self.held += held
@@ -474,6 +478,11 @@ def plain(
     return _finished(loaded, row)
 
 
+def _log_chance(scores: torch.Tensor, token: int) -> float:
+    """The log-probability of `token` under scores `[vocabulary]`."""
+    return float(scores[token].float() - scores.float().logsumexp(-1))
+
+
 def _plain(loaded: Loaded, row: _Row) -> None:
     started = time.perf_counter()
     memory: Any = None
@@ -495,7 +504,7 @@ def _plain(loaded: Loaded, row: _Row) -> None:
             elif token in row.stops:
                 row.done = True
             else:
-                chosen = float(scores[token].float() - scores.float().logsumexp(-1)) if free else 0.0
+                chosen = _log_chance(scores, token) if free else 0.0
                 row._push(token, chosen if row.reply.logprobs is not None else None)
             read = row.ids[-1:]
     row.reply.seconds = time.perf_counter() - started

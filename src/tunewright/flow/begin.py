@@ -16,7 +16,7 @@ name: {name}
 description: What this job does, in one line
 seed: 0
 
-# wren is embedded and needs no network. A folder or a Hugging Face id takes its place: model: HuggingFaceTB/SmolLM2-135M
+# wren is embedded and needs no network. A folder or a Hugging Face id can take its place.
 model: wren
 
 task:
@@ -43,16 +43,12 @@ evaluate:
   # gates: {{exact_match: 0.9}} # tunewright compare exits with 3 below this
 """
 
+KEYS = ("order_number", "customer", "city", "total")
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
-    "properties": {
-        "order_number": {"type": ["string", "null"]},
-        "customer": {"type": ["string", "null"]},
-        "city": {"type": ["string", "null"]},
-        "total": {"type": ["string", "null"]},
-    },
-    "required": ["order_number", "customer", "city", "total"],
+    "properties": {key: {"type": ["string", "null"]} for key in KEYS},
+    "required": list(KEYS),
     "additionalProperties": False,
 }
 
@@ -111,4 +107,4 @@ def begin(name: str) -> dict[Path, str]:
 
 def row(text: str, *values: str | None) -> dict[str, object]:
     language = "hi" if re.search("[\u0900-\u097f]", text) else "en"
-    return {"text": text, "json": dict(zip(SCHEMA["properties"], values, strict=True)), "language": language}
+    return {"text": text, "json": dict(zip(KEYS, values, strict=True)), "language": language}

@@ -13,7 +13,7 @@ from tunewright.core import catalogue, files
 from tunewright.core.contracts import Task
 from tunewright.core.errors import DataError
 from tunewright.core.events import Events
-from tunewright.core.recipe import DataOptions, TaskOptions
+from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import JSON, Record
 from tunewright.core.run import Run
 
@@ -116,7 +116,7 @@ def take_exams(
             if not sample and name not in sources.named_sets(data):
                 events.say(f"exam '{name}' is not here and is skipped (--data DIR names the folder it stands in)")
                 continue
-            source = sources.load(name, DataOptions(), seed=job.recipe.seed, folder=data, sample=sample)
+            source = sources.load(name, seed=job.recipe.seed, folder=data, sample=sample)
             cleaned = clean(source.records).records
             own = {record.doc_type for record in cleaned}
             if not (source.inferred and own <= set(known)):

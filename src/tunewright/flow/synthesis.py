@@ -29,9 +29,7 @@ FIELDS = {
 }
 
 
-def synthesise(
-    recipe: Recipe, folder: Path | str, *, progress: Progress | None = None
-) -> dict[str, Any]:
+def synthesise(recipe: Recipe, folder: Path | str, *, progress: Progress | None = None) -> dict[str, Any]:
     """Write train.jsonl, test.jsonl, schema.json and README.md (the card) to `folder`, in constant memory.
 
     `datasets.load_dataset(folder)` reads it, and so does a recipe with `data: {source: folder}`.
@@ -59,9 +57,7 @@ def synthesise(
     if progress is not None:
         progress.start("synth", total, unit="documents")
     for split, count in (("train", total - test), ("test", test)):
-        found = documents.generate(
-            name, count, recipe.seed, split=split, workers=options.workers, noise=options.noise
-        )
+        found = documents.generate(name, count, recipe.seed, split=split, workers=options.workers, noise=options.noise)
         rows = _counting(found, counted.setdefault(split, Counter()), done, progress)
         counts[split] = files.write_lines(folder / f"{split}.jsonl", rows)
         done += count
@@ -69,7 +65,7 @@ def synthesise(
         progress.finish()
     files.write_json(folder / "schema.json", SCHEMAS[name])
     hashes = {f"{split}.jsonl": files.sha256(folder / f"{split}.jsonl") for split in counts}
-    first = next(iter(files.read_lines(folder / "train.jsonl")), {})
+    first: dict[str, JSON] = next(iter(files.read_lines(folder / "train.jsonl")), {})
     files.write_text(folder / "README.md", card(recipe, name, counts, counted, SCHEMAS[name], first, hashes))
     return {"folder": str(folder), "counts": counts, "sha256": hashes}
 
@@ -112,36 +108,58 @@ def card(
     }
     kinds = sorted({key for table in counted.values() for key in table})
     rows = [[kind, *(f"{counted[split][kind]:,}" for split in counts)] for kind in kinds]
-    parts = [
-        "---\n" + yaml.safe_dump(front, sort_keys=False, allow_unicode=True) + "---",
-        f"# Synthetic documents: {name}",
-        f"{total:,} documents with gold JSON, composed by Tunewright {__version__} from the recipe `{recipe.name}`, "
-        f"seed {recipe.seed} (recipe sha256 `{recipe_file.content_hash(recipe)[:16]}`). No document is real: people, "
-        "companies, numbers and addresses are drawn from pools, and any likeness is chance.",
-        "## Documents",
-        _table(["language and type", *counts], rows),
-        "Test documents come in four equal parts: layouts and label wordings seen or unseen in train × names, companies "
-        "and places seen or unseen in train. `provenance.slice` says which.",
-        "## Columns",
-        _table(["column", "meaning"], [[f"`{key}`", meaning] for key, meaning in FIELDS.items()]),
-        "## Keys of the answers",
-        _table(
-            ["type", "keys"],
-            [[kind, ", ".join(f"`{key}`" for key in schema.get("properties", {}))] for kind, schema in schemas.items()],
-        ),
-        "Names, ids, dates and phones stand as printed; amounts in ASCII digits without symbol or grouping. OCR noise "
-        f"(shares: {', '.join(f'{grade} {share:g}' for grade, share in recipe.data.noise.items())}) touches the text "
-        "and never the gold values.",
-        "## One record",
-        "```json\n" + json.dumps(first, ensure_ascii=False, indent=2) + "\n```",
-        "## Limits",
-        "A score on these documents says how well a model does on documents composed like these. Real ones vary in ways "
-        "no generator knows: test on some of your own.",
-        "## Make it again",
-        f"```bash\ntunewright synth {recipe.name} --set seed={recipe.seed} --documents {total} --out FOLDER\n```",
-        _table(["file", "sha256"], [[f"`{file}`", f"`{value}`"] for file, value in hashes.items()]),
-    ]
-    return "\n\n".join(parts) + "\n"
+    noise = ", ".join(f"{grade} {share:g}" for grade, share in recipe.data.noise.items())
+    return f"""\
+---
+{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---
+
+# Synthetic documents: {name}
+
+{total:,} documents with gold JSON, composed by Tunewright {__version__} from the recipe `{recipe.name}`, seed
+{recipe.seed} (recipe sha256 `{recipe_file.content_hash(recipe)[:16]}`). No document is real: people, companies, numbers
+and addresses are drawn from pools, and any likeness is chance.
+
+## Documents
+
+{_table(["language and type", *counts], rows)}
+
+Test documents come in four equal parts: layouts and label wordings seen or unseen in train × names, companies and
+places seen or unseen in train. `provenance.slice` says which.
+
+## Columns
+
+{_table(["column", "meaning"], [[f"`{key}`", meaning] for key, meaning in FIELDS.items()])}
+
+## Keys of the answers
+
+{_table(["type", "keys"], [[kind, _keys(schema)] for kind, schema in schemas.items()])}
+
+Names, ids, dates and phones stand as printed; amounts in ASCII digits without symbol or grouping. OCR noise (shares:
+{noise}) touches the text and never the gold values.
+
+## One record
+
+```json
+{json.dumps(first, ensure_ascii=False, indent=2)}
+```
+
+## Limits
+
+A score on these documents says how well a model does on documents composed like these. Real ones vary in ways no
+generator knows: test on some of your own.
+
+## Make it again
+
+```bash
+tunewright synth {recipe.name} --set seed={recipe.seed} --documents {total} --out FOLDER
+```
+
+{_table(["file", "sha256"], [[f"`{file}`", f"`{value}`"] for file, value in hashes.items()])}
+"""
+
+
+def _keys(schema: dict[str, JSON]) -> str:
+    return ", ".join(f"`{key}`" for key in schema.get("properties", {}))
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:

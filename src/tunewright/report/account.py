@@ -126,37 +126,51 @@ def costs(evidence: Evidence) -> dict[str, Any] | None:
 
 
 def data(evidence: Evidence) -> dict[str, Any] | None:
-    manifest = evidence.manifest
+    """Rows about the data: where from, how much, what was taken out, and fingerprints. None without a manifest."""
+    manifest = dict(evidence.manifest)
     if not manifest:
         return None
-    counts = mapping(manifest.get("counts"))
-    source = manifest.get("source") or evidence.setting("data.source")
-    facts: list[tuple[str, str]] = []
-    if source:
-        facts += _flat_facts({"source": source}, rename={"source": "Source"})
-    order = [f"{count(value)} {name}" for name, value in counts.items() if number(value) is not None]
-    if order:
-        facts.append(("Documents", " · ".join(order)))
-    for key, label, naming in (("languages", "Languages", language_name), ("doc_types", "Document types", str)):
-        values = manifest.get(key)
-        if isinstance(values, dict):
-            facts += _count_facts(label, values, naming)
-    facts += _duplicates(mapping(manifest.get("duplicates")))
+    manifest.setdefault("source", evidence.setting("data.source"))
+    facts = _flat_facts(
+        {key.capitalize(): manifest.pop(key, None) for key in ("source", "kind", "description", "licence")}
+    )
+    counts = mapping(manifest.pop("counts", None))
+    splits = [f"{count(value)} {name}" for name, value in counts.items() if number(value) is not None]
+    facts += [("Documents", " · ".join(splits))] if splits else []
+    facts += _count_facts("Languages", mapping(manifest.pop("languages", None)), language_name)
+    facts += _count_facts("Document types", mapping(manifest.pop("doc_types", None)), str)
+    facts += _count_facts("Exams", mapping(manifest.pop("exams", None)), sentences.exam_name)
+    facts += _cleaning(mapping(manifest.pop("cleaning", None)))
+    facts += _duplicates(mapping(manifest.pop("duplicates", None)))
+    facts += _overlaps(evidence)
+    notes = manifest.pop("notes", None)
+    facts += [("Note", str(note)) for note in notes] if isinstance(notes, list) else []
+    hashes = {f"source {name}": value for name, value in mapping(manifest.pop("source_sha256", None)).items()}
+    hashes |= mapping(manifest.pop("sha256", None))
+    manifest.pop("split", None)  # the same numbers as counts, before duplicates were taken out
+    return {
+        "facts": facts + _flat_facts(manifest),
+        "hashes": [(str(name), str(value)) for name, value in hashes.items()],
+    }
+
+
+def _cleaning(counts: dict[str, Any]) -> list[tuple[str, str]]:
+    """What cleaning changed, in one line: most kinds of dirt are absent from most data."""
+    if not counts:
+        return []
+    done = [f"{count(n)} {kind.replace('_', ' ')}" for kind, n in counts.items() if kind != "records" and number(n)]
+    return [("Cleaning", " · ".join(done) or "nothing had to be changed")]
+
+
+def _overlaps(evidence: Evidence) -> list[tuple[str, str]]:
+    rows = []
     for on, row in evidence.overlaps.items():
         hits, records = number(row.get("hits")), number(row.get("records"))
         if hits is not None and records:
             of = sentences.documents_of(on, int(records))
-            facts.append(
-                ("Met in pretraining", f"{count(hits)} of {of} share text with what the base model was pretrained on")
-            )
-    known = {"counts", "source", "languages", "doc_types", "duplicates", "sha256"}
-    facts += _flat_facts({key: value for key, value in manifest.items() if key not in known})
-    hashes = manifest.get("sha256")
-    return {
-        "sentence": "",
-        "facts": facts,
-        "hashes": [(str(name), str(value)) for name, value in hashes.items()] if isinstance(hashes, dict) else [],
-    }
+            said = f"{count(hits)} of {of} share text with what the base model was pretrained on"
+            rows.append(("Met in pretraining", said))
+    return rows
 
 
 def _duplicates(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -172,6 +186,8 @@ def _duplicates(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _count_facts(label: str, values: dict[str, Any], naming: Any) -> list[tuple[str, str]]:
     """Counts by name, or by split and then by name."""
+    if not values:
+        return []
     if any(isinstance(value, dict) for value in values.values()):
         return [
             (f"{label}, {split}", " · ".join(f"{count(n)} {naming(str(name))}" for name, n in inner.items()))
@@ -181,13 +197,11 @@ def _count_facts(label: str, values: dict[str, Any], naming: Any) -> list[tuple[
     return [(label, " · ".join(f"{count(n)} {naming(str(name))}" for name, n in values.items()))]
 
 
-def _flat_facts(
-    value: dict[str, Any], *, rename: dict[str, str] | None = None, depth: int = 2
-) -> list[tuple[str, str]]:
+def _flat_facts(value: dict[str, Any], *, depth: int = 2) -> list[tuple[str, str]]:
     """A dictionary of unknown shape as rows; lists and deep parts become one line, long ones are counted."""
     rows = []
     for key, entry in value.items():
-        label = (rename or {}).get(key, str(key).replace("_", " "))
+        label = str(key).replace("_", " ")
         if isinstance(entry, dict) and entry and depth > 1:
             rows += [(f"{label} {inner}", shown) for inner, shown in _flat_facts(entry, depth=depth - 1)]
         elif isinstance(entry, bool):
@@ -230,15 +244,12 @@ def machine(evidence: Evidence) -> list[tuple[str, str]]:
 
 
 def rerun(evidence: Evidence) -> str:
+    """The command that repeats the run, from its folder; empty where its recipe is not known."""
     if not evidence.recipe_text:
         return ""
-    version = (
-        evidence.lock.get("versions", {}).get("tunewright") if isinstance(evidence.lock.get("versions"), dict) else None
-    )
-    install = f"pip install tunewright=={version}\n" if version else ""
-    said = evidence.lock.get("command")
-    first = f"\n# the command that made it was: {said}" if isinstance(said, str) and said else ""
-    return f"{install}tunewright run recipe.yaml --name {evidence.name}-again{first}"
+    version = mapping(evidence.lock.get("versions")).get("tunewright")
+    with_version = f"    # Tunewright {version}" if version else ""
+    return f"tunewright run recipe.yaml --name {evidence.name}-again{with_version}"
 
 
 def written(evidence: Evidence) -> str:

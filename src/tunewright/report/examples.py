@@ -19,6 +19,7 @@ from scipy.optimize import linear_sum_assignment
 
 from tunewright.core.records import JSON, Prediction, Record
 from tunewright.report.evidence import TEST, Cell, Evidence
+from tunewright.report.figures import field_name
 from tunewright.text import align, unicode
 from tunewright.text.schema import leaves
 
@@ -106,7 +107,7 @@ def choose(
             judged.append(_judge(record, answers[record.id], others.get(record.id)))
     bad = [one for one in judged if one.wrong]
     good = [one for one in judged if not one.wrong]
-    chosen_bad = _in_turn(bad, worst, lambda one: (-one.wrong / max(1, one.fields), -one.wrong, one.length, one.id))
+    chosen_bad = _in_turn(bad, worst, lambda one: (-one.wrong, one.fields, one.length, one.id))
     chosen_good = _in_turn(
         good, best, lambda one: (one.length > 1200, -one.baseline_wrong, -one.hard, -one.length, one.id)
     )
@@ -317,22 +318,26 @@ def difference(gold: JSON, predicted: JSON) -> Markup:
 
 
 def highlight(text: str, marks: Sequence[Mark]) -> Markup:
-    """`text`, escaped, with its marks. Overlapping marks are cut into pieces that carry all their kinds; a mark's
-    label stands in its last piece."""
+    """`text`, escaped, with its marks. Overlapping marks are cut into pieces that carry all their kinds; their labels
+    stand together behind the last piece, so no word is torn by one."""
     marks = [mark for mark in marks if 0 <= mark.start < mark.end <= len(text)]
     cuts = sorted({0, len(text), *(m.start for m in marks), *(m.end for m in marks)})
-    parts = []
+    parts: list[Markup] = []
+    waiting: list[Mark] = []
     for start, end in itertools.pairwise(cuts):
         piece = escape(text[start:end])
         over = [mark for mark in marks if mark.start <= start and end <= mark.end]
         if over:
+            waiting += [mark for mark in over if mark.end == end]
+            labels = Markup("")
+            if all(mark.end == end for mark in over):
+                labels, waiting = Markup("").join(map(_label, waiting)), []
             kinds = " ".join(dict.fromkeys(mark.kind for mark in over))
-            labels = Markup("").join(_label(mark) for mark in over if mark.end == end)
             piece = Markup('<mark class="{}">{}{}</mark>').format(kinds, piece, labels)
         parts.append(piece)
     return Markup("").join(parts)
 
 
 def _label(mark: Mark) -> Markup:
-    word = MARK_WORDS[mark.kind]
-    return Markup('<span class="tag {}">{}</span>').format(mark.kind, f"{mark.path} · {word}" if word else mark.path)
+    word, name = MARK_WORDS[mark.kind], field_name(mark.path)
+    return Markup('<span class="tag {}">{}</span>').format(mark.kind, f"{name} · {word}" if word else name)

@@ -86,6 +86,11 @@ def metric_name(metric: str) -> str:
     return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
 
 
+def field_name(path: str) -> str:
+    """A field's path; the empty one is the answer itself (an empty object, a bare value)."""
+    return path or "(whole answer)"
+
+
 def language_name(code: str, *, native: bool = False) -> str:
     english, own = LANGUAGES.get(code, (code, code))
     return f"{english} · {own}" if native and own != english else english

@@ -24,6 +24,7 @@ from tunewright.report.figures import (
     Estimate,
     count,
     duration,
+    field_name,
     interval,
     language_name,
     metric_name,
@@ -60,6 +61,7 @@ def _environment() -> jinja2.Environment:
         "share": share,
         "interval": interval,
         "count": count,
+        "field_name": field_name,
         "metric_name": metric_name,
         "marker": charts.marker,
         "track": charts.track,
@@ -109,7 +111,6 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "data": account.data(evidence),
         "recipe": evidence.recipe_text,
         "rerun": account.rerun(evidence),
-        "recipe_named": False,
         "machine": account.machine(evidence),
         "references": references.of(evidence),
         "written": account.written(evidence),
@@ -356,7 +357,7 @@ def _fields(evidence: Evidence, on: str) -> dict[str, Any] | None:
         first = next(iter(metrics.values()))
         rows.append(
             {
-                "label": path,
+                "label": field_name(path),
                 "n": count(first.n) if first.n else "",
                 "bars": [*bars, _bar(metrics)],
                 "estimates": [metrics.get(name) for name in columns],

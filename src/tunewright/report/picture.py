@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.report import charts, fonts, sentences
 from tunewright.report.evidence import Evidence
-from tunewright.report.figures import OUTCOMES, Estimate, count, interval, language_name, metric_name, share
+from tunewright.report.figures import OUTCOMES, Estimate, count, field_name, interval, language_name, metric_name, share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,7 +167,7 @@ def _slices(evidence: Evidence) -> Panel | None:
         if evidence.metric in metrics
     ]
     labels = list(dict.fromkeys(label for label, _, _ in found))[:12]
-    if main is None or not labels:
+    if main is None or len(labels) < 2:
         return None
 
     def draw(axes: Axes) -> None:
@@ -212,7 +212,7 @@ def _fields(evidence: Evidence) -> Panel | None:
                     )  # fmt: skip
                     start += estimate.value
             _value(axes, index, share(right.value))
-        _rows(axes, [fonts.label(path) for path, _ in shown])
+        _rows(axes, [fonts.label(field_name(path)) for path, _ in shown])
         _shares(axes, 0.0, 1.0)
         keys = [
             Patch(facecolor=OUTCOME_LOOKS[n][0], hatch=OUTCOME_LOOKS[n][1], edgecolor=PAPER, label=n) for n in OUTCOMES

@@ -16,6 +16,7 @@ from tunewright.report.figures import (
     Estimate,
     count,
     duration,
+    field_name,
     interval,
     language_name,
     metric_name,
@@ -26,8 +27,8 @@ from tunewright.report.figures import (
     share,
 )
 
-FEW = 100
-"""Documents below which a slice is called small."""
+FEW, ENOUGH = 100, 20
+"""Documents below which a slice is called small; values from which a field can be called the hardest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +197,12 @@ def _fields(main: Cell) -> Iterator[Finding]:
     def value(entry: tuple[str, dict[str, Estimate]]) -> Estimate:
         return entry[1].get("accuracy") or entry[1]["correct"]
 
-    path, metrics = min(scored, key=lambda entry: value(entry).value)
-    text = f"“{path}” is right least often, in {_numbers(value((path, metrics)))} of documents."
+    # A field with a handful of values would be the worst, or the best, by chance.
+    enough = [entry for entry in scored if (value(entry).n or 0) >= ENOUGH] or scored
+    path, metrics = min(enough, key=lambda entry: value(entry).value)
+    worst = value((path, metrics))
+    of = f"of its {plural(worst.n, 'value')}" if worst.n else "of its values"
+    text = f"“{field_name(path)}” is right least often: {_numbers(worst)} {of}."
     wrong = {name: e.value for name in OUTCOMES[1:] if (e := metrics.get(name)) and e.value > 0}
     if wrong:
         most = max(wrong, key=lambda name: wrong[name])

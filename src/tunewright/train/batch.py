@@ -91,21 +91,22 @@ def collate(examples: Sequence[Tokens], pad: int, *, share_prefix: bool) -> Batc
 def epoch_batches(lengths: Sequence[int], keys: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:
     """The order of one epoch: batches of indices, alike in `keys` (same prompt prefix) and in length.
 
-    Examples are shuffled, then sorted by length within their key inside windows of 32 batches, so that padding is
-    small and the order still random; the batches are shuffled last. Every index stands in exactly one batch.
+    Examples of a key are shuffled, then sorted by length inside windows of 32 batches, so that padding is small and
+    the order still random; the batches are shuffled last. Every index stands in exactly one batch, and every epoch
+    has the same number of batches.
     """
     rng = random.Random(f"{seed}/{epoch}")
-    order = list(range(len(lengths)))
-    rng.shuffle(order)
+    by_key: dict[int, list[int]] = {}
+    for index in range(len(lengths)):
+        by_key.setdefault(keys[index], []).append(index)
     batches: list[list[int]] = []
     window = size * 32
-    for begin in range(0, len(order), window):
-        by_key: dict[int, list[int]] = {}
-        for index in order[begin : begin + window]:
-            by_key.setdefault(keys[index], []).append(index)
-        for key in sorted(by_key):
-            alike = sorted(by_key[key], key=lambda index: lengths[index])
-            batches.extend(alike[i : i + size] for i in range(0, len(alike), size))
+    for key in sorted(by_key):
+        alike = by_key[key]
+        rng.shuffle(alike)
+        for begin in range(0, len(alike), window):
+            part = sorted(alike[begin : begin + window], key=lambda index: lengths[index])
+            batches.extend(part[i : i + size] for i in range(0, len(part), size))
     rng.shuffle(batches)
     return batches
 

@@ -62,13 +62,14 @@ def test_first_of_train_stays_and_contradictions_are_counted():
     train = [Record("a", text, "x"), Record("b", text, "y"), Record("c", "new " + text, "x"), Record("d", "other", "x")]
     found = duplicates(train, [], 0.9)
     assert ids(found.train) == ["a", "d"]
-    assert [(p.id, p.other, p.same_target) for p in found.within] == [("b", "a", False), ("c", "a", True)]
+    assert [(p.id, p.other, p.same_target) for p in found.within] == [("c", "a", True), ("b", "a", False)]
     row = found.to_row()
     assert row["within_train"]["exact"] == 1
     assert row["within_train"]["near"] == 1
     assert row["contradictions"] == 1
     assert row["removed_from_train"] == 2
     assert row["within_train"]["examples"][0]["id"] == "c"
+    assert found.note().endswith("(1 of them near, Jaccard ≥ 0.9); 1 had the same text and another target")
 
 
 def test_test_repeats_are_counted_and_kept():
@@ -126,10 +127,10 @@ def test_crowds_of_alike_texts_stay_cheap():
         words[rng.randrange(60)] = rng.choice(VOCABULARY)
         return " ".join(words)
 
-    train, test = made([alike() for _ in range(1500)]), made([alike() for _ in range(300)], "t")
+    train, test = made([alike() for _ in range(800)]), made([alike() for _ in range(200)], "t")
     found = duplicates(train, test, 0.8)
     assert found.train == []
-    assert len(found.across) == 1500
+    assert len(found.across) == 800
 
 
 def test_thousands_of_documents_with_planted_copies():
@@ -206,5 +207,5 @@ def test_damaged_manifest_is_refused(tmp_path):
         read_manifest(tmp_path / "none")
     for damaged in (b"", b"TWRUNS1\n", whole[:-4], whole.replace(b'"words": 13', b'"words": 12'), b"x" + whole):
         (tmp_path / "m").write_bytes(damaged)
-        with pytest.raises(DataError, match="damaged|is not a manifest"):
+        with pytest.raises(DataError, match=r"damaged|is not a manifest"):
             read_manifest(tmp_path / "m")

@@ -27,6 +27,7 @@ SEEN, UNSEEN = 0, 1
 FOLDER = Path(__file__).parent / "pools"
 KINDS = ("wordings", "entities", "closed")
 
+_HEADER = regex.compile(r"\[([a-z_]+(?:\.[a-z_]+)+)( ;)?\]")
 _NOT_A_WORD = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 
 
@@ -56,10 +57,9 @@ def sections(path: Path) -> list[tuple[str, tuple[str, ...]]]:
         line = unicodedata.normalize("NFC", raw.strip())
         if not line or line.startswith("# "):
             continue
-        if line.startswith("[") and line.endswith("]") and "{" not in line and " :: " not in line:
-            header = line[1:-1].strip()
-            parted = header.endswith(";")
-            found.append((header.rstrip("; "), []))
+        if header := _HEADER.fullmatch(line):
+            parted = bool(header[2])
+            found.append((header[1], []))
         elif not found:
             raise DataError("an entry stands before the first section", where=f"{path.name}:{number}")
         elif parted:

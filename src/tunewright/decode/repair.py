@@ -1,0 +1,219 @@
+"""Reading JSON out of a free reply that isn't quite JSON. Every liberty taken is named.
+
+A repaired reply never counts as valid: strict parsing is the task's, and what comes from here is reported beside it.
+Nothing is guessed about content: no number is reformatted, no digit changed, no second object silently preferred.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from tunewright.core.records import JSON
+
+LONGEST = 200_000
+"""Longest reply that is looked at, in characters."""
+
+DEEPEST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """value: what was read, or None. steps: the liberties taken, each once, in order; empty for strict JSON."""
+
+    value: JSON
+    steps: tuple[str, ...]
+
+
+class _Lost(Exception):
+    pass
+
+
+_FENCE = re.compile(r"```[\w-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "„": "“"}
+_WORDS: dict[str, JSON] = {"null": None, "true": True, "false": False}
+_OTHER_WORDS: dict[str, JSON] = {"None": None, "True": True, "False": False, "undefined": None, "nil": None}
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_BARE = re.compile(r"[^\s:,{}\[\]\"']+")
+
+
+def repair(text: str) -> Repaired:
+    """The first JSON object in `text`, with the liberties it took. Never raises; value None where there is none."""
+    steps: list[str] = []
+    if len(text) > LONGEST:
+        return Repaired(None, (f"longer than {LONGEST:,} characters",))
+    body = text
+    if fence := _FENCE.search(text):
+        body = fence.group(1)
+        steps.append("code fence")
+    start = body.find("{")
+    if start < 0:
+        return Repaired(None, (*steps, "no object"))
+    if body[:start].strip():
+        steps.append("text before")
+    reader = _Reader(body, start, steps)
+    try:
+        value = reader.value(0)
+    except (_Lost, RecursionError, ValueError):
+        return Repaired(None, (*steps, "beyond repair"))
+    rest = body[reader.at :].strip()
+    if rest:
+        steps.append("another object after" if "{" in rest else "text after")
+    return Repaired(value, tuple(dict.fromkeys(steps)))
+
+
+class _Reader:
+    """A JSON parser that forgives, and notes what."""
+
+    def __init__(self, text: str, at: int, steps: list[str]):
+        self.text, self.at, self.steps = text, at, steps
+
+    def note(self, step: str) -> None:
+        self.steps.append(step)
+
+    def blank(self) -> str:
+        """Skip white space and comments; the next character, "" at the end."""
+        while self.at < len(self.text):
+            if self.text[self.at].isspace():
+                self.at += 1
+            elif self.text.startswith("//", self.at):
+                self.note("comment")
+                end = self.text.find("\n", self.at)
+                self.at = len(self.text) if end < 0 else end
+            else:
+                return self.text[self.at]
+        return ""
+
+    def value(self, depth: int) -> JSON:
+        if depth > DEEPEST:
+            raise _Lost
+        first = self.blank()
+        if first == "{":
+            return self.object(depth)
+        if first == "[":
+            return self.array(depth)
+        if first in _QUOTES:
+            return self.string(first)
+        if number := _NUMBER.match(self.text, self.at):
+            after = self.text[number.end() : number.end() + 1]
+            if not after or after in ",}] \t\r\n":
+                self.at = number.end()
+                return json.loads(number.group())
+        if word := _BARE.match(self.text, self.at):
+            return self.word(word)
+        raise _Lost
+
+    def word(self, match: re.Match[str]) -> JSON:
+        text = match.group()
+        if text in _WORDS or text in _OTHER_WORDS:
+            self.at = match.end()
+            if text in _OTHER_WORDS:
+                self.note("word of another language")
+            return _WORDS.get(text, _OTHER_WORDS.get(text))
+        # A value without quotes runs to the next comma or bracket on its line.
+        end = re.compile(r"[,}\]\n]").search(self.text, self.at)
+        stop = end.start() if end else len(self.text)
+        self.note("value without quotes")
+        value, self.at = self.text[self.at : stop].strip(), stop
+        return value
+
+    def string(self, quote: str) -> str:
+        close = _QUOTES[quote]
+        if quote != '"':
+            self.note("other quotes")
+        out: list[str] = []
+        self.at += 1
+        while self.at < len(self.text):
+            c = self.text[self.at]
+            if c == "\\":
+                out.append(self.escape())
+                continue
+            if c == close and (quote == '"' or self.ends_here()):
+                self.at += 1
+                return "".join(out)
+            if c < " ":
+                self.note("raw control character")
+            out.append(c)
+            self.at += 1
+        self.note("cut off")
+        return "".join(out)
+
+    def ends_here(self) -> bool:
+        """Whether a single quote closes a string rather than being an apostrophe."""
+        rest = self.text[self.at + 1 :].lstrip()
+        return not rest or rest[0] in ",:}]"
+
+    def escape(self) -> str:
+        match = re.compile(
+            r'\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|["\\/bfnrt])'
+        ).match(self.text, self.at)
+        if match is None:
+            self.note("unknown escape")
+            taken = self.text[self.at + 1 : self.at + 2]
+            self.at += 2
+            return taken
+        self.at = match.end()
+        return json.loads(f'"{match.group()}"')
+
+    def array(self, depth: int) -> list[JSON]:
+        self.at += 1
+        items: list[JSON] = []
+        while True:
+            following = self.blank()
+            if following == "]":
+                self.at += 1
+                return items
+            if following in ("", "}"):
+                self.note("missing bracket")
+                return items
+            items.append(self.value(depth + 1))
+            self.comma("]")
+
+    def object(self, depth: int) -> dict[str, JSON]:
+        self.at += 1
+        found: dict[str, JSON] = {}
+        while True:
+            following = self.blank()
+            if following == "}":
+                self.at += 1
+                return found
+            if following in ("", "]"):
+                self.note("missing bracket")
+                return found
+            key = self.key(following)
+            if self.blank() not in (":", "="):
+                if self.at >= len(self.text):
+                    self.note("cut off")
+                    return found
+                raise _Lost
+            if self.text[self.at] == "=":
+                self.note("equals sign")
+            self.at += 1
+            if not self.blank():
+                self.note("cut off")
+                return found
+            value = self.value(depth + 1)
+            if key in found:
+                self.note("duplicate key, first kept")
+            else:
+                found[key] = value
+            self.comma("}")
+
+    def key(self, first: str) -> str:
+        if first in _QUOTES:
+            return self.string(first)
+        if word := _BARE.match(self.text, self.at):
+            self.at = word.end()
+            self.note("key without quotes")
+            return word.group()
+        raise _Lost
+
+    def comma(self, close: str) -> None:
+        following = self.blank()
+        if following == ",":
+            self.at += 1
+            if self.blank() == close:
+                self.note("trailing comma")
+        elif following not in ("", "}", "]"):
+            self.note("missing comma")

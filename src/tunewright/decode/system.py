@@ -1,0 +1,203 @@
+"""A local model as a System: examples in, predictions out, free or held to the schema's grammar."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from tunewright.core.contracts import Task
+from tunewright.core.errors import UsageError
+from tunewright.core.recipe import DecodeOptions
+from tunewright.core.records import JSON, Example, Prediction, Record, Span
+from tunewright.decode import engine
+from tunewright.decode.grammar import Grammar, vocabulary
+from tunewright.models.load import Loaded
+from tunewright.text.align import locate
+from tunewright.text.schema import leaves, path_of
+from tunewright.text.serialise import dumps
+
+Decoding = Literal["free", "grammar"]
+
+CHARACTERS_PER_TOKEN = 8
+"""A string without a bound of its own may have as many characters as the budget's tokens could hardly write."""
+
+
+class LocalSystem:
+    """A model on this machine.
+
+    name: what the results are filed under (base, few-shot, tuned). decoding: "free", or "grammar" to hold every reply
+    to its example's schema. shots: records shown as earlier turns; of these, the ones of the example's own type.
+
+    `predict` raises GrammarError where a schema cannot be enforced.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        loaded: Loaded,
+        task: Task,
+        decoding: Decoding = "free",
+        options: DecodeOptions | None = None,
+        shots: Sequence[Record] = (),
+    ):
+        if decoding not in ("free", "grammar"):
+            raise UsageError(f"there is no decoding '{decoding}'", hint="free or grammar")
+        self.name, self.loaded, self.task, self.decoding = name, loaded, task, decoding
+        self.options = options or DecodeOptions.model_validate({})
+        self.shots = tuple(shots)
+        self._grammars: dict[str, Grammar] = {}
+
+    def grammar(self, schema: dict[str, JSON] | None) -> Grammar | None:
+        """The grammar of a schema, made once; None for free decoding or no schema."""
+        if self.decoding == "free" or schema is None:
+            return None
+        key = dumps(schema)
+        if key not in self._grammars:
+            longest = CHARACTERS_PER_TOKEN * self.options.max_new_tokens
+            self._grammars[key] = Grammar(
+                self.loaded.tokenizer, schema, stop_ids=self.loaded.chat.stop_ids, longest=longest
+            )
+        return self._grammars[key]
+
+    def _shown(self, example: Example) -> Example:
+        if not self.shots:
+            return example
+        own = [shot for shot in self.shots if shot.doc_type == example.record.doc_type]
+        return self.task.example(example.record, own or self.shots)
+
+    def predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
+        """One prediction per example, in the order given. A reply that isn't JSON has its reason in `failure`."""
+        examples = [self._shown(example) for example in examples]
+        replies = engine.generate(
+            self.loaded,
+            [self.loaded.chat.prompt_ids(example.messages) for example in examples],
+            max_new_tokens=self.options.max_new_tokens,
+            grammars=[self.grammar(example.schema) for example in examples],
+            batch_size=self.options.batch_size,
+            logprobs=True,
+        )
+        for example, reply in zip(examples, replies, strict=True):
+            yield self.prediction(example, reply)
+
+    def prediction(self, example: Example, reply: engine.Reply) -> Prediction:
+        """A reply as a prediction: parsed, with each value's place in the document and its probability."""
+        if reply.finish == "error":
+            value, failure = None, reply.failure
+        else:
+            value, failure = self.task.parse(reply.text, example)
+        good = failure is None
+        return Prediction(
+            id=example.id,
+            text=reply.text,
+            value=value,
+            failure=failure,
+            finish=reply.finish,
+            spans=tuple(spans(value, example.record.text)) if good else (),
+            confidence=confidence(reply, self.loaded) if good else {},
+            seconds=reply.seconds,
+            prompt_tokens=reply.prompt_tokens,
+            tokens=len(reply.ids),
+            passes=reply.passes,
+        )
+
+
+def spans(value: JSON, text: str) -> list[Span]:
+    """Where the scalars of `value` stand in `text`; those that are nowhere are left out.
+
+    Values of one array are looked for one after the other, so equal ones get places of their own.
+    """
+    found: list[Span] = []
+    last: dict[str, int] = {}
+    for path, scalar in leaves(value).items():
+        if scalar is None or isinstance(scalar, bool):
+            continue
+        family = re.sub(r"\[\d+\]", "[]", path)
+        place = locate(scalar, text, after=last.get(family, 0)) or locate(scalar, text)
+        if place is not None:
+            found.append(Span(path, *place))
+            last[family] = place[1]
+    return found
+
+
+def confidence(reply: engine.Reply, loaded: Loaded) -> dict[str, float]:
+    """Path → the probability that the model gave to all of a value's tokens together, quotes included.
+
+    Tokens that the grammar forced count as certain; values written by closing at the budget get 0. Empty where the
+    reply is no JSON or log-probabilities were not asked for. These are the model's own odds, not calibrated ones.
+    """
+    if reply.logprobs is None:
+        return {}
+    places = value_places(reply.text)
+    words = vocabulary(loaded.tokenizer, loaded.chat.stop_ids).bytes
+    pieces = [words[token] if token < len(words) else b"" for token in reply.ids]
+    if not places or b"".join(pieces) != reply.text.encode("utf-8", "surrogatepass"):
+        return {}
+    ends: list[int] = []
+    for piece in pieces:
+        ends.append((ends[-1] if ends else 0) + len(piece))
+    sums = dict.fromkeys(places, 0.0)
+    bounds = [
+        (path, len(reply.text[:start].encode()), len(reply.text[:end].encode()))
+        for path, (start, end) in places.items()
+    ]
+    token = 0
+    for path, start, end in bounds:  # places come in the order of the text
+        while token and ends[token - 1] > start:
+            token -= 1
+        while ends[token] <= start:
+            token += 1
+        while token < len(ends) and (ends[token - 1] if token else 0) < end:
+            sums[path] += reply.logprobs[token]
+            token += 1
+        token = min(token, len(ends) - 1)
+    return {path: math.exp(min(0.0, total)) for path, total in sums.items()}
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ATOM = re.compile(r"[^\s,\[\]{}:\"]+")
+
+
+def value_places(text: str) -> dict[str, tuple[int, int]]:
+    """Where every scalar of a JSON text stands in it: path → (start, end) in characters; {} where it is cut off."""
+    places: dict[str, tuple[int, int]] = {}
+    steps: list[str | int] = []
+    kinds: list[str] = []
+    expects_key = False
+    at = 0
+    while at < len(text):
+        c = text[at]
+        if c in "{[":
+            kinds.append(c)
+            steps.append("" if c == "{" else 0)
+            expects_key = c == "{"
+            at += 1
+        elif c in "}]":
+            if not kinds:
+                return {}
+            kinds.pop()
+            steps.pop()
+            expects_key = False
+            at += 1
+        elif c == ",":
+            if not kinds:
+                return {}
+            expects_key = kinds[-1] == "{"
+            if not expects_key:
+                steps[-1] = int(steps[-1]) + 1
+            at += 1
+        elif c == ":" or c.isspace():
+            at += 1
+        else:
+            match = (_STRING if c == '"' else _ATOM).match(text, at)
+            if match is None:
+                return {}
+            if expects_key:
+                steps[-1] = json.loads(match.group(), strict=False)
+                expects_key = False
+            else:
+                places[path_of(steps)] = match.span()
+            at = match.end()
+    return places if not kinds else {}

@@ -1,0 +1,287 @@
+"""Fine-tuning: examples in, an adapter out. Checked before it starts, resumable at any moment, logged as it goes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewright.core import catalogue, files
+from tunewright.core.errors import DataError, UsageError
+from tunewright.core.events import Events, Progress, graceful
+from tunewright.core.recipe import Recipe, TrainOptions
+from tunewright.core.records import Example
+from tunewright.train.batch import Batch, Tokens, collate, epoch_batches, shared_prefix
+
+if TYPE_CHECKING:
+    from tunewright.models.load import Loaded
+
+
+def tokenise(loaded: Loaded, examples: Sequence[Example]) -> list[Tokens]:
+    """Prompt and reply ids of every example; the reply, its stop token included, is what is trained."""
+    made = []
+    for example in examples:
+        prompt = loaded.chat.prompt_ids(example.messages)
+        made.append(Tokens((*prompt, *loaded.chat.reply_ids(example.completion)), len(prompt)))
+    return made
+
+
+def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens], options: TrainOptions) -> list[int]:
+    """Indices of the examples to train on. Raises DataError where training on them would go wrong quietly.
+
+    Every target must be accepted by its schema's grammar; every reply must end in a stop token; examples over
+    `max_length` are refused, or dropped where the recipe says so.
+    """
+    from tunewright.decode.grammar import Grammar
+
+    grammars: dict[str, Grammar] = {}
+    limit = min(options.max_length, loaded.context)
+    long: list[int] = []
+    for i, (example, one) in enumerate(zip(examples, tokens, strict=True)):
+        if example.schema is not None:
+            key = json.dumps(example.schema, sort_keys=True)
+            if key not in grammars:
+                grammars[key] = Grammar(loaded.tokenizer, example.schema)
+            if not grammars[key].accepts(example.completion):
+                raise DataError(
+                    f"the target of record '{example.id}' does not obey its schema: {example.completion[:200]}",
+                    hint="mend the record or the schema; what the grammar refuses at use must not be learnt",
+                )
+        if one.trained < 1 or one.ids[-1] not in loaded.chat.stop_ids:
+            raise DataError(f"the reply of record '{example.id}' does not end in a stop token of the model")
+        if len(one.ids) > limit:
+            long.append(i)
+    if long and options.over_length == "refuse":
+        worst = max(len(tokens[i].ids) for i in long)
+        raise DataError(
+            f"{len(long)} of {len(examples)} examples are longer than {limit} tokens (the longest has {worst})",
+            where=examples[long[0]].id,
+            hint=f"--set train.max_length={worst} if the model reads so much, or --set train.over_length=drop",
+        )
+    dropped = set(long)
+    kept = [i for i in range(len(examples)) if i not in dropped]
+    if not kept:
+        raise DataError("no example is left to train on", hint="raise train.max_length")
+    return kept
+
+
+def prefix_keys(tokens: Sequence[Tokens], least: int = 8) -> list[int]:
+    """For each example the number of its prompt family: examples that begin alike for a long stretch.
+
+    The families are found by the first 8 tokens after the longest prefix all share, enough to part document types
+    and schemas; within one family, `collate` finds what a batch shares exactly.
+    """
+    if not tokens:
+        return []
+    common = shared_prefix(tokens) if len(tokens) > 1 else 0
+    families: dict[tuple[int, ...], int] = {}
+    counts = Counter(one.ids[common : common + least] for one in tokens)
+    keys = []
+    for one in tokens:
+        head = one.ids[common : common + least]
+        keys.append(families.setdefault(head, len(families) + 1) if counts[head] >= 32 else 0)
+    return keys
+
+
+class Epochs:
+    """Micro-batches by optimiser step: epoch after epoch in seeded order, the same whoever asks."""
+
+    def __init__(self, tokens: Sequence[Tokens], pad: int, options: TrainOptions, seed: int, *, share_prefix: bool):
+        self.tokens = tokens
+        self.pad = pad
+        self.options = options
+        self.seed = seed
+        self.share_prefix = share_prefix
+        self.lengths = [len(one.ids) for one in tokens]
+        self.keys = prefix_keys(tokens) if share_prefix else [0] * len(tokens)
+        self._epoch = -1
+        self._order: list[list[int]] = []
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        if epoch != self._epoch:
+            size = self.options.per_device_train_batch_size
+            self._order = epoch_batches(self.lengths, self.keys, size, self.seed, epoch)
+            self._epoch = epoch
+        return self._order
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil(len(self.batches(0)) / self.options.gradient_accumulation_steps)
+
+    def __call__(self, step: int) -> Sequence[Batch]:
+        epoch, within = divmod(step, self.steps_per_epoch)
+        size = self.options.gradient_accumulation_steps
+        chosen = self.batches(epoch)[within * size : (within + 1) * size]
+        return [collate([self.tokens[i] for i in one], self.pad, share_prefix=self.share_prefix) for one in chosen]
+
+
+def wants_bf16(options: TrainOptions, device: Any) -> bool:
+    """Whether to run under bf16 autocast: as the recipe says, or where the hardware computes in it."""
+    from tunewright.models.load import best_dtype
+
+    return str(best_dtype(device)) == "torch.bfloat16" if options.bf16 == "auto" else bool(options.bf16)
+
+
+def finetune(
+    name: str,
+    train: Sequence[Example],
+    validation: Sequence[Example],
+    recipe: Recipe,
+    folder: Path,
+    events: Events | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Fine-tune model `name` on `train` into `folder` and return the training metrics.
+
+    Writes checkpoints/, adapter/ or model/, training_args.json, training_metrics.json and
+    latest_checkpoint_info.json. Goes on from the newest verified checkpoint. The first Ctrl-C saves and raises
+    KeyboardInterrupt. Raises DataError before any training where the examples would teach the wrong thing.
+    """
+    import torch
+    from accelerate import Accelerator
+
+    from tunewright.models.load import load
+    from tunewright.train.loop import Fit, Schedule
+    from tunewright.train.loss import loss_sum
+
+    options = recipe.train
+    torch.manual_seed(recipe.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    mixed = wants_bf16(options, device)
+    loaded = load(name, dtype="bf16" if mixed else "fp32")
+    tokens = tokenise(loaded, train)
+    kept = check(loaded, train, tokens, options)
+    held = tokenise(loaded, validation)
+    say = events.say if events is not None else lambda text: None
+    if len(kept) < len(train):
+        say(f"{len(train) - len(kept)} of {len(train)} examples are over {options.max_length} tokens and were dropped")
+    chosen = [tokens[i] for i in kept]
+    share = sum(one.trained for one in chosen) / sum(len(one.ids) for one in chosen)
+    say(f"{len(chosen)} examples, {sum(len(one.ids) for one in chosen):,} tokens, {share:.1%} of them trained")
+
+    method = catalogue.load("method", recipe.method.name)
+    model = method.attach(loaded.model, recipe.method, recipe.seed)
+    parameters = {key: p for key, p in model.named_parameters() if p.requires_grad}
+    if recipe.method.lora_dropout > 0 and options.share_prefix:
+        say("the prompt prefix is not shared: with dropout it would not be exact")
+    pad = loaded.tokenizer.pad_token_id
+    share_prefix = options.share_prefix and recipe.method.lora_dropout == 0
+    epochs = Epochs(chosen, pad if pad is not None else 0, options, recipe.seed, share_prefix=share_prefix)
+    total = options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
+    eval_steps = options.eval_steps or max(1, total // 10)
+    accelerator = Accelerator(mixed_precision="bf16" if mixed else "no", cpu=device == "cpu")
+    optimizers = _optimizers(parameters, options)
+    model, *prepared = accelerator.prepare(model, *(optimizer for optimizer, _ in optimizers))
+
+    held_batches = Epochs(held, epochs.pad, options, recipe.seed, share_prefix=share_prefix) if held else None
+
+    def validate() -> float:
+        assert held_batches is not None
+        summed, count = 0.0, 0
+        for one in held_batches.batches(0):
+            batch = collate([held[i] for i in one], epochs.pad, share_prefix=share_prefix).to(accelerator.device)
+            summed += float(loss_sum(model, batch))
+            count += len(batch.labels)
+        return summed / max(1, count)
+
+    def report(event: dict[str, Any]) -> None:
+        if progress is not None and event["event"] == "step":
+            progress.update(
+                event["step"],
+                loss=event["loss"],
+                tokens_per_second=event["tokens_per_second"],
+                memory_bytes=event["memory_bytes"],
+            )
+        if event["event"] == "checkpoint":
+            info = {"path": event["path"], "step": event["step"], "total_steps": total}
+            files.write_json(folder / "latest_checkpoint_info.json", info)
+        if events is not None:
+            kind = event.pop("event")
+            if kind in ("resumed", "damaged"):
+                events.say(event["message"])
+            elif kind == "step":
+                events.log(f"step {event['step']}/{total}  loss {event['loss']:.4f}  {event['tokens_per_second']:.0f} tokens/s")
+            elif kind == "validation":
+                events.log(f"step {event['step']}/{total}  validation loss {event['loss']:.4f}")
+            events.add("train", kind, **event)
+
+    if progress is not None:
+        progress.start("train", total, unit="steps")
+    files.write_json(
+        folder / "training_args.json",
+        {
+            **options.model_dump(mode="json"),
+            "model": loaded.name,
+            "method": recipe.method.model_dump(mode="json"),
+            "seed": recipe.seed,
+            "total_steps": total,
+            "steps_per_epoch": epochs.steps_per_epoch,
+            "bf16_used": mixed,
+            "prefix_shared": share_prefix,
+            "threads": torch.get_num_threads(),
+        },
+    )
+    with graceful() as asked:
+        fit = Fit(
+            model=model,
+            parameters=parameters,
+            optimizers=[(optimizer, peak) for optimizer, (_, peak) in zip(prepared, optimizers, strict=True)],
+            schedule=Schedule(options.lr_scheduler_type, max(1, round(options.warmup_ratio * total)), total),
+            micro_batches=epochs,
+            total_steps=total,
+            folder=folder / "checkpoints",
+            accelerator=accelerator,
+            max_grad_norm=options.max_grad_norm,
+            validate=validate if held else None,
+            eval_steps=eval_steps,
+            save_steps=options.save_steps or eval_steps,
+            keep=options.save_total_limit,
+            logging_steps=options.logging_steps,
+            patience=options.early_stopping_patience,
+            load_best=options.load_best_model_at_end,
+            stop=asked,
+            report=report,
+        )
+        metrics = fit.run()
+    if "paused_at" in metrics:
+        raise KeyboardInterrupt
+    if metrics["stopped"] == "the loss is not finite":
+        raise UsageError(
+            f"the loss became infinite or NaN at step {metrics['last_step']}",
+            hint=f"a smaller learning rate: --set train.learning_rate={options.learning_rate / 4:g}",
+        )
+    metrics["trainable_parameters"] = sum(p.numel() for p in parameters.values())
+    metrics["parameters"] = loaded.parameters
+    metrics["trained_share"] = share
+    metrics["examples"] = len(chosen)
+    metrics["dropped"] = len(train) - len(kept)
+    target = folder / method.SAVED_AS
+    method.save(accelerator.unwrap_model(model), target)
+    if method.SAVED_AS == "model":
+        loaded.tokenizer.save_pretrained(str(target))
+    loaded.chat.save(target)
+    files.write_json(folder / "training_metrics.json", metrics)
+    return metrics
+
+
+def _optimizers(parameters: dict[str, Any], options: TrainOptions) -> list[tuple[Any, float]]:
+    """(optimiser, peak learning rate) pairs over the trainable parameters."""
+    import torch
+
+    betas = (options.adam_beta1, options.adam_beta2)
+    if options.optim == "muon":
+        matrices = [p for key, p in parameters.items() if p.ndim == 2 and "embed" not in key and "lm_head" not in key]
+        rest = [p for key, p in parameters.items() if not (p.ndim == 2 and "embed" not in key and "lm_head" not in key)]
+        pairs: list[tuple[Any, float]] = [
+            (torch.optim.Muon(matrices, lr=options.learning_rate, weight_decay=options.weight_decay, adjust_lr_fn="match_rms_adamw"), options.learning_rate)
+        ]
+        if rest:
+            pairs.append((torch.optim.AdamW(rest, lr=options.learning_rate, betas=betas, weight_decay=0.0), options.learning_rate))
+        return pairs
+    adamw = torch.optim.AdamW(
+        list(parameters.values()), lr=options.learning_rate, betas=betas, weight_decay=options.weight_decay, fused=True
+    )
+    return [(adamw, options.learning_rate)]

@@ -1,0 +1,117 @@
+"""The whole job with a two-layer random model: every stage is real; the process is killed and goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tiny_models
+from tunewright import cli
+from tunewright.core import files
+from tunewright.core.run import Run
+
+HERE = Path(__file__).parent
+CHANGES = ("data.documents=60", "data.test_documents=20", "train.max_steps=8", "train.save_steps=1", "seed=11")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return tiny_models.save("wren", tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def recipe(model, tmp_path_factory) -> Path:
+    """The smoke recipe, shorter still, as a file."""
+    from tunewright.core import recipe_file
+
+    found = recipe_file.read("smoke", [f"model={model}", *CHANGES], environment={})
+    path = tmp_path_factory.mktemp("recipe") / "smoke.yaml"
+    path.write_text(recipe_file.resolved(found), encoding="utf-8")
+    return path
+
+
+def drive(runs: Path, recipe: Path, name: str, moments: list[float]) -> list[str]:
+    command = [sys.executable, str(HERE / "kill_driver.py"), str(runs), str(recipe), name, *map(str, moments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TUNEWRIGHT_NO_PROGRESS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, recipe) -> tuple[Path, float]:
+    """An uninterrupted run, and how long it took."""
+    runs = tmp_path_factory.mktemp("runs")
+    (line,) = drive(runs, recipe, "whole", [])
+    return runs / "whole", float(line.split()[2])
+
+
+def test_every_stage_leaves_what_the_design_names(whole):
+    path, _ = whole
+    assert Run.open(path).recipe.seed == 11
+    for name in ("base", "few-shot", "tuned"):
+        for decoding in ("free", "grammar"):
+            scores = files.read_json(path / "systems" / name / f"scores-{decoding}.json")
+            assert scores["n"] == len(list(files.read_lines(path / "systems" / name / f"predictions-{decoding}.jsonl")))
+            if decoding == "grammar":
+                assert scores["metrics"]["json_validity"]["value"] == 1.0
+                assert scores["metrics"]["schema_adherence"]["value"] == 1.0
+    training = files.read_json(path / "systems" / "tuned" / "training_metrics.json")
+    assert training["total_steps"] == 8
+    assert len(training["steps"]) >= 1
+    assert files.read_json(path / "lock.json")["threads"] == 1
+    html = (path / "report.html").read_text(encoding="utf-8")
+    assert "smoke" in html
+    stages = [row["stage"] for row in files.read_lines(path / "events.jsonl") if row["event"] == "end"]
+    assert stages == ["data", "train", "evaluate", "compare", "report"]
+
+
+def compare(one: Path, other: Path) -> None:
+    """The same data, the same adapter bytes, the same answers."""
+    same = ["data/train.jsonl", "data/test.jsonl", "systems/tuned/adapter/adapter_model.safetensors"]
+    for name in same:
+        assert files.sha256(one / name) == files.sha256(other / name), name
+    for path in one.glob("systems/*/predictions-*.jsonl"):
+        both = (list(files.read_lines(root / path.relative_to(one))) for root in (one, other))
+        rows = [[(row["id"], row["text"]) for row in found] for found in both]
+        assert rows[0] == rows[1], path.name
+    pairs = [files.read_json(root / "metrics_comparison.json")["pairs"] for root in (one, other)]
+    assert pairs[0] == pairs[1]
+
+
+def killed_and_resumed(whole: tuple[Path, float], recipe: Path, runs: Path, kills: int, seed: int) -> None:
+    path, seconds = whole
+    chance = random.Random(seed)
+    moments = [round(chance.uniform(0.02, seconds * 0.6), 3) for _ in range(kills)]
+    lines = drive(runs, recipe, "cut", moments)
+    assert sum(line.startswith("killed") for line in lines) >= kills // 2, lines
+    compare(path, runs / "cut")
+    assert not list((runs / "cut").rglob(".tmp-*"))
+    assert not list((runs / "cut").rglob("*.part.jsonl"))
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(whole, recipe, tmp_path):
+    killed_and_resumed(whole, recipe, tmp_path, kills=6, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 7))
+def test_killed_at_a_hundred_random_moments_it_ends_with_the_same_bytes(whole, recipe, tmp_path, seed):
+    killed_and_resumed(whole, recipe, tmp_path, kills=20, seed=seed)
+
+
+def test_the_tuned_model_extracts_from_files_and_stdin(whole, tmp_path, capsys, monkeypatch):
+    path, _ = whole
+    (tmp_path / "letter.txt").write_text("बिल संख्या: INV-2025-001, ग्राहक: राम कुमार", encoding="utf-8")
+    code = cli.invoke(["extract", str(tmp_path / "letter.txt"), "--run", str(path), "--doc-type", "invoice"])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    (row,) = [json.loads(line) for line in captured.out.splitlines()]
+    assert list(row["value"]) == ["invoice_number", "customer_name", "date", "total_amount"]
+    assert str(path) in captured.err
