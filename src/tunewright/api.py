@@ -11,7 +11,9 @@ Nothing here prints, and torch is loaded only by what needs a model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +21,33 @@ from tunewright.core import recipe_file
 from tunewright.core import run as run_folder
 from tunewright.core.events import Progress
 from tunewright.core.recipe import Recipe
+from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.flow.outcome import Outcome, complete
 
 if TYPE_CHECKING:
     from tunewright.flow.plan import Plan
+    from tunewright.flow.use import Found, Model, Unreadable
 
-__all__ = ["Outcome", "Recipe", "find_run", "outcome", "plan", "read_recipe", "report", "resume", "run", "runs"]
+__all__ = [
+    "Outcome",
+    "Recipe",
+    "Record",
+    "check_metrics",
+    "evaluate",
+    "extract",
+    "find_run",
+    "generate_json",
+    "load",
+    "outcome",
+    "plan",
+    "read_recipe",
+    "report",
+    "resume",
+    "run",
+    "runs",
+    "synthesise",
+]
 
 
 def read_recipe(recipe: Recipe | str | Path, sets: Sequence[str] = ()) -> Recipe:
@@ -138,6 +160,105 @@ def report(folder: Run | str | Path) -> dict[str, Path]:
     found = folder if isinstance(folder, Run) else Run.open(folder)
     with found.writing():
         return judge.report(found, again=True)
+
+
+def load(
+    run: Run | str | Path | None = None,
+    *,
+    model: str | None = None,
+    adapter: str | Path | None = None,
+    schema: Mapping[str, Any] | str | Path | None = None,
+    runs: str | Path = "runs",
+) -> Model:
+    """A model ready to answer documents: `load(...).extract(text)`.
+
+    run: a run folder or its name below `runs`; with nothing named, the newest trained run. model, adapter: in place
+    of a run; they need a schema. schema: a JSON Schema or its file, in place of the run's own.
+    Raises RunError, ModelError or UsageError where that is not to be had.
+    """
+    from tunewright.flow import use
+
+    return use.load(run, model=model, adapter=adapter, schema=schema, runs=runs)
+
+
+def extract(
+    documents: Sequence[str],
+    model: Model | Run | str | Path | None = None,
+    *,
+    doc_type: str | None = None,
+    free: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Iterator[Found | Unreadable]:
+    """Answers to the documents of files and folders, one by one, in order.
+
+    documents: paths of text files, folders, or data files (.jsonl, .json, .csv, .parquet); "-" is stdin.
+    model: from `load`, or what `load` takes. doc_type: which of the model's schemas; None: the one that fits best.
+    free: do not hold the model to the schema's grammar. say: gets sentences about what was left out.
+    """
+    from tunewright.flow import use
+
+    chosen = model if isinstance(model, use.Model) else use.load(model)
+    for records in _blocks(use.documents(documents, say), use.AT_ONCE):
+        readable = (record for record in records if isinstance(record, Record))
+        answers = chosen.answers(
+            (record.replace(doc_type=doc_type or record.doc_type) for record in readable), free=free
+        )
+        for record in records:
+            yield record if isinstance(record, use.Unreadable) else next(answers)
+
+
+def generate_json(text: str, schema: Mapping[str, Any], *, model: str = "wren", instruction: str | None = None) -> Any:
+    """One JSON value from a text, held to `schema` by the grammar: it is always an instance of the schema.
+
+    model: an embedded model's name, a folder or a Hugging Face id. instruction: what to do, in place of "Extract
+    these fields as JSON".
+    """
+    from tunewright.core.recipe import DecodeOptions, TaskOptions
+    from tunewright.flow import prepare, use
+
+    options = TaskOptions.model_validate({"instruction": instruction} if instruction else {})
+    schemas = {use.ALONE: dict(schema)}
+    chosen = use.Model(
+        _loaded(model), prepare.make_task(options, schemas), DecodeOptions.model_validate({}), model, schemas
+    )
+    return chosen.extract(text)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(model: str) -> Any:
+    from tunewright.models.load import load as load_model
+
+    return load_model(model)
+
+
+def evaluate(
+    model: Model | Run | str | Path | None,
+    records: Iterable[Record],
+    *,
+    decoding: str = "grammar",
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Scores of a model on records with targets: metrics with intervals, slices, cost.
+
+    model: from `load`, or what `load` takes. Returns {"n", "metrics", "slices", "cost", ...} as in a run's
+    scores-<decoding>.json.
+    """
+    from tunewright.decode.system import LocalSystem
+    from tunewright.evals.score import score
+    from tunewright.flow import use
+
+    chosen = model if isinstance(model, use.Model) else use.load(model)
+    examples = [chosen.task.example(record) for record in records]
+    system = LocalSystem("model", chosen.loaded, chosen.task, decoding=decoding, options=chosen.options)  # type: ignore[arg-type]
+    return score(examples, system.predict(examples), level=level, resamples=resamples, seed=seed)
+
+
+def _blocks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while block := list(itertools.islice(iterator, size)):
+        yield block
 
 
 def synthesise(

@@ -80,6 +80,8 @@ def _training_facts(evidence: Evidence, training: Training) -> list[tuple[str, s
             m.get("best_loss"),
         ),
         ("Ended", str(m.get("stopped") or ""), m.get("stopped")),
+        ("Examples", count(m.get("examples")), m.get("examples")),
+        ("Left out as too long", count(m.get("dropped")), m.get("dropped")),
         ("Tokens read", short_count(m.get("seen_tokens")), m.get("seen_tokens")),
         ("Peak memory", size(m.get("peak_memory_bytes")), m.get("peak_memory_bytes")),
         ("Weights on disk", size(_folder_bytes(training.weights)), training.weights),

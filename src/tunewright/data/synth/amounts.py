@@ -43,6 +43,8 @@ def set_style(draw: Draw) -> None:
     draw.notes["grouping"] = draw.weighted((("indian", 70), ("none", 26), ("western", 4)))
     # always: two decimals everywhere; needed: only where there are paise; never: whole rupees only.
     draw.notes["decimals"] = draw.weighted((("never", 56), ("always", 34), ("needed", 10)))
+    if draw.notes["affixes"][1] == "/-" and draw.notes["decimals"] == "always" and draw.chance(0.85):
+        draw.notes["decimals"] = "never"
     draw.notes["deva_amounts"] = draw.notes.get("deva_amounts", False)
 
 

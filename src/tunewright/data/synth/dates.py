@@ -124,6 +124,11 @@ def birth(draw: Draw) -> str:
     return printed(draw, near(draw, -28000, -6500))
 
 
+@slot("youth")
+def youth(draw: Draw) -> str:
+    return printed(draw, near(draw, -9500, -5300))
+
+
 @slot("childbirth")
 def childbirth(draw: Draw) -> str:
     return printed(draw, near(draw, -6000, -1200))

@@ -83,10 +83,9 @@ def person(draw: Draw, feminine: bool, language: str | None = None, community: s
             return f"{first} {last}" if glued else f"{first} {tail}" if feminine or dice < 0.3 else f"{first} {tail} {last}"
         return f"{first} {last}"
     if community in ("north", "west"):
-        if dice < 0.13:
-            return f"{first} {draw.atom(f'middle.{"f" if feminine else "m"}.{language}')} {last}"
         if dice < 0.2:
-            return f"{first} {draw.atom(f'middle.{"f" if feminine else "m"}.{language}')}"
+            middle = draw.atom(f"middle.{'f' if feminine else 'm'}.{language}")
+            return f"{first} {middle} {last}" if dice < 0.13 else f"{first} {middle}"
         if dice < 0.225:
             return first
         if language == "en" and dice < 0.27:
@@ -144,7 +143,7 @@ def _initial(draw: Draw) -> str:
     return chr(65 + int(draw.random() * 23))
 
 
-for _name in ("brand", "deity", "city", "village", "saint"):
+for _name in ("brand", "deity", "city", "village", "quarter", "saint"):
     slot(_name)(lambda draw, _name=_name: draw.atom(f"{_name}.{'en' if _name == 'saint' else draw.language}"))
 slot("place2")(lambda draw: draw.atom(f"quarter.{draw.language}"))
 

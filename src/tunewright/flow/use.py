@@ -1,0 +1,299 @@
+"""A model at work on documents of one's own: which model, which documents, which schema, and the answers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewright.core import files
+from tunewright.core import run as run_folder
+from tunewright.core.contracts import Task
+from tunewright.core.errors import DataError, ModelError, UsageError, did_you_mean
+from tunewright.core.recipe import DecodeOptions, TaskOptions
+from tunewright.core.records import JSON, Record
+from tunewright.core.run import Run
+from tunewright.flow import answer, prepare
+from tunewright.text.schema import leaves
+
+AT_ONCE = 64
+"""Documents that are answered together."""
+
+ALONE = "answer"
+"""doc_type of a schema that was given on its own."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of one document.
+
+    id: the file, or the row's own id. value: the answer, or None with `failure` saying why. doc_type: the schema it
+    obeys. spans: path → (start, end) in characters of the text. confidence: path → the model's own probability.
+    seconds: time spent on it.
+    """
+
+    id: str
+    value: JSON
+    failure: str | None = None
+    doc_type: str | None = None
+    spans: dict[str, tuple[int, int]] | None = None
+    confidence: dict[str, float] | None = None
+    repaired: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def to_row(self) -> dict[str, JSON]:
+        row: dict[str, JSON] = {"id": self.id, "value": self.value}
+        if self.doc_type is not None:
+            row["doc_type"] = self.doc_type
+        if self.failure is not None:
+            row["failure"] = self.failure
+        if self.repaired:
+            row["repaired"] = list(self.repaired)
+        row["spans"] = {path: list(place) for path, place in (self.spans or {}).items()}
+        row["confidence"] = {path: round(share, 4) for path, share in (self.confidence or {}).items()}
+        return row
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A document that could not be read."""
+
+    id: str
+    reason: str
+
+    @property
+    def failure(self) -> str:
+        return self.reason
+
+    def to_row(self) -> dict[str, JSON]:
+        return {"id": self.id, "value": None, "failure": self.reason}
+
+
+class Model:
+    """A model with its task, ready to answer. `what` says which it is, for people."""
+
+    def __init__(self, loaded: Any, task: Task, options: DecodeOptions, what: str, schemas: Mapping[str, Any]):
+        self.loaded = loaded
+        self.task = task
+        self.options = options
+        self.what = what
+        self.schemas = dict(schemas)
+
+    def __repr__(self) -> str:
+        return f"Model({self.what!r})"
+
+    def extract(self, text: str, *, doc_type: str | None = None) -> JSON:
+        """The answer to one document, or None where the model's reply is no JSON (only without the grammar).
+
+        doc_type: which of the model's schemas; None: the one that fits best.
+        """
+        [found] = self.answers([Record("document", text, doc_type=doc_type)])
+        return found.value
+
+    def answers(self, documents: Iterable[Record], *, free: bool = False) -> Iterator[Found]:
+        """What comes of each document, in order, read from an iterator.
+
+        A document without a doc_type is answered under every schema of the model; the answer that finds the largest
+        share of its fields is kept, among equals the one the model was surest of.
+        """
+        waiting: list[Record] = []
+        for document in documents:
+            waiting.append(document)
+            if len(waiting) == AT_ONCE:
+                yield from self._together(waiting, free)
+                waiting = []
+        yield from self._together(waiting, free)
+
+    def _together(self, documents: Sequence[Record], free: bool) -> Iterator[Found]:
+        from tunewright.decode.extract import extract
+
+        asked: list[Record] = []
+        owners: list[int] = []
+        for place, document in enumerate(documents):
+            kinds: Sequence[str | None] = [document.doc_type]
+            if document.doc_type is None and len(self.schemas) > 1:
+                kinds = list(self.schemas)
+            elif document.doc_type is not None and self.schemas and document.doc_type not in self.schemas:
+                raise UsageError(
+                    f"this model has no schema for '{document.doc_type}'",
+                    hint=did_you_mean(document.doc_type, self.schemas) or f"it knows: {', '.join(self.schemas)}",
+                )
+            for kind in kinds:
+                asked.append(document.replace(doc_type=kind))
+                owners.append(place)
+        best: dict[int, tuple[tuple[float, float], Found]] = {}
+        decoding = "free" if free else "grammar"
+        replies = extract(self.loaded, self.task, asked, decoding=decoding, options=self.options)
+        for place, record, reply in zip(owners, asked, replies, strict=True):
+            prediction = reply.prediction
+            found = Found(
+                id=prediction.id,
+                value=prediction.value,
+                failure=prediction.failure,
+                doc_type=record.doc_type if len(self.schemas) > 1 else None,
+                spans={span.path: (span.start, span.end) for span in prediction.spans},
+                confidence=prediction.confidence,
+                repaired=reply.repaired,
+                seconds=prediction.seconds,
+            )
+            rank = _fullness(found)
+            if place not in best or rank > best[place][0]:
+                best[place] = (rank, found)
+        for place in range(len(documents)):
+            yield best[place][1]
+
+
+def _fullness(found: Found) -> tuple[float, float]:
+    """(share of the fields that are found in the text, mean confidence in them)."""
+    values = leaves(found.value) if isinstance(found.value, dict) else {}
+    filled = [path for path, value in values.items() if value is not None and path in (found.spans or {})]
+    sure = [(found.confidence or {}).get(path, 0.0) for path in filled]
+    return (len(filled) / max(1, len(values)), sum(sure) / max(1, len(sure)))
+
+
+# ---------------------------------------------------------------- which model
+
+
+def load(
+    run: str | Path | Run | None = None,
+    *,
+    model: str | None = None,
+    adapter: str | Path | None = None,
+    schema: Mapping[str, JSON] | str | Path | None = None,
+    runs: str | Path = "runs",
+) -> Model:
+    """A model ready to answer: a run's tuned one, or a base model or an adapter with a schema.
+
+    run: a run folder; None and nothing else named: the newest trained run below `runs`. model: a name, folder or hub
+    id. adapter: a PEFT folder; its base is `model`, or what its own config names. schema: a JSON Schema or its file,
+    in place of the run's own.
+    Raises RunError where there is no trained run, ModelError, UsageError where a schema is missing.
+    """
+    own = _schema(schema)
+    if model is None and adapter is None:
+        job = find(run, runs)
+        recipe = job.recipe
+        schemas = own or files.read_json(job.path / "data" / "schemas.json")
+        options = recipe.task.model_copy(update={"json_schema": None}) if own else recipe.task
+        loaded = answer.load_tuned(job)
+        return _made(loaded, options, recipe.decode, f"the tuned model of {job.path}", schemas)
+    if run is not None:
+        raise UsageError("a run and a model are both named", hint="leave one of them out")
+    if own is None:
+        raise UsageError("a model without a run needs a schema", hint="--schema FILE names a JSON Schema")
+    from tunewright.models.load import load as load_model
+
+    name = model or _base_of(Path(str(adapter)))
+    loaded = load_model(name, adapter=adapter)
+    what = f"the adapter {adapter} on {name}" if adapter else f"the model {loaded.name}, not tuned"
+    return _made(loaded, TaskOptions.model_validate({}), DecodeOptions.model_validate({}), what, own)
+
+
+def find(run: str | Path | Run | None, runs: str | Path) -> Run:
+    """The run that is named, by folder or by name below `runs`; None: the newest that is trained."""
+    if isinstance(run, Run):
+        return run
+    if run is None:
+        return run_folder.newest(runs, lambda job: job.done("systems/tuned"), what="a trained run")
+    below = Path(runs) / run
+    return Run.open(below if (below / "recipe.yaml").is_file() else run)
+
+
+def _made(loaded: Any, task: TaskOptions, decode: DecodeOptions, what: str, schemas: dict[str, JSON]) -> Model:
+    if task.json_schema is not None:
+        schemas = {}
+    return Model(loaded, prepare.make_task(task, schemas), decode, what, schemas)
+
+
+def _schema(given: Mapping[str, JSON] | str | Path | None) -> dict[str, JSON] | None:
+    """Schemas by doc_type from one schema, or from a file that holds one or several by name."""
+    if given is None:
+        return None
+    if isinstance(given, Mapping):
+        return {ALONE: dict(given)}
+    value = files.read_json(given)
+    if not isinstance(value, dict):
+        raise DataError("does not hold a JSON Schema", where=str(given))
+    several = "type" not in value and "properties" not in value and "$ref" not in value
+    if (
+        several
+        and value
+        and all(isinstance(each, dict) and ("properties" in each or "type" in each) for each in value.values())
+    ):
+        return value
+    return {ALONE: value}
+
+
+def _base_of(adapter: Path) -> str:
+    path = adapter / "adapter_config.json"
+    if not path.is_file():
+        raise ModelError("there is no adapter (adapter_config.json)", where=str(adapter), hint="name its folder")
+    name = files.read_json(path).get("base_model_name_or_path")
+    if not name:
+        raise ModelError("the adapter does not say what its base is", where=str(path), hint="name it with --model")
+    return str(name)
+
+
+# ---------------------------------------------------------------- which documents
+
+
+def documents(paths: Sequence[str], say: Callable[[str], None] = lambda text: None) -> Iterator[Record | Unreadable]:
+    """The documents that paths name: a text file, every file of a folder, the rows of a data file, `-` for stdin.
+
+    A file is a document of its own, under its path; rows of .jsonl, .json, .csv and .parquet keep their ids and their
+    doc_type. What cannot be read comes as Unreadable, and files of a folder that hold no text are counted and said.
+    Raises DataError for a path that is not there.
+    """
+    from tunewright.data.read import reader_of
+
+    for name in paths:
+        path = Path(name)
+        if name == "-":
+            yield _text("-", sys.stdin.buffer.read())
+        elif path.is_dir():
+            inside = sorted(each for each in path.rglob("*") if each.is_file() and not _hidden(each, path))
+            known = [each for each in inside if reader_of(each) is not None]
+            if not known:
+                raise DataError("the folder holds no documents", where=name, hint="text files, .jsonl, .json, .csv …")
+            if len(known) < len(inside):
+                say(f"{len(inside) - len(known)} files of {name} are no text or data files and are left out")
+            for each in known:
+                yield from _file(each)
+        elif path.is_file():
+            yield from _file(path)
+        else:
+            siblings = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise DataError("there is no such file or folder", where=name, hint=did_you_mean(path.name, siblings))
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def _file(path: Path) -> Iterator[Record | Unreadable]:
+    from tunewright.data.read import read, reader_of
+
+    if reader_of(path) in (None, "text"):
+        yield _text(str(path), path.read_bytes())
+        return
+    try:
+        reading = read(path)
+        yield from reading
+    except DataError as error:
+        yield Unreadable(str(path), error.message)
+        return
+    for row in reading.rejected:
+        yield Unreadable(f"{path}:{row.line}", row.reason)
+
+
+def _text(name: str, content: bytes) -> Record | Unreadable:
+    from tunewright.data.clean import clean_text
+
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return Unreadable(name, f"is not UTF-8 text (byte {error.start})")
+    text = clean_text(text)
+    return Record(name, text) if text.strip() else Unreadable(name, "is empty")

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import tiny_models
+import torch
+from safetensors.torch import load_file
+
+from tunewright.core.errors import DataError
+from tunewright.core.recipe import MethodOptions, Recipe, TaskOptions, TrainOptions
+from tunewright.core.records import Example, Record
+from tunewright.models.load import load
+from tunewright.tasks.extraction import Extraction
+from tunewright.train import checkpoint
+from tunewright.train.finetune import Epochs, finetune, tokenise
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"name": {"type": ["string", "null"]}, "code": {"type": ["string", "null"]}},
+    "required": ["name", "code"],
+    "additionalProperties": False,
+}
+
+
+def examples(count: int = 24) -> list[Example]:
+    task = Extraction(TaskOptions(), {"": SCHEMA})
+    return [
+        task.example(Record(str(i), f"name: {'abcdef'[i % 6]} code {i}", {"name": "abcdef"[i % 6], "code": str(i)}))
+        for i in range(count)
+    ]
+
+
+def recipe(**train: object) -> Recipe:
+    options = {"max_steps": 6, "per_device_train_batch_size": 4, "learning_rate": 5e-3, "logging_steps": 1, "bf16": False}
+    return Recipe(name="t", method=MethodOptions(lora_r=4), train=TrainOptions(**{**options, **train}))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_models.save("wren", tmp_path_factory.mktemp("model")))
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "adapter" / "adapter_model.safetensors").read_bytes()
+
+
+def test_loss_falls_and_the_adapter_reloads_to_the_same_logits(model: str, tmp_path: Path) -> None:
+    metrics = finetune(model, examples(), examples(6), recipe(max_steps=30), tmp_path)
+    losses = [line["loss"] for line in metrics["steps"]]
+    assert losses[-1] < 0.7 * losses[0]
+    assert metrics["validations"][-1]["step"] == 30
+    assert metrics["trained_tokens"] > 0
+    tensors = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    assert all(torch.isfinite(t).all() for t in tensors.values())
+    assert any(float(t.abs().max()) > 0 for name, t in tensors.items() if "lora_B" in name)
+    ids = torch.arange(5, 25)[None]
+    with torch.no_grad():
+        once = load(model, adapter=tmp_path / "adapter", dtype="fp32").model(ids).logits
+        again = load(model, adapter=tmp_path / "adapter", dtype="fp32").model(ids).logits
+        base = load(model, dtype="fp32").model(ids).logits
+    assert torch.equal(once, again)
+    assert not torch.allclose(once, base)
+
+
+def test_stopping_anywhere_and_resuming_gives_the_same_bytes(model: str, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    options = recipe(max_steps=8, save_steps=2, eval_steps=2, save_total_limit=4)
+    finetune(model, examples(), examples(6), options, whole)
+    finetune(model, examples(), examples(6), options, parts)
+    shutil.rmtree(parts / "adapter")
+    for later in ("step-000008", "step-000006"):
+        shutil.rmtree(parts / "checkpoints" / later)
+    damaged = parts / "checkpoints" / "step-000004" / "state.json"
+    damaged.write_text(damaged.read_text()[:-3])
+    said: list[str] = []
+
+    class Ears:
+        def say(self, text: str) -> None:
+            said.append(text)
+
+        def log(self, text: str) -> None: ...
+
+        def add(self, *a: object, **k: object) -> None: ...
+
+    finetune(model, examples(), examples(6), options, parts, Ears())  # type: ignore[arg-type]
+    assert any("step-000004 is damaged" in line for line in said)
+    assert any("resumed at step 2" in line for line in said)
+    assert weights(parts) == weights(whole)
+
+
+def test_another_seed_gives_other_weights(model: str, tmp_path: Path) -> None:
+    finetune(model, examples(), [], recipe(max_steps=2), tmp_path / "a")
+    finetune(model, examples(), [], recipe(max_steps=2), tmp_path / "b")
+    finetune(model, examples(), [], recipe(max_steps=2).model_copy(update={"seed": 5}), tmp_path / "c")
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+    assert weights(tmp_path / "a") != weights(tmp_path / "c")
+
+
+def test_a_target_outside_its_schema_is_refused_before_training(model: str, tmp_path: Path) -> None:
+    good = examples(4)
+    bad = Example(good[0].record, good[0].messages, '{"name": 5, "code": null}', SCHEMA)
+    with pytest.raises(DataError, match="does not obey its schema"):
+        finetune(model, [*good, bad], [], recipe(), tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_over_length_is_refused_or_dropped_and_counted(model: str, tmp_path: Path) -> None:
+    long = Record("long", "x " * 300, {"name": "x", "code": None})
+    rows = [*examples(7), Extraction(TaskOptions(), {"": SCHEMA}).example(long)]
+    with pytest.raises(DataError, match="1 of 8 examples are longer"):
+        finetune(model, rows, [], recipe(max_length=200), tmp_path / "a")
+    metrics = finetune(model, rows, [], recipe(max_length=200, over_length="drop", max_steps=1), tmp_path / "b")
+    assert metrics["dropped"] == 1
+    assert metrics["examples"] == 7
+
+
+def test_the_stop_token_is_trained(model: str) -> None:
+    loaded = load(model, dtype="fp32")
+    tokens = tokenise(loaded, examples(3))
+    epochs = Epochs(tokens, loaded.tokenizer.pad_token_id, TrainOptions(per_device_train_batch_size=3), 0, share_prefix=True)
+    (batch,) = epochs(0)
+    stops = [int(label) for label in batch.labels if int(label) in loaded.chat.stop_ids]
+    assert len(stops) == 3
+    assert batch.prefix is not None
+
+
+def test_early_stopping_keeps_the_best(model: str, tmp_path: Path) -> None:
+    """Validation asks for what training unlearns, so its loss rises and training ends early."""
+    task = Extraction(TaskOptions(), {"": SCHEMA})
+    other = [task.example(Record(str(i), "?", {"name": None, "code": "ZZZ QQQ"})) for i in range(4)]
+    options = recipe(max_steps=60, eval_steps=2, early_stopping_patience=2, learning_rate=0.05)
+    metrics = finetune(model, examples(), other, options, tmp_path)
+    assert metrics["last_step"] < 60
+    assert metrics["stopped"] == "no gain in 2 validations"
+    best = min(metrics["validations"], key=lambda v: v["loss"])
+    assert (metrics["best_step"], metrics["best_loss"]) == (best["step"], best["loss"])
+    saved = checkpoint.newest(tmp_path / "checkpoints")[0]
+    assert saved is not None
+    kept = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    assert any(torch.equal(kept[name], saved.tensors["best." + name.replace(".weight", ".default.weight")]) for name in kept)
