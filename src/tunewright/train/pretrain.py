@@ -111,6 +111,10 @@ class Stream:
 
     def tokens(self, sample: Sample) -> Tokens | None:
         """The sample as ids, or None where it is longer than a context."""
+        if sample.kind == "tokens":
+            first = max(self.role.values()) + 1
+            ids = [first + int(share * (len(self.tokenizer) - first)) for share in sample.value]
+            return Tokens((self.role["user"], *ids, self.end, self.role["assistant"], *ids, self.end), len(ids) + 3)
         if sample.kind == "prose":
             ids = self.encode(sample.reply)[: self.options.prose_tokens]
             return Tokens((*ids, self.end), 1)
@@ -123,8 +127,8 @@ class Stream:
         return Tokens(tuple(ids), start) if len(ids) <= self.options.max_length else None
 
     def examples(self, step: int) -> list[Tokens]:
-        count = self.options.samples_per_step * (2 if step < 300 else 1)
         progress = step / self.options.curriculum_steps
+        count = self.options.samples_per_step * (2 if progress < 0.2 else 1)
         made = []
         for i in range(count):
             tokens = self.tokens(mixture.sample(self.options.seed, step * 1000 + i, progress, self.prose))

@@ -23,10 +23,18 @@ def copy(rng: random.Random, words: Words) -> Sample:
     lang = "hi" if rng.random() < 0.5 else "en"
     parts = [
         values.make(rng, rng.choice(("code", "name", "date", "amount", "phrase", "place", "email", "number", "company")), lang, words).printed
-        for _ in range(rng.choice((1, 1, 2, 3, 5)))
+        for _ in range(rng.choice((1, 1, 1, 2, 3)))
     ]
     text = rng.choice((" ", ", ", "\n")).join(parts)
     return _ask(rng.choice(("Copy.", "Repeat the text.", "दोहराइए।")), text, text, "copy", lang)
+
+
+def random_tokens(rng: random.Random) -> Sample:
+    """A run of tokens drawn from the whole vocabulary, to be said again: copying with nothing else to lean on.
+
+    value: the tokens as shares of the vocabulary (0..1), since a sample knows no tokenizer.
+    """
+    return Sample((), "", "tokens", [rng.random() for _ in range(rng.randint(3, 24))])
 
 
 def lookup(rng: random.Random, words: Words) -> Sample:

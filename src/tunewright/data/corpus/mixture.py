@@ -54,9 +54,9 @@ def read_prose(folders: list[Path], *, held_every: int = 50) -> Prose:
 
 def limits_at(progress: float, rng: random.Random) -> Limits:
     """How hard a document is at this share (0..1) of pretraining."""
-    if progress < 0.13:
+    if progress < 0.2:
         return Limits(fields=2, nested=0.0, filler=0.1, noise=0.0)
-    if progress < 0.25:
+    if progress < 0.33:
         return Limits(fields=4, nested=0.05, filler=0.25, noise=0.05)
     length = 0
     if progress > 0.35 and rng.random() < 0.06:
@@ -71,9 +71,9 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
     rng = random.Random(f"{seed}/{index}")
     words = prose.words
     r = rng.random()
-    copying = 0.85 if progress < 0.04 else 0.25 if progress < 0.09 else 0.04
+    copying = 0.85 if progress < 0.07 else 0.3 if progress < 0.14 else 0.04
     if r < copying:
-        return drills.copy(rng, words)
+        return drills.random_tokens(rng) if rng.random() < 0.5 else drills.copy(rng, words)
     r = rng.random()
     if r < 0.05:
         return drills.lookup(rng, words)
@@ -83,7 +83,7 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
         return drills.kinds(rng, words)
     if r < 0.18:
         return drills.letter(rng, words)
-    if r < 0.25 and prose.passages and progress > 0.15:
+    if r < 0.25 and prose.passages and progress > 0.2:
         text, lang = prose.passages[rng.randrange(len(prose.passages))]
         return Sample((), text, "prose", None, lang)
     return documents.document(rng, words, limits_at(progress, rng))
