@@ -48,7 +48,7 @@ def do(folder: Path, *command: str, code: int = 0, **environment: str) -> str:
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     done = subprocess.run(
         list(command), cwd=folder, env=kept | environment,
-        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -1,0 +1,140 @@
+"""Fast decoding is plain greedy decoding, token for token: lanes, prefixes, forced tokens and drafts change nothing."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+import tiny_models
+from tunewright.decode import engine
+from tunewright.decode.engine import Reply, generate, plain
+from tunewright.decode.grammar import Grammar
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "invoice_number": {"type": "string"},
+        "customer_name": {"type": ["string", "null"]},
+        "count": {"type": "integer"},
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "price": {"type": ["number", "null"]}},
+                "required": ["name", "price"],
+            },
+        },
+    },
+    "required": ["invoice_number", "customer_name", "count", "items"],
+}
+OTHER = {
+    "type": "object",
+    "properties": {"a": {"enum": ["राम", "x", None]}, "b": {"type": "boolean"}},
+    "required": ["b"],
+}
+
+
+def prompts(count: int, seed: int) -> list[list[int]]:
+    """Ragged prompts, most of which share their first 20 tokens."""
+    dice = random.Random(seed)
+    shared = [dice.randrange(20, 400) for _ in range(20)]
+    return [
+        (shared if i % 3 else []) + [dice.randrange(20, 400) for _ in range(dice.randint(1, 40))] for i in range(count)
+    ]
+
+
+def same(fast: list[Reply], slow: list[Reply]) -> bool:
+    return all(
+        (f.ids, f.text, f.finish, f.closed, f.failure) == (s.ids, s.text, s.finish, s.closed, s.failure)
+        and len(f.logprobs or []) == len(s.logprobs or [])
+        and all(a == b or abs(a - b) < 1e-3 for a, b in zip(f.logprobs or [], s.logprobs or [], strict=True))
+        for f, s in zip(fast, slow, strict=True)
+    )
+
+
+@pytest.mark.parametrize(("family", "seed"), [("wren", 0), ("wren", 5), ("llama3", 1), ("gpt2", 2), ("llama", 3)])
+@pytest.mark.parametrize("grammar", [False, True])
+def test_batches_with_drafts_are_greedy(family: str, seed: int, grammar: bool) -> None:
+    loaded = tiny_models.loaded(family, seed)
+    held = Grammar(loaded.tokenizer, SCHEMA, stop_ids=loaded.chat.stop_ids) if grammar else None
+    asked = prompts(9, seed)
+    slow = [plain(loaded, prompt, max_new_tokens=70, grammar=held, logprobs=True) for prompt in asked]
+    fast = list(generate(loaded, asked, max_new_tokens=70, grammars=held, batch_size=4, logprobs=True))
+    assert same(fast, slow)
+
+
+def test_one_lane_many_lanes_and_no_drafts_agree() -> None:
+    loaded = tiny_models.loaded("wren", 7)
+    first, second = (Grammar(loaded.tokenizer, schema) for schema in (SCHEMA, OTHER))
+    asked = prompts(7, 7)
+    grammars = [(first, second, None)[i % 3] for i in range(7)]
+    slow = [plain(loaded, p, max_new_tokens=50, grammar=g) for p, g in zip(asked, grammars, strict=True)]
+    for size in (1, 2, 64):
+        for drafts in (False, True):
+            fast = generate(loaded, asked, max_new_tokens=50, grammars=grammars, batch_size=size, drafts=drafts)
+            assert same(list(fast), slow)
+
+
+def test_drafts_that_hold_save_passes() -> None:
+    """A model that repeats itself: lookup finds the repetition, and the text stays the same."""
+    loaded = tiny_models.loaded("wren", 0)
+    found = 0
+    for seed in range(6):
+        asked = prompts(1, seed)
+        [long] = list(generate(loaded, asked, max_new_tokens=60, drafts=False))
+        echo = [asked[0] + long.ids]  # what the model itself would write now stands in the prompt
+        slow = plain(loaded, echo[0], max_new_tokens=60)
+        [fast] = list(generate(loaded, echo, max_new_tokens=60))
+        assert same([fast], [slow])
+        found += slow.passes - fast.passes
+    assert found > 0
+
+
+def test_forced_tokens_cost_no_passes() -> None:
+    loaded = tiny_models.loaded("wren", 0)
+    grammar = Grammar(loaded.tokenizer, SCHEMA)
+    asked = prompts(4, 0)
+    fast = list(generate(loaded, asked, max_new_tokens=60, grammars=grammar, drafts=False))
+    for reply in fast:
+        assert reply.passes < len(reply.ids) - (reply.closed is not None) * 5
+
+
+def test_the_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three ways to break the fast path, and each is noticed."""
+    loaded = tiny_models.loaded("wren", 5)
+    grammar = Grammar(loaded.tokenizer, SCHEMA)
+    asked = prompts(6, 5)
+
+    def agrees(held: Grammar | None) -> bool:
+        slow = [plain(loaded, prompt, max_new_tokens=40, grammar=held) for prompt in asked]
+        return same(list(generate(loaded, asked, max_new_tokens=40, grammars=held, batch_size=3)), slow)
+
+    assert agrees(grammar)
+    assert agrees(None)
+    mask = engine.Reader._mask
+    with monkeypatch.context() as broken:  # the last slot cannot be seen
+        broken.setattr(engine.Reader, "_mask", lambda self, positions, reach: mask(self, positions - 1, reach))
+        assert not agrees(None)
+    with monkeypatch.context() as broken:  # the grammar's refusal is ignored where the raw best token breaks it
+        broken.setattr(engine._Row, "_allowed", lambda self, token: token not in self.stops)
+        assert not agrees(grammar)
+    with monkeypatch.context() as broken:  # a shared prefix is copied shifted by one
+        copy = engine.Lanes.copy_prefix
+        broken.setattr(
+            engine.Lanes,
+            "copy_prefix",
+            lambda self, prefix, rows: copy(self, [(k.roll(1, -2), v.roll(1, -2)) for k, v in prefix], rows),
+        )
+        assert not agrees(None)
+
+
+def test_a_reply_is_the_same_whatever_stands_beside_it() -> None:
+    loaded = tiny_models.loaded("llama3", 4)
+    asked = prompts(8, 4)
+    together = list(generate(loaded, asked, max_new_tokens=30, batch_size=8))
+    dice = random.Random(0)
+    order = list(range(8))
+    dice.shuffle(order)
+    shuffled = list(generate(loaded, [asked[i] for i in order], max_new_tokens=30, batch_size=3))
+    assert same([shuffled[order.index(i)] for i in range(8)], together)

@@ -1,0 +1,132 @@
+"""A local model as a System: predictions with failures as data, places and probabilities of values."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+import tiny_models
+from tunewright.core.contracts import System
+from tunewright.core.errors import UsageError
+from tunewright.core.recipe import DecodeOptions
+from tunewright.core.records import Record
+from tunewright.decode.engine import Reply
+from tunewright.decode.grammar import GrammarError
+from tunewright.decode.system import LocalSystem, confidence, spans, value_places
+from tunewright.tasks.extraction import Extraction
+from tunewright.text.serialise import dumps
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "total": {"type": ["string", "null"]}},
+    "required": ["name", "total"],
+}
+TASK = Extraction(schemas={"bill": SCHEMA})
+LOADED = tiny_models.loaded("wren", 0)
+OPTIONS = DecodeOptions(batch_size=4, max_new_tokens=30)
+BILLS = [
+    Record(id=str(i), text=f"Bill of राम {i}, total ₹{i}00", target={"name": "x", "total": None}) for i in range(5)
+]
+
+
+def test_grammar_predictions_are_always_valid() -> None:
+    system = LocalSystem("base", LOADED, TASK, decoding="grammar", options=OPTIONS)
+    assert isinstance(system, System)
+    found = list(system.predict([TASK.example(bill) for bill in BILLS]))
+    assert [p.id for p in found] == [bill.id for bill in BILLS]
+    for prediction in found:
+        assert prediction.failure is None
+        assert json.loads(prediction.text) == prediction.value
+        assert set(prediction.confidence) == {"name", "total"}
+        assert all(0 <= p <= 1 for p in prediction.confidence.values())
+        assert prediction.passes > 0
+        assert prediction.tokens > 0
+
+
+def test_free_text_that_is_no_json_is_data() -> None:
+    found = list(LocalSystem("base", LOADED, TASK, options=OPTIONS).predict([TASK.example(bill) for bill in BILLS]))
+    for prediction in found:
+        assert prediction.value is None
+        assert prediction.failure
+        assert prediction.text
+        assert prediction.finish in ("stop", "length")
+        assert prediction.spans == ()
+
+
+def test_shots_of_the_same_type_stand_in_the_prompt() -> None:
+    task = Extraction(schemas={"bill": SCHEMA, "form": SCHEMA})
+    shots = [
+        Record(id="a", text="form text", target={"name": "F", "total": None}, doc_type="form"),
+        Record(id="b", text="bill text", target={"name": "B", "total": None}, doc_type="bill"),
+    ]
+    example = task.example(BILLS[0].replace(doc_type="bill"))
+    plain = LocalSystem("base", LOADED, task, options=OPTIONS)
+    shown = LocalSystem("few-shot", LOADED, task, options=OPTIONS, shots=shots)
+    [without], [having] = list(plain.predict([example])), list(shown.predict([example]))
+    extra = LOADED.chat.prompt_ids(task.example(example.record, shots[1:]).messages)
+    assert having.prompt_tokens == len(extra) > without.prompt_tokens
+
+
+def test_a_prompt_beyond_the_context_is_an_error_of_its_own() -> None:
+    long = BILLS[0].replace(text="word " * 2000)
+    found = list(
+        LocalSystem("base", LOADED, TASK, options=OPTIONS).predict([TASK.example(r) for r in (long, BILLS[1])])
+    )
+    assert found[0].finish == "error"
+    assert "context" in found[0].failure
+    assert found[1].finish != "error"
+
+
+def test_what_cannot_be_asked_for_is_refused() -> None:
+    with pytest.raises(UsageError, match="progressive"):
+        LocalSystem("x", LOADED, TASK, decoding="progressive")  # type: ignore[arg-type]
+    strange = Extraction(schemas={"bill": SCHEMA | {"not": {}}})
+    with pytest.raises(GrammarError, match="not"):
+        list(LocalSystem("x", LOADED, strange, decoding="grammar").predict([strange.example(BILLS[0])]))
+
+
+def test_spans_of_repeated_values_are_places_of_their_own() -> None:
+    text = "A: 5, B: 5, राम कुमार ₹12,500.00"
+    value = {
+        "items": [{"n": 5}, {"n": 5}],
+        "who": "राम कुमार",
+        "total": "12500.00",
+        "none": None,
+        "yes": True,
+        "z": "zzz",
+    }
+    found = {s.path: text[s.start : s.end] for s in spans(value, text)}
+    assert found["who"] == "राम कुमार"
+    assert found["total"] == "12,500.00"
+    places = {s.path: s.start for s in spans(value, text)}
+    assert places["items[0].n"] < places["items[1].n"]
+    assert set(found) == {"items[0].n", "items[1].n", "who", "total"}
+
+
+def test_value_places() -> None:
+    text = dumps({"a": 'x "y" \\', "b": [1, {"c": None}], "d.e": -2.5, "f": {}})
+    assert {path: text[s:e] for path, (s, e) in value_places(text).items()} == {
+        "a": '"x \\"y\\" \\\\"',
+        "b[0]": "1",
+        "b[1].c": "null",
+        '["d.e"]': "-2.5",
+    }
+    assert value_places('{"a": "cut') == {}
+    assert value_places('{"a": 1') == {}
+    assert value_places("}") == {}
+
+
+def test_confidence_multiplies_the_tokens_of_a_value() -> None:
+    text = '{"name": "Ram", "total": null}'
+    ids = LOADED.tokenizer(text, add_special_tokens=False)["input_ids"]
+    pieces = [LOADED.tokenizer.decode([i]) for i in ids]
+    starts = [len("".join(pieces[:i])) for i in range(len(pieces))]
+    inside = [s < 14 and s + len(p) > 9 for s, p in zip(starts, pieces, strict=True)]
+    reply = Reply(ids=ids, text=text, logprobs=[-0.5 if i else 0.0 for i in inside])
+    got = confidence(reply, LOADED)
+    assert got["name"] == pytest.approx(math.exp(-0.5 * sum(inside)))
+    assert got["total"] == 1.0
+    assert confidence(Reply(ids=ids, text=text), LOADED) == {}
+    assert confidence(Reply(ids=ids, text=text[:-1], logprobs=[0.0] * len(ids)), LOADED) == {}
