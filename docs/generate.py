@@ -119,26 +119,28 @@ def shipped_recipes() -> str:
 
 def command_help() -> str:
     """What `--help` prints for the program and for every verb."""
-    import click
-
     from tunewright import cli
 
     program = cli.tunewright
-    parts = [_help(program, "tunewright")]
-    context = click.Context(program, info_name="tunewright")
+    context = _context(program, "tunewright")
+    parts = [_help(context)]
     for verb in program.list_commands(context):
         command = program.get_command(context, verb)
         if command is not None and not command.hidden:
-            parts.append(_help(command, f"tunewright {verb}"))
+            parts.append(_help(_context(command, verb, context)))
     return "\n".join(parts)
 
 
-def _help(command: Any, name: str) -> str:
+def _context(command: Any, name: str, parent: Any = None) -> Any:
     import click
 
-    context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
-    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
-    return f"## {name}\n\n```text\n{text}\n```\n"
+    settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    return click.Context(command, info_name=name, parent=parent, **settings)
+
+
+def _help(context: Any) -> str:
+    text = "\n".join(line.rstrip() for line in context.get_help().splitlines())
+    return f"## {context.command_path}\n\n```text\n{text}\n```\n"
 
 
 # ---- Python ----------------------------------------------------------------------------------------------------------
@@ -192,8 +194,8 @@ def _signature(value: Any) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Annotations without the quotes that `from __future__ import annotations` gives them."""
-    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
+    """Annotations without the quotes that `from __future__ import annotations` gives them; functions as `...`."""
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", re.sub(r"<function .*? at 0x[0-9a-f]+>", "...", text))
 
 
 # ---- pages -----------------------------------------------------------------------------------------------------------

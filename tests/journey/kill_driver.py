@@ -1,9 +1,9 @@
 """Runs a job in a child process, kills it at given moments, starts it again, and lets the last start finish.
 
-    python kill_driver.py RUNS_FOLDER RECIPE_FILE NAME SECONDS...
+    python kill_driver.py RUNS_FOLDER RECIPE_FILE NAME MOMENT...
 
-Everything heavy is imported once; each start is a fork of this process, which itself never computes anything. Prints
-one line a start: `killed after 0.53 s` or `finished after 2.10 s`.
+A moment is `EVENTS:SECONDS`: so many new lines in the run's events.jsonl, and then so long. Everything heavy is
+imported once; each start is a fork of this process, which itself never computes. Prints `killed` or `finished` for each.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from pathlib import Path
 
 
 def start(folder: str, recipe: str, name: str) -> None:
@@ -26,36 +27,44 @@ def start(folder: str, recipe: str, name: str) -> None:
     os._exit(0)
 
 
-def main(folder: str, recipe: str, name: str, moments: list[float]) -> int:
+def events(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+
+def main(folder: str, recipe: str, name: str, moments: list[str]) -> int:
     import peft  # noqa: F401
     import torch
     import transformers  # noqa: F401
 
+    import tunewright.decode.system
+    import tunewright.flow.job
+    import tunewright.report
+    import tunewright.train.finetune  # noqa: F401
 
     torch.set_num_threads(1)
+    log = Path(folder) / name / "events.jsonl"
     for moment in [*moments, None]:
-        began = time.monotonic()
+        before = events(log)
         child = os.fork()
         if child == 0:
             start(folder, recipe, name)
-        status = None
-        while status is None:
-            if moment is not None and time.monotonic() - began >= moment:
-                os.kill(child, signal.SIGKILL)
-            done, waited = os.waitpid(child, os.WNOHANG)
-            if done:
-                status = waited
-            else:
+        if moment is not None:
+            count, seconds = moment.split(":")
+            while events(log) - before < int(count) and not os.waitid(
+                os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT
+            ):
                 time.sleep(0.002)
-        spent = time.monotonic() - began
+            time.sleep(float(seconds))
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
-            print(f"killed after {spent:.2f} s", flush=True)
-            continue
-        if os.WEXITSTATUS(status):
+            print("killed", flush=True)
+        elif os.WEXITSTATUS(status):
             return os.WEXITSTATUS(status)
-        print(f"finished after {spent:.2f} s", flush=True)
+        else:
+            print("finished", flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], [float(text) for text in sys.argv[4:]]))
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -108,20 +109,20 @@ def windows(text: str, tokenizer: Any, size: int, overlap: float = OVERLAP) -> l
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     if len(offsets) <= size:
         return [(0, len(text))]
+    starts, ends = [first for first, _ in offsets], [last for _, last in offsets]
     parts: list[tuple[int, int]] = []
-    first = 0
+    start = 0
     while True:
-        start = offsets[first][0] if first else 0
+        first = bisect_left(starts, start)
         if first + size >= len(offsets):
-            parts.append((start, len(text)))
-            return parts
-        end = _good_end(text, start, offsets[first + size - 1][1])
+            return [*parts, (start, len(text))]
+        # several tokens may write one character: a part holds it whole
+        end = _good_end(text, start, max(ends[first + size - 1], start + 1))
+        if end >= len(text):
+            return [*parts, (start, len(text))]
         parts.append((start, end))
-        back = end - int((end - start) * overlap)
-        step = first + 1
-        while step < len(offsets) - 1 and offsets[step + 1][0] <= back:
-            step += 1
-        first = step
+        back = starts[bisect_right(starts, end - int((end - start) * overlap)) - 1]
+        start = back if back > start else end
 
 
 def _good_end(text: str, start: int, end: int) -> int:

@@ -128,7 +128,7 @@ class Stream:
 
     def examples(self, step: int) -> list[Tokens]:
         progress = step / self.options.curriculum_steps
-        count = self.options.samples_per_step * (2 if progress < 0.2 else 1)
+        count = self.options.samples_per_step * (4 if progress < 0.11 else 2 if progress < 0.21 else 1)
         made = []
         for i in range(count):
             tokens = self.tokens(mixture.sample(self.options.seed, step * 1000 + i, progress, self.prose))

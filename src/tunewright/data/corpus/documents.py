@@ -54,6 +54,7 @@ class Limits:
     filler: float = 0.35
     noise: float = 0.15
     length: int = 0
+    simple: bool = False
     held: bool = False
     held_notions: bool = False
 
@@ -78,10 +79,6 @@ def _pseudo_notion(rng: random.Random, lang: str) -> Notion:
     kind = rng.choice(("code", "name", "date", "number", "phrase", "place", "amount", "quantity", "company", "phone"))
     labels = (label, titled, titled)
     return Notion("_".join(words), kind, {"en": labels, "hi": labels}, {"en": labels, "hi": labels}, "_".join(words))
-
-
-def _style_key(rng: random.Random, key: str) -> str:
-    return key
 
 
 def _pick(rng: random.Random, count: int, lang: str, limits: Limits) -> list[Notion]:
@@ -257,7 +254,7 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
         present = rng.random() > 0.12
         made = values.make(rng, notion.kind, lang, words)
         if present:
-            if not limits.held and rng.random() < 0.06 and notion.kind in ("phrase", "name", "place"):
+            if not limits.held and not limits.simple and rng.random() < 0.06 and notion.kind in ("phrase", "name", "place"):
                 several = [made] + [values.make(rng, notion.kind, lang, words) for _ in range(rng.randint(1, 3))]
                 pairs.append((label, rng.choice((", ", "; ", " | ")).join(v.printed for v in several)))
                 answer[key] = [v.wanted for v in several]
@@ -274,7 +271,7 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
         asked.append((key, notion, "leaf"))
 
     # what nobody asks for stands between
-    extra = _pick(rng, rng.choice((0, 0, 1, 1, 2, 3)), lang, Limits(held_notions=False))
+    extra = [] if limits.simple else _pick(rng, rng.choice((0, 0, 1, 1, 2, 3)), lang, Limits())
     for notion in extra:
         if all(notion.key != other.key for other in chosen):
             label, made = _label(rng, notion, lang, False), values.make(rng, notion.kind, lang, words)
@@ -293,7 +290,7 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
 
     blocks: list[str] = []
     remaining = list(pairs)
-    pool = layouts.HELD if limits.held else layouts.SEEN
+    pool = layouts.HELD if limits.held else layouts.SEEN[:4] if limits.simple else layouts.SEEN
     while remaining:
         take = len(remaining) if rng.random() < 0.7 else rng.randint(1, len(remaining))
         part, remaining = remaining[:take], remaining[take:]
@@ -330,17 +327,15 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
     if rng.random() < limits.noise:
         text = _noisy(rng, text, keep)
 
-    if rng.random() < 0.8:
-        pass
-    else:
+    if rng.random() < 0.2:
         rng.shuffle(asked)
     answer = {key: answer[key] for key, _, _ in asked}
     from tunewright.text.serialise import dumps
 
-    instruction = rng.choice(HELD_INSTRUCTIONS if limits.held else INSTRUCTIONS)
+    instruction = INSTRUCTIONS[0] if limits.simple else rng.choice(HELD_INSTRUCTIONS if limits.held else INSTRUCTIONS)
     if limits.held_notions and limits.held:
         instruction = INSTRUCTIONS[0]
-    schema = schema_text(rng, asked)
+    schema = ", ".join(key for key, _, _ in asked) if limits.simple else schema_text(rng, asked)
     if rng.random() < 0.88 or limits.held:
         messages = ({"role": "system", "content": f"{instruction}\n{schema}"}, {"role": "user", "content": text})
     elif rng.random() < 0.5:

@@ -54,8 +54,8 @@ def read_prose(folders: list[Path], *, held_every: int = 50) -> Prose:
 
 def limits_at(progress: float, rng: random.Random) -> Limits:
     """How hard a document is at this share (0..1) of pretraining."""
-    if progress < 0.2:
-        return Limits(fields=2, nested=0.0, filler=0.1, noise=0.0)
+    if progress < 0.21:
+        return Limits(fields=2, nested=0.0, filler=0.0, noise=0.0, simple=True)
     if progress < 0.33:
         return Limits(fields=4, nested=0.05, filler=0.25, noise=0.05)
     length = 0
@@ -71,7 +71,7 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
     rng = random.Random(f"{seed}/{index}")
     words = prose.words
     r = rng.random()
-    copying = 0.85 if progress < 0.07 else 0.3 if progress < 0.14 else 0.04
+    copying = 1.0 if progress < 0.11 else 0.4 if progress < 0.16 else 0.04
     if r < copying:
         return drills.random_tokens(rng) if rng.random() < 0.5 else drills.copy(rng, words)
     r = rng.random()

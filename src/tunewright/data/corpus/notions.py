@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 RESERVED_KEYS = frozenset(
     "invoice_number customer_name date total_amount receipt_number vendor_name applicant_name id_number phone "
-    "due_date tax payment_method address items company total".split()
+    "due_date tax payment_method address items company total date_of_birth".split()
 )
 """Keys of the shipped recipes; no pretraining document has them."""
 

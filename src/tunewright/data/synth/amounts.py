@@ -113,6 +113,11 @@ def small_sum(draw: Draw) -> str:
     return worded_money(draw, number(draw, draw.between(1, 60) * 1000))
 
 
+@slot("wage")
+def wage(draw: Draw) -> str:
+    return worded_money(draw, number(draw, draw.between(6, 90) * 50000))
+
+
 # In words ------------------------------------------------------------------------------------------------------------
 
 _ONES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tunewright.data.synth import amounts, dates, entities, labels, numbers, templates
+from tunewright.data.synth import amounts, dates, entities, labels, numbers, pools, templates
 from tunewright.data.synth.draw import DEVANAGARI_DIGITS, Draw
 from tunewright.data.synth.scenes import SCENES, Scene
 
@@ -78,7 +78,8 @@ def build(draw: Draw, *, terse: bool = False, worded: float = 0.35, yearless: fl
     scene = draw.weighted([(scene, scene.weight) for scene in SCENES[draw.doc_type]])
     _style(draw, worded, yearless)
     case = Case(draw, scene)
-    draw.notes["scene_labels"] = scene.labels if draw.doc_type != "receipt" else ""
+    draw.notes["scene_labels"] = scene.labels
+    draw.notes["long"] = not terse and draw.chance(0.14)
     draw.notes["landlord"] = scene.issuer == "person"
     missing = _missing(draw)
     if draw.doc_type == "form":
@@ -204,13 +205,16 @@ def _form(case: Case, missing: set[str]) -> None:
     draw.values["vendor"] = issuer.upper() if draw.chance(0.2) else issuer
 
 
-def _quantity(draw: Draw, rate: int) -> tuple[int, int]:
+_MEASURED = frozenset("kg ltr mtr qtl L acre ton sqft cft ft किलो लीटर मीटर क्विंटल कि.ग्रा. फुट वर्गफुट घनफुट".split())
+
+
+def _quantity(draw: Draw, rate: int, unit: str) -> tuple[int, int]:
     """A quantity as (hundredths, decimals shown), fitting a rate in rupees."""
     if rate > 3000:
         return draw.between(1, 3) * 100, 0
     if rate < 25:
         return draw.weighted(((draw.between(1, 20), 3), (draw.between(2, 40) * 5, 3), (draw.between(1, 20) * 50, 1))) * 100, 0
-    if draw.chance(0.12):
+    if unit in _MEASURED and draw.chance(0.5):
         return draw.weighted(((draw.between(1, 40) * 50, 2), (draw.between(50, 2500), 1))), 2
     return draw.weighted(((draw.between(1, 5), 6), (draw.between(2, 15), 3), (draw.between(10, 60), 1))) * 100, 0
 
@@ -234,7 +238,7 @@ def _rows(case: Case) -> int:
         paise = rate * 100
         if not whole and rate < 500 and draw.chance(0.35):
             paise += draw.pick((25, 50, 50, 75, draw.between(1, 99)))
-        hundredths, decimals = _quantity(draw, rate)
+        hundredths, decimals = _quantity(draw, rate, unit)
         amount = paise * hundredths // 100
         if whole or draw.chance(0.2):
             amount = (amount + 50) // 100 * 100
@@ -321,6 +325,13 @@ def _sums(case: Case, missing: set[str]) -> None:
             text = draw.pick(("-{}", "- {}", "(-) {}", "({})")).format(text)
         ladder.append(Pair(None, label, text))
     draw.notes["total"] = total
+    if draw.doc_type == "receipt" and not rich and not steps and total > 40000 and draw.chance(0.13):
+        # Part of a larger sum is paid: what was received is the receipt's total.
+        rest = draw.between(1, 30) * total // 20 // 10000 * 10000
+        if rest:
+            ladder.append(Pair(None, labels.local(draw, "label.billed"), amounts.number(draw, total + rest)))
+            draw.notes["total_pool"] = "label.paid"
+            draw.notes["balance"] = rest
     marked = draw.mark("total_amount", amounts.number(draw, total))
     case.given["total"] = marked
     draw.values["total"] = amounts.worded_money(draw, marked)
@@ -354,6 +365,8 @@ def _facts(case: Case, missing: set[str], terse: bool) -> None:
         count = min(count, draw.between(0, 3))
     if kind == "form" and not terse:
         count += draw.between(1, 3)
+    if draw.notes["long"]:
+        count += draw.between(4, 11)
     chosen: list[tuple[str, str]] = []
     mine = draw.shuffled(draw.options(own)) if scene.facts else []
     common = draw.shuffled(draw.options(general))
@@ -380,6 +393,8 @@ def _facts(case: Case, missing: set[str], terse: bool) -> None:
             seen.add(pair.label.casefold())
             pairs.append(pair)
     pairs += _special(case)
+    if "balance" in draw.notes:
+        pairs.append(Pair(None, labels.local(draw, "label.balance"), amounts.number(draw, draw.notes["balance"])))
     if not terse or draw.chance(0.5):
         pairs = draw.shuffled(pairs)
     case.pairs = _ordered(case, pairs)
@@ -468,8 +483,10 @@ def _ordered(case: Case, facts: list[Pair]) -> list[Pair]:
 def polite_party(draw: Draw) -> str:
     """The party as a label's value: with an honorific at times, with a place or remark behind at times."""
     text = draw.values["party"] if draw.chance(0.55) else draw.notes["party"]
-    if draw.chance(0.07):
-        text += draw.pick((", {}", " ({})", ", {}")).format(draw.atom(f"{draw.pick(('city', 'quarter', 'village'))}.{draw.language}"))
+    if draw.chance(0.1):
+        place = draw.atom(f"{draw.pick(('city', 'quarter', 'village'))}.{draw.language}")
+        remarks = ("दुकान", "ऑफिस", "ऊपर वाले", f"ग्राम {place}", "पुराने ग्राहक") if draw.language == "hi" else ("office", f"flat {draw.between(1, 99)}", "regular", "old customer", place)
+        text += draw.pick((", {}", " ({})", ", {}")).format(place) if draw.chance(0.7) else f" ({draw.pick(remarks)})"
     return text
 
 
@@ -489,10 +506,14 @@ def blank(draw: Draw, role: str) -> str:
 
 def _tail(case: Case, terse: bool) -> None:
     draw = case.draw
-    case.title = draw.fill(draw.atom(f"title.{draw.doc_type}.{_title_language(draw)}"))
+    language = _title_language(draw)
+    own = f"title.{draw.doc_type}.{case.scene.name}.{language}"
+    case.title = draw.text(own if pools.has(own) and draw.chance(0.55) else f"title.{draw.doc_type}.{language}")
     count = draw.weighted(((0, 42), (1, 28), (2, 18), (3, 8), (4, 4)))
+    if draw.notes["long"]:
+        count += draw.between(1, 4)
     pool = f"tail.{draw.doc_type}.{draw.language}"
-    for entry in draw.some(draw.options(pool), min(count, 1 if terse else 4)):
+    for entry in draw.some(draw.options(pool), min(count, 1 if terse else 8)):
         if "vendor" in templates.slots(entry) and "vendor" not in draw.values:
             continue
         draw.note(pool, entry)
@@ -540,12 +561,12 @@ def _head(case: Case, terse: bool) -> list[str]:
     if draw.chance(0.12):
         lines.append(draw.text(f"tagline.{language}"))
     detailed = len(draw.keys) > 4
-    if draw.chance(0.15 if terse else 0.38) or (detailed and draw.doc_type == "receipt" and draw.chance(0.5)):
+    if draw.chance(0.15 if terse else 0.38) or draw.notes["long"] or (detailed and draw.doc_type == "receipt" and draw.chance(0.5)):
         address = entities.address(draw)
         if draw.doc_type == "receipt":
             address = draw.mark("address", address)
         lines.append(address)
-    if draw.chance(0.1 if terse else 0.26):
+    if draw.chance(0.1 if terse else 0.7 if draw.notes["long"] else 0.26):
         phone = numbers.shop_phone(draw)
         lead = draw.pick(("मो.", "फोन", "दूरभाष", "फोन :", "मो. :", "संपर्क")) if language == "hi" else draw.pick(("Ph:", "Ph.", "Mob:", "M:", "Tel", "Phone:", "Contact:", "Cell"))
         line = f"{lead} {phone}" if draw.chance(0.75) else f"{lead} {phone}, {numbers.shop_phone(draw)}"

@@ -119,6 +119,27 @@ def anyday(draw: Draw) -> str:
     return printed(draw, near(draw, -120, 60))
 
 
+@slot("span")
+def span(draw: Draw) -> str:
+    """From one day to a later one."""
+    first = draw.between(-90, -8)
+    days = [near(draw, first, first), near(draw, first + 1, 10)]
+    one, two = (printed(draw, day) for day in days)
+    if draw.language == "hi":
+        return draw.pick((f"{one} से {two}", f"{one} – {two}", f"{one} से {two} तक"))
+    return draw.pick((f"{one} to {two}", f"{one} - {two}", f"from {one} to {two}"))
+
+
+@slot("ahead")
+def ahead(draw: Draw) -> str:
+    """A span of days to come."""
+    first = draw.between(1, 30)
+    one, two = printed(draw, near(draw, first, first)), printed(draw, near(draw, first + 1, first + 14))
+    if draw.language == "hi":
+        return draw.pick((f"{one} से {two}", f"{one} से {two} तक"))
+    return draw.pick((f"{one} to {two}", f"from {one} to {two}"))
+
+
 @slot("birth")
 def birth(draw: Draw) -> str:
     return printed(draw, near(draw, -28000, -6500))

@@ -62,7 +62,10 @@ class Draw:
         return low + int(self.random() * (high - low + 1))
 
     def weighted(self, options: Sequence[tuple[T, float]]) -> T:
-        at = self.random() * sum(weight for _, weight in options)
+        at = 0.0
+        for pair in options:
+            at += pair[1]
+        at *= self.random()
         for option, weight in options:
             at -= weight
             if at < 0:

@@ -99,10 +99,11 @@ def person(draw: Draw, feminine: bool, language: str | None = None, community: s
 def with_honorific(draw: Draw, name: str, feminine: bool, p: float = 0.45) -> str:
     """A person's (marked) name with something polite around it, at times."""
     language = draw.language
-    if draw.chance(p):
+    before = draw.chance(p)
+    if before:
         name = f"{draw.weighted(HONORIFICS[language, feminine])} {name}"
-    if draw.chance(0.35 * p):
-        name = f"{name} {draw.weighted(AFTER[language, feminine])}"
+    if draw.chance(0.35 * p if not before else 0.2 if language == "hi" else 0.03):
+        name = f"{name} {'जी' if before and language == 'hi' else draw.weighted(AFTER[language, feminine])}"
     return name
 
 

@@ -30,6 +30,8 @@ def local(draw: Draw, name: str) -> str:
 def pool_of(draw: Draw, role: str) -> str:
     """The label pool of a gold role in this document."""
     kind, scene = draw.doc_type, draw.notes.get("scene_labels", "")
+    if role == "total" and "total_pool" in draw.notes:
+        return draw.notes["total_pool"]
     if role in ("number", "date", "total"):
         return f"label.{role}.{kind}"
     if role == "id":
@@ -38,7 +40,7 @@ def pool_of(draw: Draw, role: str) -> str:
         return f"label.applicant.{scene}" if scene and draw.chance(0.7) else "label.applicant"
     if role == "party":
         if kind == "receipt":
-            return "label.payer"
+            return f"label.{scene}" if scene and draw.chance(0.7) else "label.payer"
         return f"label.{scene}" if scene and draw.chance(0.6) else "label.party"
     if role == "vendor":
         return "label.landlord" if draw.notes.get("landlord") else "label.vendor"

@@ -32,8 +32,8 @@ def _candidates(
 _GOLD_SAID = frozenset(("number", "date", "total", "name", "id", "phone"))
 
 
-def said(case: Case, name: str, wanted: set[str], *, first: bool = True, last: bool = True) -> list[str]:
-    """Sentences from the pool `name` that together say every wanted value once, in a natural order."""
+def said(case: Case, name: str, wanted: set[str], *, last: bool = True) -> tuple[list[str], list[str]]:
+    """Sentences from the pool `name` that together say every wanted value once: (in order, a closing line or none)."""
     draw = case.draw
     side = draw.wordings
     available = frozenset(role for role in OWN if role in draw.values)
@@ -46,9 +46,9 @@ def said(case: Case, name: str, wanted: set[str], *, first: bool = True, last: b
         allowed = [
             (option, weight)
             for option, weight in ((option, option[2]) for option in options)
-            if (option[0][0] != "^" or (first and not opening)) and (option[0][0] != "$" or (last and not closing))
+            if (option[0][0] != "^" or not opening) and (option[0][0] != "$" or (last and not closing))
         ]
-        if not opening and first and draw.chance(0.8):
+        if not opening and draw.chance(0.8):
             starts = [(option, weight) for option, weight in allowed if option[0][0] == "^"]
             allowed = starts or allowed
         if not allowed:
@@ -64,18 +64,23 @@ def said(case: Case, name: str, wanted: set[str], *, first: bool = True, last: b
         text = draw.fill(entry.lstrip("^$"))
         (opening if entry[0] == "^" else closing if entry[0] == "$" else middle).append(text)
         left -= gold
-    return opening + draw.shuffled(middle) + closing
+    return opening + draw.shuffled(middle), closing
 
 
 def more(case: Case, count: int) -> list[str]:
-    """`count` sentences that hold no gold value."""
+    """`count` sentences that hold no gold value, in the voice of the document."""
     draw = case.draw
     kind, language = draw.doc_type, draw.language
+    voice = draw.notes.get("voice", "self")
     names = [f"more.{kind}.{language}"]
-    if kind == "form" and case.scene.story:
+    if case.scene.story and voice == "self":
         names = [f"story.{case.scene.story}.{language}"] * 2 + names
+    elif kind == "form":
+        names = [f"more.{voice}.{language}"]
     out: list[str] = []
     used: set[str] = set()
+    if draw.notes["long"]:
+        count = 2 * count + draw.between(1, 4)
     for _ in range(count):
         name = draw.pick(names)
         entry = draw.atom(name)
@@ -120,13 +125,10 @@ def prose(case: Case) -> str:
     draw = case.draw
     kind = draw.doc_type
     pool, wanted = _prose_pool(case)
-    sentences = said(case, pool, wanted)
-    closing = sentences.pop() if len(sentences) > 2 and sentences[-1].startswith(("–", "(", "-")) else None
+    sentences, closing = said(case, pool, wanted)
     extra = more(case, draw.weighted(((0, 3), (1, 4), (2, 4), (3, 2), (5, 1.4), (7, 0.6)))) + _items_in_prose(case)
     sentences = _weave(draw, sentences, extra)
-    if closing:
-        sentences.append(closing)
-    text = " ".join(sentences)
+    text = " ".join([*sentences, *closing])
     if kind != "form" and "vendor" in draw.values and "vendor" not in wanted and draw.chance(0.5):
         text += draw.pick((" – ", "\n– ", " - ", "\n")) + draw.values["vendor"]
     return text
@@ -140,7 +142,8 @@ def _prose_pool(case: Case) -> tuple[str, set[str]]:
         return f"say.bill.invoice.{language}", wanted
     if kind == "receipt":
         return f"say.thank.receipt.{language}", wanted
-    return f"say.{draw.weighted((('self', 6), ('clerk', 4)))}.form.{language}", wanted
+    voice = draw.notes["voice"] = draw.weighted((("self", 6), ("clerk", 4)))
+    return f"say.{voice}.form.{language}", wanted
 
 
 def sms(case: Case) -> str:
@@ -148,10 +151,11 @@ def sms(case: Case) -> str:
     draw = case.draw
     kind, language = draw.doc_type, draw.language
     pool = {"invoice": "say.sms.invoice", "receipt": "say.sms.receipt", "form": "say.ack.form"}[kind] + f".{language}"
-    sentences = said(case, pool, case.gold)
+    draw.notes["voice"] = "ack"
+    sentences, closing = said(case, pool, case.gold)
     extra = _facts_as_text(case, draw.weighted(((0, 4), (1, 4), (2, 2)))) + more(case, draw.weighted(((0, 5), (1, 3))))
     extra = [text if text.endswith((".", "।")) else text + ("।" if language == "hi" and draw.chance(0.6) else ".") for text in extra]
-    sentences = _weave(draw, sentences, extra)
+    sentences = _weave(draw, sentences, extra) + closing
     text = " ".join(sentences)
     vendor = draw.values.get("vendor")
     if vendor and kind != "receipt" and vendor not in text and draw.chance(0.75):
@@ -163,12 +167,12 @@ def chat(case: Case) -> str:
     """A WhatsApp message: no capitals, few stops, now and then a picture sign."""
     draw = case.draw
     kind, language = draw.doc_type, draw.language
-    sentences = said(case, f"say.chat.{kind}.{language}", case.gold)
+    sentences, closing = said(case, f"say.chat.{kind}.{language}", case.gold)
     extra: list[str] = []
     if case.rows and "total" in case.given and draw.chance(0.65):
         extra.append(_sum_up(case))
     extra += [text.rstrip(".।") for text in more(case, draw.weighted(((0, 5), (1, 3), (2, 1))))]
-    sentences = _weave(draw, sentences, extra)
+    sentences = _weave(draw, sentences, extra) + closing
     glue = draw.weighted(((" ", 4), (", ", 5), (". ", 3), ("\n", 4), (" 🙏 ", 0.4)))
     text = glue.join(part.strip() for part in sentences if part.strip())
     vendor = draw.values.get("vendor")
@@ -225,7 +229,7 @@ def _business_letter(case: Case) -> str:
         out += ["", *reference]
     out.append("")
     if draw.chance(0.2):
-        out += [f"{draw.atom(f'subject.{language}')}{draw.pick((' : ', ': ', ' '))}{_subject(draw)}", ""]
+        out += [_subject_line(draw), ""]
     if "party" in draw.values and draw.chance(0.8):
         entry = draw.atom(f"salute.{language}")
         # "Dear Sir" is nobody's name.
@@ -241,7 +245,7 @@ def _business_letter(case: Case) -> str:
         signed = True
     pool = f"say.{'bill' if kind == 'invoice' else 'thank'}.{kind}.{language}"
     opening = [draw.text(f"{'openbill' if kind == 'invoice' else 'openreceipt'}.{language}")] if draw.chance(0.6) else []
-    sentences = said(case, pool, wanted, last=False) if wanted else []
+    sentences = said(case, pool, wanted, last=False)[0] if wanted else []
     extra = more(case, draw.weighted(((0, 2), (1, 3), (2, 4), (3, 3), (5, 2), (7, 1))))
     sentences = _weave(draw, opening + sentences, extra)
     if draw.chance(0.5):
@@ -253,9 +257,12 @@ def _business_letter(case: Case) -> str:
         block = item_lines(case) + [f"{pair.label}{style}{pair.value}" for pair in steps]
         at = draw.between(max(0, len(out) - 2), len(out))
         out[at:at] = ["", *block, ""]
+    named = bool(vendor) and (signed or draw.chance(0.45))
     close = draw.atom(f"sign.business.{language}")
+    if not named and close in ("For", "वास्ते", "कृते", "Team"):
+        close = "भवदीय" if language == "hi" else "Yours faithfully,"
     out += ["", close]
-    if vendor and (signed or draw.chance(0.45)):
+    if vendor and named:
         officer = entities.anyone(draw)
         block = draw.weighted((([vendor], 5), ([officer, vendor], 2), ([f"({officer})", vendor], 1), ([vendor, draw.atom(f"role.{language}")], 2)))
         if person:
@@ -271,6 +278,17 @@ def _business_letter(case: Case) -> str:
     return "\n".join(grown(out))
 
 
+def _addressee(case: Case) -> str:
+    issuer = case.scene.issuer
+    office = issuer.removeprefix("inst.") if issuer.startswith("inst.") else "firm"
+    return case.draw.text(f"addressee.{office}.{case.draw.language}")
+
+
+def _subject_line(draw: Draw) -> str:
+    word = draw.atom(f"subject.{draw.language}")
+    return f"{word}{' ' if word[-1] in '-–' else draw.pick((' : ', ': ', ' - ', ': '))}{_subject(draw)}"
+
+
 def _subject(draw: Draw) -> str:
     purpose = draw.values["purpose"]
     if draw.language == "hi":
@@ -283,7 +301,7 @@ def _paragraphs(draw: Draw, sentences: list[str]) -> list[str]:
     out: list[str] = []
     at = 0
     while at < len(sentences):
-        count = draw.between(1, 5)
+        count = draw.between(2, 7)
         out += [" ".join(sentences[at : at + count]), ""]
         at += count
     return out
@@ -297,7 +315,7 @@ def _form_letter(case: Case) -> str:
     lines: list[str] = []
     if draw.chance(0.88):
         out += [draw.pick(("To,", "To", "TO,")) if language == "en" else draw.pick(("सेवा में,", "प्रति,", "सेवा में", "प्रति"))]
-        addressee = draw.text(f"addressee.{language}")
+        addressee = _addressee(case)
         out += addressee.split(", ", 1) if draw.chance(0.5) else [addressee]
     if "date" in wanted and draw.chance(0.3):
         if draw.chance(0.4):
@@ -305,7 +323,7 @@ def _form_letter(case: Case) -> str:
         else:
             out.append(_date_line(draw))
         wanted.discard("date")
-    subject = f"{draw.atom(f'subject.{language}')}{draw.pick((' : ', ': ', ' ', ' - '))}{_subject(draw)}"
+    subject = _subject_line(draw)
     out += ["", subject, ""] if draw.chance(0.85) else [""]
     out.append(draw.text(f"salute.form.{language}"))
     # Who signs below need not be named above.
@@ -332,7 +350,7 @@ def _form_letter(case: Case) -> str:
         if draw.chance(0.1) and "phone" not in case.given:
             lines = [f"{'कार्यालय' if language == 'hi' else 'Office'}: {numbers.landline(draw)}"]
     opening = [draw.text(f"openform.{language}")] if draw.chance(0.7) else []
-    sentences = said(case, f"say.self.form.{language}", wanted, last=False) if wanted else []
+    sentences = said(case, f"say.self.form.{language}", wanted, last=False)[0] if wanted else []
     sentences = _weave(draw, (opening + sentences) if draw.chance(0.7) else (sentences + opening), more(case, draw.weighted(((0, 2), (1, 3), (2, 4), (3, 3), (5, 2), (8, 1)))))
     if draw.chance(0.7):
         sentences.append(draw.text(f"closeform.{language}"))
@@ -392,7 +410,7 @@ def email(case: Case) -> str:
         out.append(f"{names[2]}: {subject}")
     if out:
         out.append("")
-    voice = "self" if kind == "form" and draw.chance(0.35) else "ack"
+    voice = draw.notes["voice"] = "self" if kind == "form" and draw.chance(0.35) else "ack"
     if voice == "ack" and who in draw.values and draw.chance(0.75):
         greeting = draw.pick(("प्रिय", "नमस्ते", "आदरणीय")) if hindi else draw.pick(("Dear", "Hi", "Hello", "Dear"))
         name = draw.values["party"] if kind != "form" else draw.values["named"]
@@ -406,7 +424,7 @@ def email(case: Case) -> str:
         out += _email_list(case, wanted)
     else:
         pool = {"invoice": "say.bill.invoice", "receipt": "say.thank.receipt"}.get(kind, f"say.{voice}.form") + f".{language}"
-        sentences = said(case, pool, wanted, last=False) if wanted else []
+        sentences = said(case, pool, wanted, last=False)[0] if wanted else []
         out += _paragraphs(draw, _weave(draw, sentences, more(case, draw.weighted(((0, 3), (1, 4), (2, 3), (4, 1))))))
         if case.rows and draw.chance(0.4):
             out += [*item_lines(case), *(f"{pair.label}  {pair.value}" for pair in case.ladder[:-1]), ""]
@@ -473,8 +491,9 @@ def note(case: Case) -> str:
     signed = "vendor" in wanted
     wanted.discard("vendor")
     pool = {"invoice": "say.bill.invoice", "receipt": "say.thank.receipt"}.get(kind, "say.self.form") + f".{language}"
-    sentences = said(case, pool, wanted, last=kind == "form") if wanted else []
+    sentences, closing = said(case, pool, wanted, last=kind == "form") if wanted else ([], [])
     out.append(" ".join(_weave(draw, sentences, more(case, draw.weighted(((0, 5), (1, 3), (2, 1)))))))
+    out += closing
     if "total" in case.given and draw.chance(0.3):
         words = amounts.total_in_words(draw)
         out.append(f"({words})" if draw.chance(0.4) else f"{labels.local(draw, 'label.words')}: {words}")
@@ -496,8 +515,8 @@ def petition(case: Case) -> str:
     out: list[str] = []
     if kind == "form":
         if draw.chance(0.7):
-            out += [draw.pick(("To", "To,")) if language == "en" else draw.pick(("प्रति,", "सेवा में,")), draw.text(f"addressee.{language}")]
-        out.append(f"{draw.atom(f'subject.{language}')}{draw.pick((': ', ' : '))}{_subject(draw)}")
+            out += [draw.pick(("To", "To,")) if language == "en" else draw.pick(("प्रति,", "सेवा में,")), _addressee(case)]
+        out.append(_subject_line(draw))
         body = [draw.text(f"openform.{language}"), *more(case, draw.between(1, 4))]
         if draw.chance(0.5):
             body.append(draw.text(f"closeform.{language}"))
@@ -523,7 +542,8 @@ def chatlog(case: Case) -> str:
     """A copied chat: a stamp and a sender before every line."""
     draw = case.draw
     kind, language = draw.doc_type, draw.language
-    sentences = [part for part in said(case, f"say.chat.{kind}.{language}", case.gold) if part.strip()]
+    sentences, closing = said(case, f"say.chat.{kind}.{language}", case.gold)
+    sentences = [part for part in sentences + closing if part.strip()]
     sentences = _weave(draw, sentences, [text.rstrip(".।") for text in more(case, draw.weighted(((0, 4), (1, 3))))])
     sender = draw.pick((entities.first_name(draw), numbers.mobile(draw) if kind != "form" else entities.first_name(draw)))
     if kind == "form" and "phone" not in case.given:

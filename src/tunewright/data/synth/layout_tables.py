@@ -164,7 +164,8 @@ def spread(case: Case) -> str:
     page = draw.between(40, 62)
     out = letterhead(case, page) + _two_columns(case, page)
     if case.rows:
-        wide = max(marks.width(row.name) for row in case.rows) + draw.between(3, 12)
+        labels_wide = max((marks.width(pair.label) for pair in sums(case)), default=0)
+        wide = max(labels_wide, *(marks.width(row.name) for row in case.rows)) + draw.between(3, 12)
         out += [marks.left(row.name, wide) + marks.right(row.amount, 10) for row in case.rows]
         out += [marks.left(pair.label, wide) + marks.right(pair.value, 10) for pair in sums(case)]
     else:

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from tunewright.data.corpus import documents, drills, layouts, mixture, notions, values
+from tunewright.data.corpus.exam import CASES, exam
+from tunewright.data.corpus.values import Words
+from tunewright.data.synth.schemas import SCHEMAS
+from tunewright.text.schema import leaves
+
+PROSE = mixture.Prose(
+    [("A plain sentence about a river that runs slowly to the sea.", "en"), ("नदी धीरे धीरे समुद्र की ओर बहती है।", "hi")] * 3,
+    [],
+    Words({"en": ["river", "slowly"], "hi": ["नदी", "समुद्र"]}, {"en": ["It runs to the sea."], "hi": ["नदी बहती है।"]}),
+)
+
+
+def stream(count: int, progress: float = 0.9) -> list[documents.Sample]:
+    return [mixture.sample(3, i, progress, PROSE) for i in range(count)]
+
+
+def test_no_document_asks_for_a_key_of_the_shipped_schemas() -> None:
+    shipped = {key for schemas in SCHEMAS.values() for schema in schemas.values() for key in schema["properties"]}
+    assert shipped <= notions.RESERVED_KEYS
+    asked = {key for sample in stream(1500) if isinstance(sample.value, dict) for key in sample.value}
+    assert len(asked) > 300
+    assert not asked & notions.RESERVED_KEYS
+
+
+def test_the_same_number_gives_the_same_sample() -> None:
+    assert stream(60) == stream(60)
+    assert mixture.sample(3, 0, 0.9, PROSE) != mixture.sample(4, 0, 0.9, PROSE)
+
+
+def test_every_value_asked_for_stands_in_its_document() -> None:
+    """Amounts are normalised; every other value is there letter by letter."""
+    amounts = 0
+    for sample in stream(800):
+        if sample.kind != "document":
+            continue
+        text = sample.messages[-1]["content"]
+        plain = text.translate(str.maketrans("०१२३४५६७८९", "0123456789")).replace(",", "")
+        for value in leaves(sample.value).values():
+            if value is not None and value not in text:
+                assert value in plain, (value, text)
+                amounts += 1
+        assert json.loads(sample.reply) == sample.value
+    assert amounts > 50
+
+
+def test_copying_comes_first_and_documents_grow() -> None:
+    assert {sample.kind for sample in stream(80, 0.0)} == {"copy", "tokens"}
+    early = [len(s.value) for s in stream(400, 0.18) if s.kind == "document"]
+    late = [len(s.value) for s in stream(400, 0.9) if s.kind == "document"]
+    assert max(early) == 2
+    assert max(late) >= 7
+
+
+def test_the_examination_holds_out_wordings_layouts_and_notions() -> None:
+    assert not {n.key for n in notions.HELD} & {n.key for n in notions.SEEN}
+    assert not set(layouts.HELD) & set(layouts.SEEN)
+    for notion in notions.ALL:
+        if len(notion.labels["en"]) > 1:
+            assert not set(notion.held["en"]) & set(notion.labels["en"])
+    seen = {notion.key for notion in notions.SEEN}
+    asked = {key for sample in exam("notions", 60, Words.none()) for key in sample.value}
+    assert not asked & seen
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_an_examination_is_the_same_every_time(case: str) -> None:
+    assert list(exam(case, 6, PROSE.words)) == list(exam(case, 6, PROSE.words))
+
+
+def test_long_documents_are_long_and_nested_ones_nested() -> None:
+    assert all(len(s.messages[-1]["content"]) >= 5000 for s in exam("long", 5, PROSE.words))
+    assert all(any(isinstance(v, (dict, list)) for v in s.value.values()) for s in exam("nested", 8, PROSE.words))
+
+
+def test_amounts_are_printed_in_many_ways_and_wanted_in_one() -> None:
+    rng = random.Random(0)
+    for _ in range(300):
+        printed, wanted = values.amount(rng, rng.choice(("en", "hi")), Words.none())
+        assert wanted.replace(".", "").isascii()
+        assert wanted.replace(".", "").isdigit()
+        digits = [c for c in printed.translate(str.maketrans("०१२३४५६७८९", "0123456789")) if c.isdigit()]
+        assert "".join(digits) == wanted.replace(".", "")
+
+
+def test_sentences_are_cut_at_full_stops_and_dandas() -> None:
+    assert drills.clean_sentences("Short. This one is long enough to keep. यह वाक्य काफी लंबा है और रहता है। ना।") == [
+        "This one is long enough to keep.",
+        "यह वाक्य काफी लंबा है और रहता है।",
+    ]
+
+
+def test_the_pretraining_recipe_is_valid() -> None:
+    from pathlib import Path
+
+    from tunewright.models import wren
+    from tunewright.train.pretrain import read_recipe
+
+    options = read_recipe(Path(wren.__file__).parent / "pretraining.yaml")
+    assert options.hidden_size % options.head_dim == 0
+    assert options.warmup_steps < options.decay_from < options.total_steps
