@@ -80,6 +80,12 @@ def run(
     data: the folder of data sets that recipes call by name.
     until: the last stage to do: data, train, evaluate, compare or report.
     progress: where progress is shown.
+
+    >>> outcome = run("smoke")
+    >>> outcome.stages
+    ('data', 'train', 'evaluate', 'compare', 'report')
+    >>> 0.0 <= outcome.value("exact_match") <= 1.0
+    True
     """
     from tunewright.flow import job
 
@@ -100,7 +106,11 @@ def resume(
     until: str = "report",
     progress: Progress | None = None,
 ) -> Outcome:
-    """Do what is missing of a run folder."""
+    """Do what is missing of a run folder.
+
+    >>> resume("runs/smoke", until="train").path.name
+    'smoke'
+    """
     from tunewright.flow import job
 
     found = folder if isinstance(folder, Run) else Run.open(folder)
@@ -118,6 +128,9 @@ def plan(
     """What `run` with the same arguments would take: bytes, memory, steps, seconds.
 
     Writes nothing and loads no weights.
+
+    >>> plan("smoke", name="another").steps > 0
+    True
     """
     from tunewright.flow import plan as planning
 
@@ -135,6 +148,9 @@ def find_run(name: str | Path | None = None, *, runs: Path | str = "runs", done:
     """A run by its folder or its name below `runs`; None: the one last worked on whose stage `done` is complete.
 
     Raises RunError where there is none.
+
+    >>> find_run().name, find_run("smoke").name
+    ('smoke', 'smoke')
     """
     if name is None:
         what = f"a run whose stage {done} is complete" if done else "a run"
@@ -144,17 +160,29 @@ def find_run(name: str | Path | None = None, *, runs: Path | str = "runs", done:
 
 
 def outcome(folder: Run | str | Path) -> Outcome:
-    """What a run folder says about itself: stages, scores, comparisons, files."""
+    """What a run folder says about itself: stages, scores, comparisons, files.
+
+    >>> sorted(outcome("runs/smoke").counts)
+    ['rejected', 'test', 'train', 'validation']
+    """
     return Outcome.of(folder if isinstance(folder, Run) else Run.open(folder))
 
 
 def runs(folder: str | Path = "runs") -> list[Outcome]:
-    """All runs below a folder, the last worked on first."""
+    """All runs below a folder, the last worked on first.
+
+    >>> [found.path.name for found in runs()]
+    ['smoke']
+    """
     return [Outcome.of(found) for found in reversed(run_folder.runs(folder))]
 
 
 def report(folder: Run | str | Path) -> dict[str, Path]:
-    """Write the report of a run again. Returns what was written, by name."""
+    """Write the report of a run again. Returns what was written, by name.
+
+    >>> report("runs/smoke")["report.html"].name
+    'report.html'
+    """
     from tunewright.flow import judge
 
     found = folder if isinstance(folder, Run) else Run.open(folder)
@@ -175,6 +203,10 @@ def load(
     run: a run folder or its name below `runs`; with nothing named, the newest trained run. model, adapter: in place
     of a run; they need a schema. schema: a JSON Schema or its file, in place of the run's own.
     Raises RunError, ModelError or UsageError where that is not to be had.
+
+    >>> model = load("runs/smoke")
+    >>> list(model.extract("Bill No: INV-7, Total: Rs 5,000/-", doc_type="invoice"))
+    ['invoice_number', 'customer_name', 'date', 'total_amount']
     """
     from tunewright.flow import use
 
@@ -194,6 +226,9 @@ def extract(
     documents: paths of text files, folders, or data files (.jsonl, .json, .csv, .parquet); "-" is stdin.
     model: from `load`, or what `load` takes. doc_type: which of the model's schemas; None: the one that fits best.
     free: do not hold the model to the schema's grammar. say: gets sentences about what was left out.
+
+    >>> [(found.id, type(found.value).__name__) for found in extract(["letter.txt"], "runs/smoke")]
+    [('letter.txt', 'dict')]
     """
     from tunewright.flow import use
 
@@ -212,6 +247,10 @@ def generate_json(text: str, schema: Mapping[str, Any], *, model: str = "wren", 
 
     model: an embedded model's name, a folder or a Hugging Face id. instruction: what to do, in place of "Extract
     these fields as JSON".
+
+    >>> schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    >>> list(generate_json("Order 7 goes to Pune.", schema))
+    ['city']
     """
     from tunewright.core.recipe import DecodeOptions, TaskOptions
     from tunewright.flow import prepare, use
@@ -244,6 +283,10 @@ def evaluate(
 
     model: from `load`, or what `load` takes. Returns {"n", "metrics", "slices", "cost", ...} as in a run's
     scores-<decoding>.json.
+
+    >>> records = [Record("1", "Bill No: INV-7", {"invoice_number": "INV-7"}, doc_type="invoice")]
+    >>> evaluate("runs/smoke", records)["n"]
+    1
     """
     from tunewright.decode.system import LocalSystem
     from tunewright.evals.score import score
@@ -271,6 +314,9 @@ def synthesise(
     """Write the synthetic documents of a recipe to a folder of their own, in constant memory, with a data card.
 
     Returns {"folder", "counts", "sha256"}.
+
+    >>> synthesise("smoke", "documents", sets=["data.documents=20", "data.test_documents=4"])["counts"]
+    {'train': 16, 'test': 4}
     """
     from tunewright.flow import synthesis
 

@@ -67,12 +67,12 @@ def test_batches_with_drafts_are_greedy(family: str, seed: int, grammar: bool) -
 def test_one_lane_many_lanes_and_no_drafts_agree() -> None:
     loaded = tiny_models.loaded("wren", 7)
     first, second = (Grammar(loaded.tokenizer, schema) for schema in (SCHEMA, OTHER))
-    asked = prompts(7, 7)
-    grammars = [(first, second, None)[i % 3] for i in range(7)]
-    slow = [plain(loaded, p, max_new_tokens=50, grammar=g) for p, g in zip(asked, grammars, strict=True)]
-    for size in (1, 2, 64):
+    asked = prompts(6, 7)
+    grammars = [(first, second, None)[i % 3] for i in range(6)]
+    slow = [plain(loaded, p, max_new_tokens=36, grammar=g) for p, g in zip(asked, grammars, strict=True)]
+    for size in (1, 3, 64):
         for drafts in (False, True):
-            fast = generate(loaded, asked, max_new_tokens=50, grammars=grammars, batch_size=size, drafts=drafts)
+            fast = generate(loaded, asked, max_new_tokens=36, grammars=grammars, batch_size=size, drafts=drafts)
             assert same(list(fast), slow)
 
 
@@ -80,7 +80,7 @@ def test_drafts_that_hold_save_passes() -> None:
     """A model that repeats itself: lookup finds the repetition, and the text stays the same."""
     loaded = tiny_models.loaded("wren", 0)
     found = 0
-    for seed in range(6):
+    for seed in range(3):
         asked = prompts(1, seed)
         [long] = list(generate(loaded, asked, max_new_tokens=60, drafts=False))
         echo = [asked[0] + long.ids]  # what the model itself would write now stands in the prompt
@@ -117,14 +117,14 @@ def test_the_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
         broken.setattr(engine.Reader, "_mask", lambda self, positions, reach: mask(self, positions - 1, reach))
         assert not agrees(None)
     with monkeypatch.context() as broken:  # the grammar's refusal is ignored where the raw best token breaks it
-        broken.setattr(engine._Row, "_allowed", lambda self, token: token not in self.stops)
+        broken.setattr(engine.Row, "_allowed", lambda self, token: token not in self.stops)
         assert not agrees(grammar)
-    with monkeypatch.context() as broken:  # a shared prefix is copied shifted by one
+    with monkeypatch.context() as broken:  # a shared prefix's keys and values do not belong together
         copy = engine.Lanes.copy_prefix
         broken.setattr(
             engine.Lanes,
             "copy_prefix",
-            lambda self, prefix, rows: copy(self, [(k.roll(1, -2), v.roll(1, -2)) for k, v in prefix], rows),
+            lambda self, prefix, rows: copy(self, [(k.roll(1, -2), v) for k, v in prefix], rows),
         )
         assert not agrees(None)
 

@@ -3,7 +3,8 @@
     python kill_driver.py RUNS_FOLDER RECIPE_FILE NAME MOMENT...
 
 A moment is `EVENTS:SECONDS`: so many new lines in the run's events.jsonl, and then so long. Everything heavy is
-imported once; each start is a fork of this process, which itself never computes. Prints `killed` or `finished` for each.
+imported once; each start is a fork of this process, which itself never computes. Prints `killed` or `finished` for
+each start.
 """
 
 from __future__ import annotations

@@ -3,65 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import tiny_models
 from tunewright import cli
 from tunewright.core import files
 from tunewright.core.run import Run
-
-HERE = Path(__file__).parent
-CHANGES = (
-    "seed=11",
-    "data.documents=60",
-    "data.test_documents=12",
-    "train.max_steps=8",
-    "train.save_steps=1",
-    "decode.batch_size=2",
-    "decode.max_new_tokens=48",
-    "evaluate.sample=9",
-)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    folder = tiny_models.save("wren", tmp_path_factory.mktemp("model"))
-    config = files.read_json(folder / "config.json")
-    files.write_json(folder / "config.json", config | {"max_position_embeddings": 4096})
-    return folder
-
-
-@pytest.fixture(scope="module")
-def recipe(model, tmp_path_factory) -> Path:
-    """The smoke recipe, shorter still, as a file."""
-    from tunewright.core import recipe_file
-
-    found = recipe_file.read("smoke", [f"model={model}", *CHANGES], environment={})
-    path = tmp_path_factory.mktemp("recipe") / "smoke.yaml"
-    path.write_text(recipe_file.resolved(found), encoding="utf-8")
-    return path
-
-
-def drive(runs: Path, recipe: Path, name: str, moments: list[str]) -> list[str]:
-    command = [sys.executable, str(HERE / "kill_driver.py"), str(runs), str(recipe), name, *moments]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "TUNEWRIGHT_NO_PROGRESS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, recipe) -> Path:
-    """An uninterrupted run."""
-    runs = tmp_path_factory.mktemp("runs")
-    assert drive(runs, recipe, "whole", []) == ["finished"]
-    return runs / "whole"
 
 
 def test_every_stage_leaves_what_the_design_names(whole):
@@ -97,7 +46,7 @@ def compare(one: Path, other: Path) -> None:
     assert pairs[0] == pairs[1]
 
 
-def killed_and_resumed(whole: Path, recipe: Path, runs: Path, kills: int, seed: int) -> None:
+def killed_and_resumed(drive, whole: Path, recipe: Path, runs: Path, kills: int, seed: int) -> None:
     """Kill at random moments: so many events after a start, on average one twelfth of the job, and a little later."""
     chance = random.Random(seed)
     most = len(files.whole_lines(whole / "events.jsonl")) // 6
@@ -109,14 +58,14 @@ def killed_and_resumed(whole: Path, recipe: Path, runs: Path, kills: int, seed: 
     assert not list((runs / "cut").rglob("*.part.jsonl"))
 
 
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(whole, recipe, tmp_path):
-    killed_and_resumed(whole, recipe, tmp_path, kills=6, seed=1)
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(drive, whole, recipe, tmp_path):
+    killed_and_resumed(drive, whole, recipe, tmp_path, kills=6, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 7))
-def test_killed_at_a_hundred_random_moments_it_ends_with_the_same_bytes(whole, recipe, tmp_path, seed):
-    killed_and_resumed(whole, recipe, tmp_path, kills=20, seed=seed)
+def test_killed_at_a_hundred_random_moments_it_ends_with_the_same_bytes(drive, whole, recipe, tmp_path, seed):
+    killed_and_resumed(drive, whole, recipe, tmp_path, kills=20, seed=seed)
 
 
 def test_the_tuned_model_extracts_from_a_file(whole, tmp_path, capsys):

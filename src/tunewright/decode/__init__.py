@@ -1,0 +1,1 @@
+"""Decoding: batches, grammars, drafts, and the way from documents to answers."""

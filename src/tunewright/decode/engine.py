@@ -15,16 +15,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from llguidance import LLMatcher
 
 from tunewright.core.errors import UsageError
-from tunewright.decode.drafts import LONGEST_MATCH, Lookup
-from tunewright.decode.grammar import Grammar, Strings, closing
+from tunewright.decode.grammar import Grammar
 from tunewright.decode.lanes import Lanes, Reader, supported
+from tunewright.decode.row import Reply, Row, log_chance
 from tunewright.models.load import Loaded
 
 WINDOW = 8
@@ -46,174 +44,6 @@ COPIED = 8
 """Most drafts in one pass."""
 
 
-@dataclass(slots=True)
-class Reply:
-    """What a model wrote after one prompt.
-
-    ids: the reply's tokens without the stop token; text: what they read.
-    finish: "stop" (the model ended, or the grammar had nothing left), "length" (cut at the budget; under a grammar the
-    text is still a whole answer, closed from token `closed` on), "error" (`failure` says why; other prompts go on).
-    logprobs: the model's log-probability of every token, before any mask, and 0.0 where the grammar left no choice;
-    None unless asked for.
-    passes: forward passes this row took part in. seconds: its share of the time.
-    """
-
-    ids: list[int] = field(default_factory=list)
-    text: str = ""
-    finish: str = "stop"
-    failure: str | None = None
-    logprobs: list[float] | None = None
-    closed: int | None = None
-    prompt_tokens: int = 0
-    passes: int = 0
-    seconds: float = 0.0
-
-
-class _Row:
-    """One prompt on its way to a reply."""
-
-    def __init__(self, index: int, prompt: Sequence[int], budget: int, grammar: Grammar | None, stops: frozenset[int]):
-        self.index, self.prompt, self.budget, self.grammar, self.stops = index, list(prompt), budget, grammar, stops
-        self.reply = Reply(prompt_tokens=len(self.prompt))
-        self.ids = self.reply.ids
-        self.done = False
-        self.matcher: LLMatcher | None = grammar.matcher() if grammar else None
-        self.strings = Strings()
-        self.plan: list[int] | None = None
-        self.lookup: Lookup | None = None
-        self.prefix = 0
-        self.lane = -1
-        self.known = 0
-        self.drafts: list[int] = []
-
-    # -- one pass
-
-    def unread(self) -> list[int]:
-        """Tokens whose keys and values the lane does not hold yet."""
-        length = len(self.prompt)
-        return self.prompt[self.known :] + self.ids if self.known < length else self.ids[self.known - length :]
-
-    def begin(self, known: int, lookup: bool) -> None:
-        """Take a lane that holds the first `known` tokens of the prompt."""
-        self.known = self.prefix = known
-        self.lookup = Lookup(self.prompt[known:]) if lookup else None
-        self._force()
-
-    def draft(self, count: int) -> None:
-        """Guess at most `count` next tokens from the prompt."""
-        self.drafts = []
-        count = min(count, self.budget - len(self.ids) - 1)
-        if self.lookup is None or not self.ids or count < 1:
-            return
-        copied = self.lookup.propose(self.ids[-LONGEST_MATCH:], count)
-        for place, token in enumerate(copied):
-            if token in self.stops:
-                copied = copied[:place]
-                break
-        if copied and self.matcher is not None:
-            copied = copied[: self.matcher.validate_tokens(copied)]
-        self.drafts = copied
-
-    def absorb(self, read: int, best: Sequence[int], scores: torch.Tensor, chances: Sequence[float] | None) -> int:
-        """Take the drafts that the pass confirms, and the token after them. Returns how many drafts held.
-
-        read: how many tokens it read before the drafts. best: the highest-scoring token after the last of these and
-        after every draft; chances: their log-probabilities. scores: those places' scores, `[1 + drafts, vocabulary]`.
-        """
-        self.known += read
-        for place in range(len(self.drafts) + 1):
-            draft = self.drafts[place] if place < len(self.drafts) else None
-            token = best[place]
-            if self.matcher is not None:
-                if place and self.matcher.compute_ff_tokens():  # the draft ran into what the grammar forces
-                    self._force()
-                    return place
-                if token != draft and not self._allowed(token):
-                    token = self._best_allowed(scores[place])
-                    if token < 0:
-                        self._fail(f"the grammar has no way on: {self.matcher.get_error() or 'no token is allowed'}")
-                        return place
-            if token in self.stops:
-                self.done = True
-                return place
-            chance = None
-            if chances is not None:
-                chance = chances[place] if token == best[place] else _log_chance(scores[place], token)
-            self._push(token, chance)
-            if token != draft or self.done:
-                self._force()
-                return place
-            self.known += 1
-        return len(self.drafts)
-
-    def _force(self) -> None:
-        """Write what the grammar leaves no choice about. (Its mask then holds that one token.)"""
-        while self.matcher is not None and not self.done:
-            forced = self.matcher.compute_ff_tokens()
-            if not forced:
-                return
-            self._push(forced[0], None if self.reply.logprobs is None else 0.0)
-
-    def _allowed(self, token: int) -> bool:
-        assert self.matcher is not None
-        assert self.grammar is not None
-        if token in self.stops:
-            return self.matcher.is_accepting()
-        return token < self.grammar.vocabulary.size and self.matcher.validate_tokens([token]) == 1
-
-    def _best_allowed(self, scores: torch.Tensor) -> int:
-        assert self.matcher is not None
-        assert self.grammar is not None
-        words = self.grammar.vocabulary
-        mask = words.mask(self.matcher)
-        if self.matcher.is_error() or not mask.any():
-            return -1
-        scores = scores[: words.size]
-        allowed = torch.from_numpy(mask[: len(scores)]).to(scores.device)
-        return int(scores.masked_fill(~allowed, -torch.inf).argmax())
-
-    def _push(self, token: int, logprob: float | None) -> None:
-        room = self.budget - len(self.ids) - 1
-        if self.matcher is not None and self.grammar is not None:
-            words = self.grammar.vocabulary
-            if not self.matcher.consume_token(token):
-                self._fail(f"the grammar failed: {self.matcher.get_error()}")
-                return
-            before = self.strings.copy()
-            self.strings.feed(words.bytes[token])
-            if self.plan and self.plan[0] == token:
-                self.plan = self.plan[1:]
-            elif room < self.grammar.reserve:
-                plan = closing(self.matcher, words, self.strings, limit=room)
-                if plan is None:  # from here on the budget would not do: close from the state before
-                    self.matcher.rollback(1)
-                    plan = self.plan if self.plan is not None else closing(self.matcher, words, before, limit=room + 1)
-                    self._close(plan)
-                    return
-                self.plan = plan
-            else:
-                self.plan = None
-        self.ids.append(token)
-        if logprob is not None:
-            assert self.reply.logprobs is not None
-            self.reply.logprobs.append(logprob)
-        if self.matcher is not None and self.matcher.is_stopped():
-            if self.matcher.is_error():
-                self._fail(f"the grammar failed: {self.matcher.get_error()}")
-            self.done = True
-        elif len(self.ids) >= self.budget:
-            self.reply.finish, self.done = "length", True
-
-    def _close(self, plan: list[int] | None) -> None:
-        self.reply.finish, self.done, self.reply.closed = "length", True, len(self.ids)
-        self.ids += plan or []
-        if self.reply.logprobs is not None:
-            self.reply.logprobs += [-float("inf")] * len(plan or [])
-
-    def _fail(self, why: str) -> None:
-        self.reply.finish, self.reply.failure, self.done = "error", why, True
-
-
 def _rows(
     loaded: Loaded,
     prompts: Sequence[Sequence[int]],
@@ -221,7 +51,7 @@ def _rows(
     grammars: Grammar | Sequence[Grammar | None] | None,
     first: int,
     logprobs: bool,
-) -> list[_Row]:
+) -> list[Row]:
     """Rows of a window; those that cannot be decoded are done already."""
     stops, context = loaded.chat.stop_ids, loaded.context
     rows = []
@@ -229,15 +59,15 @@ def _rows(
         index = first + offset
         grammar = grammars if grammars is None or isinstance(grammars, Grammar) else grammars[index]
         budget = min(max_new_tokens, context - len(prompt))
-        row = _Row(index, prompt, max(budget, 0), grammar, stops)
+        row = Row(index, prompt, max(budget, 0), grammar, stops)
         if logprobs:
             row.reply.logprobs = []
         if not prompt:
-            row._fail("the prompt is empty")
+            row.fail("the prompt is empty")
         elif budget < 1:
-            row._fail(f"the prompt has {len(prompt)} tokens; the model's context of {context} has no room for a reply")
+            row.fail(f"the prompt has {len(prompt)} tokens; the model's context of {context} has no room for a reply")
         elif grammar is not None and len(grammar.shortest) > budget:
-            row._fail(f"the shortest answer has about {len(grammar.shortest)} tokens, and {budget} may be written")
+            row.fail(f"the shortest answer has about {len(grammar.shortest)} tokens, and {budget} may be written")
         rows.append(row)
     return rows
 
@@ -280,7 +110,7 @@ def generate(
             yield _finished(loaded, row)
 
 
-def _finished(loaded: Loaded, row: _Row) -> Reply:
+def _finished(loaded: Loaded, row: Row) -> Reply:
     row.reply.text = loaded.chat.decode(row.ids)
     return row.reply
 
@@ -288,13 +118,13 @@ def _finished(loaded: Loaded, row: _Row) -> Reply:
 class _Batch:
     """The rows of a window, going through lanes until all are done."""
 
-    def __init__(self, reader: Reader, rows: list[_Row], batch_size: int, drafts: bool, logprobs: bool):
+    def __init__(self, reader: Reader, rows: list[Row], batch_size: int, drafts: bool, logprobs: bool):
         self.reader, self.drafts, self.logprobs = reader, drafts, logprobs
         self.queue = _in_clusters(rows)
         slots = max((len(row.prompt) + row.budget for row in rows), default=0) + COPIED + 1
         count = max(1, min(batch_size, len(rows), MEMORY // max(1, slots * reader.slot_bytes())))
         self.lanes = Lanes(reader.layers, count, slots, reader.device)
-        self.active: list[_Row | None] = [None] * count
+        self.active: list[Row | None] = [None] * count
         self.prefixes: dict[tuple[int, ...], list[tuple[torch.Tensor, torch.Tensor]]] = {}
         self.tried, self.held = 8, 6  # copies proposed and confirmed so far, with a modest start
 
@@ -318,7 +148,7 @@ class _Batch:
     def _admit(self, free: list[int]) -> None:
         """Read the prompts of the next rows into free lanes: as many as share a prefix and fit one pass."""
         head = self.queue[0]
-        rows: list[_Row] = []
+        rows: list[Row] = []
         longest = 0
         while self.queue and len(rows) < len(free):
             row = self.queue[0]
@@ -335,7 +165,7 @@ class _Batch:
             row.begin(row.prefix, self.drafts)
         self._pass(rows, fresh=True)
 
-    def _share(self, head: _Row, rows: list[_Row]) -> None:
+    def _share(self, head: Row, rows: list[Row]) -> None:
         key = tuple(head.prompt[: head.prefix])
         if key not in self.prefixes:
             started = time.perf_counter()
@@ -345,7 +175,7 @@ class _Batch:
             rows[0].reply.seconds += time.perf_counter() - started
         self.lanes.copy_prefix(self.prefixes[key], [row.lane for row in rows])
 
-    def _pass(self, rows: list[_Row], *, fresh: bool = False) -> None:
+    def _pass(self, rows: list[Row], *, fresh: bool = False) -> None:
         started = time.perf_counter()
         unread = [row.unread() for row in rows]
         width = max(len(tokens) for tokens in unread) if fresh else self._draft(rows, unread)
@@ -405,7 +235,7 @@ class _Batch:
             wanted,
         )
 
-    def _draft(self, rows: list[_Row], unread: list[list[int]]) -> int:
+    def _draft(self, rows: list[Row], unread: list[list[int]]) -> int:
         """Let every row guess, then choose the width at which a pass reads the most useful tokens for its cost.
 
         Drafts beyond the width are dropped. Returns the width.
@@ -431,10 +261,10 @@ class _Batch:
         return width
 
 
-def _in_clusters(rows: list[_Row]) -> list[_Row]:
+def _in_clusters(rows: list[Row]) -> list[Row]:
     """Rows in the order they are read: those that share a prefix together, and among these the longest first."""
     rows = sorted(rows, key=lambda row: row.prompt)
-    clusters: list[tuple[int, list[_Row]]] = []
+    clusters: list[tuple[int, list[Row]]] = []
     for row in rows:
         if clusters:
             length, members = clusters[-1]
@@ -478,12 +308,7 @@ def plain(
     return _finished(loaded, row)
 
 
-def _log_chance(scores: torch.Tensor, token: int) -> float:
-    """The log-probability of `token` under scores `[vocabulary]`."""
-    return float(scores[token].float() - scores.float().logsumexp(-1))
-
-
-def _plain(loaded: Loaded, row: _Row) -> None:
+def _plain(loaded: Loaded, row: Row) -> None:
     started = time.perf_counter()
     memory: Any = None
     read = row.prompt
@@ -494,17 +319,17 @@ def _plain(loaded: Loaded, row: _Row) -> None:
             memory, scores = output.past_key_values, output.logits[0, -1]
             row.reply.passes += 1
             if row.matcher is not None and row.matcher.compute_ff_tokens():
-                token, free = row._best_allowed(scores), False
+                token, free = row.best_allowed(scores), False
             elif row.matcher is not None:
-                token, free = row._best_allowed(scores), True
+                token, free = row.best_allowed(scores), True
             else:
                 token, free = int(scores.argmax()), True
             if token < 0:
-                row._fail("the grammar has no way on: no token is allowed")
+                row.fail("the grammar has no way on: no token is allowed")
             elif token in row.stops:
                 row.done = True
             else:
-                chosen = _log_chance(scores, token) if free else 0.0
-                row._push(token, chosen if row.reply.logprobs is not None else None)
+                chosen = log_chance(scores, token) if free else 0.0
+                row.push(token, chosen if row.reply.logprobs is not None else None)
             read = row.ids[-1:]
     row.reply.seconds = time.perf_counter() - started

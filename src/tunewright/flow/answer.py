@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tunewright.core import files, meter
 from tunewright.core.contracts import System, Task
@@ -205,9 +205,8 @@ class Models:
 
         job = self.job
         task = prepare.task_of(job, cell.on)
-        return LocalSystem(
-            cell.system, self.loaded(cell.system), task, decoding=cell.decoding, options=job.recipe.decode
-        )
+        decoding: Literal["free", "grammar"] = "grammar" if cell.decoding == "grammar" else "free"
+        return LocalSystem(cell.system, self.loaded(cell.system), task, decoding=decoding, options=job.recipe.decode)
 
     def loaded(self, system: str) -> Any:
         """The model of a system; what was loaded before is let go first."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tunewright.core import files
 from tunewright.core import run as run_folder
@@ -124,7 +124,7 @@ class Model:
                 asked.append(document.replace(doc_type=kind))
                 owners.append(place)
         best: dict[int, tuple[tuple[float, float], Found]] = {}
-        decoding = "free" if free else "grammar"
+        decoding: Literal["free", "grammar"] = "free" if free else "grammar"
         replies = extract(self.loaded, self.task, asked, decoding=decoding, options=self.options)
         for place, record, reply in zip(owners, asked, replies, strict=True):
             prediction = reply.prediction

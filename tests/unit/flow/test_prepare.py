@@ -12,7 +12,9 @@ from tunewright.flow import prepare
 
 def records(count: int, **common) -> list[Record]:
     return [
-        Record(f"{common['doc_type']}-{n}", "word " * (n + 1), {"a": str(n)}, language="hi" if n % 3 else "en", **common)
+        Record(
+            f"{common['doc_type']}-{n}", "word " * (n + 1), {"a": str(n)}, language="hi" if n % 3 else "en", **common
+        )
         for n in range(count)
     ]
 

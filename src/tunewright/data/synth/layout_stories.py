@@ -178,7 +178,7 @@ def chat(case: Case) -> str:
     vendor = draw.values.get("vendor")
     if vendor and kind == "invoice" and vendor not in text and draw.chance(0.5):
         text += draw.pick((" – ", "\n", " - ", "\n~ ")) + vendor
-    return draw.pick(("", "", "", "🧾 ", "📄 ", "👉 ", "*")) + text if draw.chance(0.25) else text
+    return draw.pick(("", "", "", "🧾 ", "📄 ", "👉 ")) + text if draw.chance(0.25) else text
 
 
 def _sum_up(case: Case) -> str:
