@@ -114,9 +114,7 @@ def trl(loaded: Any, tokens: list[Any], batch: int, rate: float) -> tuple[float,
     from tunewright.models.methods import lora
 
     model = lora.attach(loaded.model, MethodOptions(lora_r=16, lora_alpha=32), 0)
-    rows = [
-        {"input_ids": list(one.ids), "completion_mask": [0] * one.start + [1] * one.trained} for one in tokens
-    ]
+    rows = [{"input_ids": list(one.ids), "completion_mask": [0] * one.start + [1] * one.trained} for one in tokens]
     with tempfile.TemporaryDirectory() as folder:
         config = SFTConfig(
             output_dir=folder,
@@ -135,7 +133,9 @@ def trl(loaded: Any, tokens: list[Any], batch: int, rate: float) -> tuple[float,
             use_cpu=True,
             disable_tqdm=True,
         )
-        peer = SFTTrainer(model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=loaded.tokenizer)
+        peer = SFTTrainer(
+            model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=loaded.tokenizer
+        )
         began = time.perf_counter()
         peer.train()
         seconds = time.perf_counter() - began

@@ -7,9 +7,9 @@ import random
 from typing import Any
 
 import pytest
-import tiny_models
 import torch
 
+import tiny_models
 from tunewright.train.batch import Tokens, collate
 from tunewright.train.loss import loss_sum, plain_loss_sum
 

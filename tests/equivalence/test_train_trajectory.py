@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_models
 import torch
 
+import tiny_models
 from tunewright.core.recipe import TrainOptions
 from tunewright.train.batch import Tokens, collate
 from tunewright.train.loop import Fit, Schedule

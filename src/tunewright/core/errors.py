@@ -1,14 +1,14 @@
 """Every error a user can meet, under one root.
 
-    TunewrightError
-    ├── UsageError        the command line asked for something impossible (exit code 2)
-    │   └── RecipeError   one or more faults in a recipe, gathered
-    ├── DataError         a data file or record that cannot be used
-    ├── ModelError        a model, adapter or tokenizer that cannot be loaded or used
-    ├── CheckpointError   no verified checkpoint where one is needed
-    ├── RunError          a run folder that is missing, locked or belongs to another recipe
-    ├── MissingExtra      an optional part is not installed
-    └── GateMissed        a quality gate was not reached (exit code 3)
+TunewrightError
+├── UsageError        the command line asked for something impossible (exit code 2)
+│   └── RecipeError   one or more faults in a recipe, gathered
+├── DataError         a data file or record that cannot be used
+├── ModelError        a model, adapter or tokenizer that cannot be loaded or used
+├── CheckpointError   no verified checkpoint where one is needed
+├── RunError          a run folder that is missing, locked or belongs to another recipe
+├── MissingExtra      an optional part is not installed
+└── GateMissed        a quality gate was not reached (exit code 3)
 """
 
 from __future__ import annotations

@@ -39,24 +39,39 @@ class TaskOptions(Options):
 class DataOptions(Options):
     """Where records come from and how they are split."""
 
-    source: str = Field("synth:invoices", description="synth:NAME, a file, a folder, a Hugging Face id or a data set's name.")
+    source: str = Field(
+        "synth:invoices", description="synth:NAME, a file, a folder, a Hugging Face id or a data set's name."
+    )
     sample: bool = Field(False, description="Take the small set of that name that ships with the package instead.")
-    layout: str = Field("auto", description="alpaca, sharegpt, messages, prompt_completion, record; auto recognises it.")
-    columns: dict[str, str] = Field({}, description="Renaming: our name (text, target, id, group, ...) → the file's column.")
-    documents: Positive | None = Field(None, description="How many to synthesise or read; None: all (10,000 for synth).")
-    test_documents: int = Field(2000, ge=0, description="Synthesis: how many of them are for testing (four slices of 25 %).")
+    layout: str = Field(
+        "auto", description="alpaca, sharegpt, messages, prompt_completion, record; auto recognises it."
+    )
+    columns: dict[str, str] = Field(
+        {}, description="Renaming: our name (text, target, id, group, ...) → the file's column."
+    )
+    documents: Positive | None = Field(
+        None, description="How many to synthesise or read; None: all (10,000 for synth)."
+    )
+    test_documents: int = Field(
+        2000, ge=0, description="Synthesis: how many of them are for testing (four slices of 25 %)."
+    )
     validation_documents: int = Field(300, ge=0, description="Taken out of train, whole groups, for choosing.")
     train_splits: tuple[str, ...] = Field(("train",), description="Values of the data's own `split` used for training.")
-    test_splits: tuple[str, ...] = Field(("test", "dev"), description="Values of the data's own `split` used for testing.")
+    test_splits: tuple[str, ...] = Field(
+        ("test", "dev"), description="Values of the data's own `split` used for testing."
+    )
     test_share: Share = Field(0.2, description="Share of groups for testing, where the data has no split of its own.")
     near_duplicates: Share = Field(
-        0.9, description="Jaccard similarity of 5-word shingles from which a train record duplicates a test record; 0: off."
+        0.9,
+        description="Jaccard similarity of 5-word shingles from which a train record duplicates a test record; 0: off.",
     )
     noise: dict[str, float] = Field(
         {"none": 0.6, "light": 0.25, "medium": 0.1, "heavy": 0.05},
         description="Synthesis: shares of OCR noise grades.",
     )
-    workers: int = Field(0, ge=0, description="Processes for synthesis; 0: one per core. The bytes do not depend on it.")
+    workers: int = Field(
+        0, ge=0, description="Processes for synthesis; 0: one per core. The bytes do not depend on it."
+    )
 
 
 class MethodOptions(Options):
@@ -81,8 +96,12 @@ class TrainOptions(Options):
     per_device_eval_batch_size: Positive = 32
     gradient_accumulation_steps: Positive = 1
     max_length: Positive = Field(2048, description="Longest prompt + reply in tokens.")
-    over_length: Literal["refuse", "drop"] = Field("refuse", description="What happens to longer examples; drops are counted.")
-    optim: Literal["adamw", "muon"] = Field("adamw", description="muon: Muon on matrices, AdamW on the rest (full training).")
+    over_length: Literal["refuse", "drop"] = Field(
+        "refuse", description="What happens to longer examples; drops are counted."
+    )
+    optim: Literal["adamw", "muon"] = Field(
+        "adamw", description="muon: Muon on matrices, AdamW on the rest (full training)."
+    )
     weight_decay: float = Field(0.0, ge=0)
     adam_beta1: float = Field(0.9, ge=0, lt=1)
     adam_beta2: float = Field(0.99, ge=0, lt=1)
@@ -90,9 +109,13 @@ class TrainOptions(Options):
     lr_scheduler_type: Literal["linear", "cosine", "constant"] = "cosine"
     warmup_ratio: Share = 0.05
     bf16: bool | Literal["auto"] = Field("auto", description="bf16 autocast; auto: where the processor has it.")
-    share_prefix: bool = Field(True, description="Compute the prompt prefix that a batch shares once (needs dropout 0).")
+    share_prefix: bool = Field(
+        True, description="Compute the prompt prefix that a batch shares once (needs dropout 0)."
+    )
     eval_steps: Positive | None = Field(None, description="Validation loss every so many steps; None: ten times a run.")
-    save_steps: Positive | None = Field(None, description="Checkpoint every so many steps; None: with every validation.")
+    save_steps: Positive | None = Field(
+        None, description="Checkpoint every so many steps; None: with every validation."
+    )
     save_total_limit: Positive = 2
     logging_steps: Positive = 10
     early_stopping_patience: int = Field(0, ge=0, description="Validations without gain before stopping; 0: never.")
@@ -111,9 +134,13 @@ class EvaluateOptions(Options):
     """What is compared, on how many documents, and what must be reached."""
 
     systems: tuple[Literal["base", "few-shot", "tuned", "rules"], ...] = ("base", "few-shot", "tuned", "rules")
-    sample: Positive = Field(400, description="Stratified test documents for every cell but tuned × grammar, which takes all.")
+    sample: Positive = Field(
+        400, description="Stratified test documents for every cell but tuned × grammar, which takes all."
+    )
     shots: int = Field(2, ge=0, description="Earlier turns shown to the few-shot system, drawn from train.")
-    exams: tuple[str, ...] = Field((), description="More test sets by name, never trained on; skipped with a word where absent.")
+    exams: tuple[str, ...] = Field(
+        (), description="More test sets by name, never trained on; skipped with a word where absent."
+    )
     confidence_level: float = Field(0.95, gt=0.5, lt=1)
     bootstrap_resamples: Positive = 2000
     gates: dict[str, float] = Field({}, description="Metric → floor for tuned × grammar; below it `compare` exits 3.")

@@ -1,9 +1,9 @@
 """Checkpoints that survive anything: written aside, hashed, renamed; read back only when every byte is right.
 
-    checkpoints/step-000120/
-      tensors.safetensors   weights, optimiser state, random state
-      state.json            step, scalars of the optimiser, metrics so far
-      manifest.json         sha256 and size of the others; written last
+checkpoints/step-000120/
+  tensors.safetensors   weights, optimiser state, random state
+  state.json            step, scalars of the optimiser, metrics so far
+  manifest.json         sha256 and size of the others; written last
 """
 
 from __future__ import annotations
@@ -137,7 +137,10 @@ def unpack_optimizer(
     """The inverse of `pack_optimizer`, into an optimiser over the same parameters."""
     saved = optimizer.state_dict()
     state: dict[int, dict[str, Any]] = {}
-    for full, value in {**{k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(name + ".")}, **scalars}.items():
+    for full, value in {
+        **{k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(name + ".")},
+        **scalars,
+    }.items():
         index, key = full.split(".", 1)
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": saved["param_groups"]})

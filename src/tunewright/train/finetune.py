@@ -170,7 +170,9 @@ def finetune(
     pad = loaded.tokenizer.pad_token_id
     share_prefix = options.share_prefix and recipe.method.lora_dropout == 0
     epochs = Epochs(chosen, pad if pad is not None else 0, options, recipe.seed, share_prefix=share_prefix)
-    total = options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
+    total = (
+        options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
+    )
     eval_steps = options.eval_steps or max(1, total // 10)
     accelerator = Accelerator(mixed_precision="bf16" if mixed else "no", cpu=device == "cpu")
     optimizers = _optimizers(parameters, options)
@@ -203,7 +205,9 @@ def finetune(
             if kind in ("resumed", "damaged"):
                 events.say(event["message"])
             elif kind == "step":
-                events.log(f"step {event['step']}/{total}  loss {event['loss']:.4f}  {event['tokens_per_second']:.0f} tokens/s")
+                events.log(
+                    f"step {event['step']}/{total}  loss {event['loss']:.4f}  {event['tokens_per_second']:.0f} tokens/s"
+                )
             elif kind == "validation":
                 events.log(f"step {event['step']}/{total}  validation loss {event['loss']:.4f}")
             events.add("train", kind, **event)
@@ -276,10 +280,23 @@ def _optimizers(parameters: dict[str, Any], options: TrainOptions) -> list[tuple
         matrices = [p for key, p in parameters.items() if p.ndim == 2 and "embed" not in key and "lm_head" not in key]
         rest = [p for key, p in parameters.items() if not (p.ndim == 2 and "embed" not in key and "lm_head" not in key)]
         pairs: list[tuple[Any, float]] = [
-            (torch.optim.Muon(matrices, lr=options.learning_rate, weight_decay=options.weight_decay, adjust_lr_fn="match_rms_adamw"), options.learning_rate)
+            (
+                torch.optim.Muon(
+                    matrices,
+                    lr=options.learning_rate,
+                    weight_decay=options.weight_decay,
+                    adjust_lr_fn="match_rms_adamw",
+                ),
+                options.learning_rate,
+            )
         ]
         if rest:
-            pairs.append((torch.optim.AdamW(rest, lr=options.learning_rate, betas=betas, weight_decay=0.0), options.learning_rate))
+            pairs.append(
+                (
+                    torch.optim.AdamW(rest, lr=options.learning_rate, betas=betas, weight_decay=0.0),
+                    options.learning_rate,
+                )
+            )
         return pairs
     adamw = torch.optim.AdamW(
         list(parameters.values()), lr=options.learning_rate, betas=betas, weight_decay=options.weight_decay, fused=True

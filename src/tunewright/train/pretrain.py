@@ -126,15 +126,16 @@ class Stream:
         ids += [*self.encode(sample.reply), self.end]
         return Tokens(tuple(ids), start) if len(ids) <= self.options.max_length else None
 
+    @staticmethod
+    def samples(options: PretrainOptions, prose: mixture.Prose, step: int) -> list[Sample]:
+        """What step `step` shows, before tokenising. Early samples are short, so there are more of them."""
+        progress = step / options.curriculum_steps
+        count = options.samples_per_step * (4 if progress < 0.11 else 2 if progress < 0.21 else 1)
+        return [mixture.sample(options.seed, step * 1000 + i, progress, prose) for i in range(count)]
+
     def examples(self, step: int) -> list[Tokens]:
-        progress = step / self.options.curriculum_steps
-        count = self.options.samples_per_step * (4 if progress < 0.11 else 2 if progress < 0.21 else 1)
-        made = []
-        for i in range(count):
-            tokens = self.tokens(mixture.sample(self.options.seed, step * 1000 + i, progress, self.prose))
-            if tokens is not None:
-                made.append(tokens)
-        return made
+        made = (self.tokens(sample) for sample in self.samples(self.options, self.prose, step))
+        return [tokens for tokens in made if tokens is not None]
 
     def __call__(self, step: int) -> Sequence[Batch]:
         examples = self.examples(step)
@@ -205,12 +206,18 @@ def pretrain(
     others = [p for name, p in named.items() if not (p.ndim == 2 and "embed" not in name)]
     muon = torch.optim.Muon(matrices, lr=options.muon_learning_rate, weight_decay=0.0, adjust_lr_fn="original")
     adamw = torch.optim.AdamW(
-        others, lr=options.adamw_learning_rate, betas=(options.adam_beta1, options.adam_beta2), weight_decay=0.0, fused=True
+        others,
+        lr=options.adamw_learning_rate,
+        betas=(options.adam_beta1, options.adam_beta2),
+        weight_decay=0.0,
+        fused=True,
     )
     if options.compile:
         model.model.forward = torch.compile(model.model.forward, dynamic=True)
 
-    held = [tokens for i in range(160) if (tokens := stream.tokens(mixture.sample(10**6 + options.seed, i, 0.5, prose)))]
+    held = [
+        tokens for i in range(160) if (tokens := stream.tokens(mixture.sample(10**6 + options.seed, i, 0.5, prose)))
+    ]
 
     def validate() -> float:
         loss, exact = teacher_forced(model, held, stream.pad, options.micro_batch_tokens)
@@ -270,7 +277,12 @@ def read_recipe(path: Path) -> PretrainOptions:
 
 
 def main(
-    model: str, *, recipe: str | None = None, folder: str | None = None, minutes: float | None = None, data: str | None = None
+    model: str,
+    *,
+    recipe: str | None = None,
+    folder: str | None = None,
+    minutes: float | None = None,
+    data: str | None = None,
 ) -> dict[str, Any]:
     """`tunewright pretrain`: train or go on training an embedded model, with a log in the folder and on the screen."""
     import os
@@ -281,7 +293,9 @@ def main(
 
     shipped = Path(__file__).parents[1] / "models" / model / "pretraining.yaml"
     if recipe is None and not shipped.is_file():
-        raise UsageError(f"there is no pretraining recipe of '{model}'", hint="tunewright pretrain wren, or --recipe FILE")
+        raise UsageError(
+            f"there is no pretraining recipe of '{model}'", hint="tunewright pretrain wren, or --recipe FILE"
+        )
     options = read_recipe(Path(recipe) if recipe else shipped)
     home = Path(data or os.environ.get("TUNEWRIGHT_DATA") or "")
     if not (home / "prose_en" / "data.jsonl.gz").is_file() or not (home / "prose_hi" / "data.jsonl.gz").is_file():

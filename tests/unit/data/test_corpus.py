@@ -12,7 +12,8 @@ from tunewright.data.synth.schemas import SCHEMAS
 from tunewright.text.schema import leaves
 
 PROSE = mixture.Prose(
-    [("A plain sentence about a river that runs slowly to the sea.", "en"), ("नदी धीरे धीरे समुद्र की ओर बहती है।", "hi")] * 3,
+    [("A plain sentence about a river that runs slowly to the sea.", "en"), ("नदी धीरे धीरे समुद्र की ओर बहती है।", "hi")]
+    * 3,
     [],
     Words({"en": ["river", "slowly"], "hi": ["नदी", "समुद्र"]}, {"en": ["It runs to the sea."], "hi": ["नदी बहती है।"]}),
 )

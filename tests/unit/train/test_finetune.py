@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import tiny_models
 import torch
 from safetensors.torch import load_file
 
+import tiny_models
 from tunewright.core.errors import DataError
 from tunewright.core.recipe import MethodOptions, Recipe, TaskOptions, TrainOptions
 from tunewright.core.records import Example, Record
@@ -33,7 +33,13 @@ def examples(count: int = 24) -> list[Example]:
 
 
 def recipe(**train: object) -> Recipe:
-    options = {"max_steps": 6, "per_device_train_batch_size": 4, "learning_rate": 5e-3, "logging_steps": 1, "bf16": False}
+    options = {
+        "max_steps": 6,
+        "per_device_train_batch_size": 4,
+        "learning_rate": 5e-3,
+        "logging_steps": 1,
+        "bf16": False,
+    }
     return Recipe(name="t", method=MethodOptions(lora_r=4), train=TrainOptions(**{**options, **train}))
 
 
@@ -119,7 +125,9 @@ def test_over_length_is_refused_or_dropped_and_counted(model: str, tmp_path: Pat
 def test_the_stop_token_is_trained(model: str) -> None:
     loaded = load(model, dtype="fp32")
     tokens = tokenise(loaded, examples(3))
-    epochs = Epochs(tokens, loaded.tokenizer.pad_token_id, TrainOptions(per_device_train_batch_size=3), 0, share_prefix=True)
+    epochs = Epochs(
+        tokens, loaded.tokenizer.pad_token_id, TrainOptions(per_device_train_batch_size=3), 0, share_prefix=True
+    )
     (batch,) = epochs(0)
     stops = [int(label) for label in batch.labels if int(label) in loaded.chat.stop_ids]
     assert len(stops) == 3
@@ -139,4 +147,6 @@ def test_early_stopping_keeps_the_best(model: str, tmp_path: Path) -> None:
     saved = checkpoint.newest(tmp_path / "checkpoints")[0]
     assert saved is not None
     kept = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
-    assert any(torch.equal(kept[name], saved.tensors["best." + name.replace(".weight", ".default.weight")]) for name in kept)
+    assert any(
+        torch.equal(kept[name], saved.tensors["best." + name.replace(".weight", ".default.weight")]) for name in kept
+    )

@@ -102,7 +102,9 @@ def _pick(rng: random.Random, count: int, lang: str, limits: Limits) -> list[Not
 
 def _sentence(rng: random.Random, lang: str, words: Words) -> str:
     pool = words.sentences[lang]
-    return rng.choice(pool) if pool else " ".join(values.pseudo_word(rng, lang) for _ in range(rng.randint(4, 12))) + "."
+    return (
+        rng.choice(pool) if pool else " ".join(values.pseudo_word(rng, lang) for _ in range(rng.randint(4, 12))) + "."
+    )
 
 
 def _filler(rng: random.Random, lang: str, words: Words) -> str:
@@ -111,7 +113,9 @@ def _filler(rng: random.Random, lang: str, words: Words) -> str:
     if r < 0.3:
         return values.company(rng, lang, words).upper()
     if r < 0.45:
-        return rng.choice(("---", "=====", "***", "* * *", values.digits(rng, 4, 9), values.date(rng, lang, words), "____"))
+        return rng.choice(
+            ("---", "=====", "***", "* * *", values.digits(rng, 4, 9), values.date(rng, lang, words), "____")
+        )
     if r < 0.6:
         return values.make(rng, rng.choice(("phone", "amount", "name", "place", "code")), lang, words).printed
     return _sentence(rng, lang, words)
@@ -199,7 +203,11 @@ def schema_text(rng: random.Random, fields: list[tuple[str, Notion | list[tuple[
     described = rng.random() < 0.3
     for key, inner, shape in fields:
         if isinstance(inner, list):
-            body_schema = {"type": "object", "properties": {k: _leaf_schema(rng, n, False) for k, n in inner}, "required": [k for k, _ in inner]}
+            body_schema = {
+                "type": "object",
+                "properties": {k: _leaf_schema(rng, n, False) for k, n in inner},
+                "required": [k for k, _ in inner],
+            }
             properties[key] = body_schema if shape == "object" else {"type": "array", "items": body_schema}
         else:
             leaf = _leaf_schema(rng, inner, described)
@@ -215,7 +223,9 @@ def _blank(value: Any) -> Any:
     return ""
 
 
-def _items(rng: random.Random, inner: list[tuple[str, Notion]], lang: str, words: Words, held: bool) -> tuple[str, list[dict[str, Any]]]:
+def _items(
+    rng: random.Random, inner: list[tuple[str, Notion]], lang: str, words: Words, held: bool
+) -> tuple[str, list[dict[str, Any]]]:
     """A list of like things as rows of a table or lines; returns (text, answer)."""
     count = rng.choice((1, 2, 2, 3, 3, 4))
     labels = [_label(rng, notion, lang, held) for _, notion in inner]
@@ -229,7 +239,10 @@ def _items(rng: random.Random, inner: list[tuple[str, Notion]], lang: str, words
         bar = rng.choice((" | ", "|", "\t", "   ", " ; "))
         text = "\n".join(bar.join(row) for row in [labels, *rows])
     elif r < 0.8:
-        text = "\n".join(f"{i}. " + ", ".join(f"{label}: {value}" for label, value in zip(labels, row, strict=True)) for i, row in enumerate(rows, 1))
+        text = "\n".join(
+            f"{i}. " + ", ".join(f"{label}: {value}" for label, value in zip(labels, row, strict=True))
+            for i, row in enumerate(rows, 1)
+        )
     else:
         text = "\n".join(" ".join(f"{label} {value}" for label, value in zip(labels, row, strict=True)) for row in rows)
     return text, answer
@@ -254,7 +267,12 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
         present = rng.random() > 0.12
         made = values.make(rng, notion.kind, lang, words)
         if present:
-            if not limits.held and not limits.simple and rng.random() < 0.06 and notion.kind in ("phrase", "name", "place"):
+            if (
+                not limits.held
+                and not limits.simple
+                and rng.random() < 0.06
+                and notion.kind in ("phrase", "name", "place")
+            ):
                 several = [made] + [values.make(rng, notion.kind, lang, words) for _ in range(rng.randint(1, 3))]
                 pairs.append((label, rng.choice((", ", "; ", " | ")).join(v.printed for v in several)))
                 answer[key] = [v.wanted for v in several]
@@ -301,14 +319,18 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
         if len(pool_n) >= 2:
             inner = [(n.hindi_key if hindi_keys else n.key, n) for n in pool_n]
             if len({k for k, _ in inner}) == len(inner):
-                outer = rng.choice(("details", "entries", "record", "parts", "rows", "lines", "info", "members", "stops", "goods"))
+                outer = rng.choice(
+                    ("details", "entries", "record", "parts", "rows", "lines", "info", "members", "stops", "goods")
+                )
                 if rng.random() < 0.6:
                     text, rows = _items(rng, inner, lang, words, False)
                     asked.append((outer, inner, "array"))
                     answer[outer] = rows
                 else:
                     made_inner = [(n, values.make(rng, n.kind, lang, words)) for _, n in inner]
-                    text = rng.choice(layouts.SEEN)(rng, [(_label(rng, n, lang, False), v.printed) for n, v in made_inner], lang)
+                    text = rng.choice(layouts.SEEN)(
+                        rng, [(_label(rng, n, lang, False), v.printed) for n, v in made_inner], lang
+                    )
                     heading = rng.choice((outer.title(), outer.upper(), outer.title() + ":"))
                     text = f"{heading}\n{text}"
                     asked.append((outer, inner, "object"))
@@ -323,7 +345,9 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
         sentence = " ".join(_sentence(rng, lang, words) for _ in range(rng.randint(1, 6)))
         blocks.insert(rng.randint(0, len(blocks)), sentence)
         grown += len(sentence)
-    text = rng.choice(("\n", "\n", "\n\n", " ") if len(blocks) > 1 and limits.length == 0 else ("\n", "\n\n")).join(blocks)
+    text = rng.choice(("\n", "\n", "\n\n", " ") if len(blocks) > 1 and limits.length == 0 else ("\n", "\n\n")).join(
+        blocks
+    )
     if rng.random() < limits.noise:
         text = _noisy(rng, text, keep)
 

@@ -22,7 +22,12 @@ def copy(rng: random.Random, words: Words) -> Sample:
     """Say it again, letter by letter."""
     lang = "hi" if rng.random() < 0.5 else "en"
     parts = [
-        values.make(rng, rng.choice(("code", "name", "date", "amount", "phrase", "place", "email", "number", "company")), lang, words).printed
+        values.make(
+            rng,
+            rng.choice(("code", "name", "date", "amount", "phrase", "place", "email", "number", "company")),
+            lang,
+            words,
+        ).printed
         for _ in range(rng.choice((1, 1, 1, 2, 3)))
     ]
     text = rng.choice((" ", ", ", "\n")).join(parts)
@@ -62,15 +67,25 @@ def passage(rng: random.Random, words: Words) -> Sample:
         i = rng.randrange(len(parts) - 6)
         cue, reply = " ".join(parts[i : i + 3]), " ".join(parts[i + 3 : i + 3 + rng.randint(1, 5)])
         if text.count(cue) == 1:
-            return _ask(f"Which words come after \"{cue}\"? ({len(reply.split())})", text, reply, "passage", lang)
+            return _ask(f'Which words come after "{cue}"? ({len(reply.split())})', text, reply, "passage", lang)
     if r < 0.6:
         rare = max(parts, key=len).strip(".,;:!?।\"'()")
         if rare and sum(rare in s for s in sentences) == 1:
-            return _ask(rng.choice((f"Quote the sentence with \"{rare}\".", f"\"{rare}\" वाला वाक्य लिखिए।")), text, target, "passage", lang)
+            return _ask(
+                rng.choice((f'Quote the sentence with "{rare}".', f'"{rare}" वाला वाक्य लिखिए।')),
+                text,
+                target,
+                "passage",
+                lang,
+            )
     if r < 0.8:
         which, reply = rng.choice((("first", sentences[0]), ("last", sentences[-1])))
         return _ask(f"Quote the {which} sentence.", text, reply, "passage", lang)
-    who, what, value = values.name(rng, lang, words), rng.choice(("city", "job", "book", "number", "friend")), values.phrase(rng, lang, words)
+    who, what, value = (
+        values.name(rng, lang, words),
+        rng.choice(("city", "job", "book", "number", "friend")),
+        values.phrase(rng, lang, words),
+    )
     fact = f"{who}: {what} = {value}." if lang == "hi" else f"The {what} of {who} is {value}."
     sentences.insert(rng.randint(0, len(sentences)), fact)
     return _ask(None, f"{' '.join(sentences)}\n\nWhat is the {what} of {who}?", value, "passage", lang)
@@ -103,9 +118,19 @@ def letter(rng: random.Random, words: Words) -> Sample:
     house, day = values.company(rng, lang, words), values.date(rng, lang, words)
     subject = values.phrase(rng, lang, words)
     title = rng.choice(values.HONORIFICS[lang]) if rng.random() < 0.6 else ""
-    greeting = rng.choice(("Dear {},", "Hello {},", "To: {}", "Respected {},")) if lang == "en" else rng.choice(("प्रिय {},", "{} जी,", "सेवा में {},", "आदरणीय {},"))
+    greeting = (
+        rng.choice(("Dear {},", "Hello {},", "To: {}", "Respected {},"))
+        if lang == "en"
+        else rng.choice(("प्रिय {},", "{} जी,", "सेवा में {},", "आदरणीय {},"))
+    )
     body = " ".join(_sentence(rng, lang, words) for _ in range(rng.randint(1, 3)))
-    answer: dict[str, str | None] = {"letterhead": house, "written_on": day, "addressee": receiver, "subject": subject, "signed_by": sender}
+    answer: dict[str, str | None] = {
+        "letterhead": house,
+        "written_on": day,
+        "addressee": receiver,
+        "subject": subject,
+        "signed_by": sender,
+    }
     have = {key: rng.random() < 0.85 for key in answer}
     parts = []
     if have["letterhead"]:
@@ -116,7 +141,9 @@ def letter(rng: random.Random, words: Words) -> Sample:
     else:
         dated = False
     if have["subject"]:
-        parts.append(rng.choice(("Subject: ", "Sub: ", "Re: ") if lang == "en" else ("विषय: ", "विषय : ", "बाबत: ")) + subject)
+        parts.append(
+            rng.choice(("Subject: ", "Sub: ", "Re: ") if lang == "en" else ("विषय: ", "विषय : ", "बाबत: ")) + subject
+        )
     if have["addressee"]:
         parts.append(greeting.format(title + receiver))
     parts.append(body)
@@ -126,7 +153,13 @@ def letter(rng: random.Random, words: Words) -> Sample:
         parts.append(day)
     keys = rng.sample(list(answer), rng.randint(1, 5))
     wanted = {key: answer[key] if have[key] else None for key in keys}
-    return _ask(f"Extract these fields as JSON. Use null for what the document does not give.\n{', '.join(keys)}", rng.choice(("\n", "\n\n")).join(parts), dumps(wanted), "letter", lang)
+    return _ask(
+        f"Extract these fields as JSON. Use null for what the document does not give.\n{', '.join(keys)}",
+        rng.choice(("\n", "\n\n")).join(parts),
+        dumps(wanted),
+        "letter",
+        lang,
+    )
 
 
 def clean_sentences(text: str) -> list[str]:

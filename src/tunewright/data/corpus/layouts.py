@@ -31,8 +31,14 @@ HELD_STATEMENTS = {
     "en": ["On checking, {l} turned out to be {v}.", "Someone noted {v} for the {l}.", "Please treat {v} as {l}."],
     "hi": ["जाँच में {l} {v} निकला।", "{l} के लिए {v} लिखा गया।", "कृपया {v} को {l} मानें।"],
 }
-GREETINGS = {"en": ["Dear Sir,", "Hello,", "Dear Madam,", "Hi team,", "To whom it may concern,"], "hi": ["महोदय,", "नमस्ते,", "प्रिय महोदया,", "मान्यवर,"]}
-CLOSINGS = {"en": ["Regards,", "Yours faithfully,", "Thanks,", "Sincerely,"], "hi": ["धन्यवाद", "भवदीय,", "सादर,", "आपका,"]}
+GREETINGS = {
+    "en": ["Dear Sir,", "Hello,", "Dear Madam,", "Hi team,", "To whom it may concern,"],
+    "hi": ["महोदय,", "नमस्ते,", "प्रिय महोदया,", "मान्यवर,"],
+}
+CLOSINGS = {
+    "en": ["Regards,", "Yours faithfully,", "Thanks,", "Sincerely,"],
+    "hi": ["धन्यवाद", "भवदीय,", "सादर,", "आपका,"],
+}
 
 
 def lines(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
@@ -101,7 +107,9 @@ def letter(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
 
 def numbered(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
     form, link = rng.choice(("{}. ", "{}) ", "({}) ", "{} ", "{}.")), rng.choice(LINKS[lang][:8])
-    return "\n".join(form.format(i) + label + link + value for i, (label, value) in enumerate(pairs, rng.choice((1, 1, 1, 4))))
+    return "\n".join(
+        form.format(i) + label + link + value for i, (label, value) in enumerate(pairs, rng.choice((1, 1, 1, 4)))
+    )
 
 
 def leaders(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
@@ -115,7 +123,9 @@ def below(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
 
 
 def bracketed(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
-    form = rng.choice(("[{l}] {v}", "({l}) {v}", "<{l}> {v}", "{l}=[{v}]", "{l}: ({v})", "{{{l}}} {v}", "{l} → {v}", "{l}=\"{v}\""))
+    form = rng.choice(
+        ("[{l}] {v}", "({l}) {v}", "<{l}> {v}", "{l}=[{v}]", "{l}: ({v})", "{{{l}}} {v}", "{l} → {v}", '{l}="{v}"')
+    )
     return rng.choice(("\n", " ", "; ")).join(form.format(l=label, v=value) for label, value in pairs)
 
 
@@ -131,7 +141,9 @@ def bullets(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
 
 
 def markup(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
-    form = rng.choice(("<{t}>{v}</{t}>", "<td>{l}</td><td>{v}</td>", "{t}: {v}", "\"{t}\": \"{v}\",", "<b>{l}</b> {v}<br>", "{t}={v}"))
+    form = rng.choice(
+        ("<{t}>{v}</{t}>", "<td>{l}</td><td>{v}</td>", "{t}: {v}", '"{t}": "{v}",', "<b>{l}</b> {v}<br>", "{t}={v}")
+    )
     return "\n".join(form.format(l=label, t=label.replace(" ", "_"), v=value) for label, value in pairs)
 
 

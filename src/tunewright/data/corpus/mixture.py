@@ -48,7 +48,9 @@ def read_prose(folders: list[Path], *, held_every: int = 50) -> Prose:
         for found in letters[lang].findall(text):
             if "।" not in found:
                 vocabulary[lang][found] = vocabulary[lang].get(found, 0) + 1
-    words = {lang: sorted(w for w, n in counts.items() if n >= 2 or lang == "hi") for lang, counts in vocabulary.items()}
+    words = {
+        lang: sorted(w for w, n in counts.items() if n >= 2 or lang == "hi") for lang, counts in vocabulary.items()
+    }
     return Prose(kept, held, Words(words, sentences))
 
 

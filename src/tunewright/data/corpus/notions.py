@@ -10,8 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 RESERVED_KEYS = frozenset(
-    "invoice_number customer_name date total_amount receipt_number vendor_name applicant_name id_number phone "
-    "due_date tax payment_method address items company total date_of_birth".split()
+    [
+        "invoice_number",
+        "customer_name",
+        "date",
+        "total_amount",
+        "receipt_number",
+        "vendor_name",
+        "applicant_name",
+        "id_number",
+        "phone",
+        "due_date",
+        "tax",
+        "payment_method",
+        "address",
+        "items",
+        "company",
+        "total",
+        "date_of_birth",
+    ]
 )
 """Keys of the shipped recipes; no pretraining document has them."""
 
@@ -153,14 +170,24 @@ ATTRIBUTES: dict[str, tuple[str, str, str, str]] = {
     ),
     "i": ("id", "code", "{t} ID;{t} Id;{t} Ident;ID of {t}", "{t} आईडी;{t} पहचान;{t} की आईडी"),
     "k": ("code", "code", "{t} Code;{t} Cd.;Code of {t}", "{t} कोड;{t} का कोड"),
-    "m": ("name", "name", "{t} Name;Name of {t};Name of the {t};{t};{t}'s Name", "{t} का नाम;{t} नाम;नाम {t};{t};{t} का पूरा नाम"),
+    "m": (
+        "name",
+        "name",
+        "{t} Name;Name of {t};Name of the {t};{t};{t}'s Name",
+        "{t} का नाम;{t} नाम;नाम {t};{t};{t} का पूरा नाम",
+    ),
     "d": (
         "date",
         "date",
         "{t} Date;Date of {t};{t} Dt;{t} Dt.;{t} Dated;{t} Day",
         "{t} तिथि;{t} दिनांक;{t} की तारीख;{t} ता.;{t} दि.;{t} का दिन",
     ),
-    "v": ("valid_until", "date", "{t} Valid Until;{t} Expiry;{t} Valid Till;{t} Expires", "{t} वैधता;{t} की अंतिम तिथि;{t} मान्य"),
+    "v": (
+        "valid_until",
+        "date",
+        "{t} Valid Until;{t} Expiry;{t} Valid Till;{t} Expires",
+        "{t} वैधता;{t} की अंतिम तिथि;{t} मान्य",
+    ),
     "x": ("time", "time", "{t} Time;Time of {t};{t} Hour", "{t} समय;{t} का समय;{t} बजे"),
     "a": (
         "amount",
@@ -173,7 +200,12 @@ ATTRIBUTES: dict[str, tuple[str, str, str, str]] = {
     "s": ("status", "phrase", "{t} Status;Status of {t};{t} State", "{t} स्थिति;{t} की स्थिति;{t} दशा"),
     "t": ("type", "phrase", "{t} Type;Type of {t};{t} Kind", "{t} प्रकार;{t} का प्रकार;{t} किस्म"),
     "c": ("city", "place", "{t} City;City of {t};{t} Town", "{t} शहर;{t} का शहर;{t} नगर"),
-    "p": ("mobile", "phone", "{t} Mobile;{t} Mob.;{t} Contact No;{t} Tel;{t} Cell", "{t} मोबाइल;{t} मो.;{t} संपर्क;{t} का मोबाइल"),
+    "p": (
+        "mobile",
+        "phone",
+        "{t} Mobile;{t} Mob.;{t} Contact No;{t} Tel;{t} Cell",
+        "{t} मोबाइल;{t} मो.;{t} संपर्क;{t} का मोबाइल",
+    ),
     "e": ("email", "email", "{t} Email;{t} E-mail;{t} Mail ID;{t} Mail", "{t} ईमेल;{t} ई-मेल;{t} मेल"),
     "g": ("age", "number", "{t} Age;Age of {t};{t} Age (years)", "{t} आयु;{t} उम्र;{t} की उम्र"),
     "q": ("quantity", "quantity", "{t} Quantity;{t} Qty;Quantity of {t};{t} Qty.", "{t} मात्रा;{t} की मात्रा;{t} परिमाण"),
@@ -314,7 +346,9 @@ def _compose() -> list[Notion]:
     return [notions[key] for key in sorted(notions)]
 
 
-_PLACE_LIKE = frozenset("hospital school college shop bank hotel court publisher supplier office team".split())
+_PLACE_LIKE = frozenset(
+    ["hospital", "school", "college", "shop", "bank", "hotel", "court", "publisher", "supplier", "office", "team"]
+)
 
 ALL: list[Notion] = _compose()
 HELD: list[Notion] = ALL[5::12]

@@ -7,25 +7,127 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-EN_ONSETS = "b bh br ch d dh f g gr h j k kh kl l m n p pr r s sh st t th tr v w y z".split()
-EN_VOWELS = "a a a e e i i o o u aa ai ee oo ou ia".split()
+EN_ONSETS = [
+    "b",
+    "bh",
+    "br",
+    "ch",
+    "d",
+    "dh",
+    "f",
+    "g",
+    "gr",
+    "h",
+    "j",
+    "k",
+    "kh",
+    "kl",
+    "l",
+    "m",
+    "n",
+    "p",
+    "pr",
+    "r",
+    "s",
+    "sh",
+    "st",
+    "t",
+    "th",
+    "tr",
+    "v",
+    "w",
+    "y",
+    "z",
+]
+EN_VOWELS = ["a", "a", "a", "e", "e", "i", "i", "o", "o", "u", "aa", "ai", "ee", "oo", "ou", "ia"]
 EN_CODAS = ["", "", "", "", "n", "r", "l", "s", "sh", "m", "t", "nd", "th", "k", "j", "v", "sk", "rt"]
-HI_CONSONANTS = list("कखगघचछजझटठडढणतथदधनपफबभमयरलवशषसह") + ["क्ष", "त्र", "ज्ञ", "श्र", "प्र", "क्र", "ग्र", "स्व", "न्द", "म्म", "ल्ल", "ड़", "ढ़", "ज़", "फ़"]
+HI_CONSONANTS = [
+    *"कखगघचछजझटठडढणतथदधनपफबभमयरलवशषसह",
+    *"क्ष त्र ज्ञ श्र प्र क्र ग्र स्व न्द म्म ल्ल ड़ ढ़ ज़ फ़".split(),
+]
 HI_SIGNS = ["", "", "", "ा", "ा", "ि", "ी", "ी", "ु", "ू", "े", "े", "ै", "ो", "ो", "ौ", "ं", "ां"]
 HI_STARTS = ["", "", "", "अ", "आ", "इ", "उ", "ए", "ओ"]
-MONTHS_EN = "January February March April May June July August September October November December".split()
-MONTHS_HI = "जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर".split()
+MONTHS_EN = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+MONTHS_HI = ["जनवरी", "फरवरी", "मार्च", "अप्रैल", "मई", "जून", "जुलाई", "अगस्त", "सितंबर", "अक्टूबर", "नवंबर", "दिसंबर"]
 TO_DEVANAGARI = str.maketrans("0123456789", "०१२३४५६७८९")
 UNITS = {
-    "en": "kg g litre ml km m cm pcs nos boxes bags days months years hours min kWh units % tonnes dozen".split(),
-    "hi": "किलो ग्राम लीटर किमी मीटर नग बोरी दिन माह वर्ष घंटे मिनट यूनिट क्विंटल दर्जन पेटी".split(),
+    "en": [
+        "kg",
+        "g",
+        "litre",
+        "ml",
+        "km",
+        "m",
+        "cm",
+        "pcs",
+        "nos",
+        "boxes",
+        "bags",
+        "days",
+        "months",
+        "years",
+        "hours",
+        "min",
+        "kWh",
+        "units",
+        "%",
+        "tonnes",
+        "dozen",
+    ],
+    "hi": [
+        "किलो",
+        "ग्राम",
+        "लीटर",
+        "किमी",
+        "मीटर",
+        "नग",
+        "बोरी",
+        "दिन",
+        "माह",
+        "वर्ष",
+        "घंटे",
+        "मिनट",
+        "यूनिट",
+        "क्विंटल",
+        "दर्जन",
+        "पेटी",
+    ],
 }
 HONORIFICS = {
     "en": ["Mr. ", "Mrs. ", "Ms. ", "Dr. ", "Shri ", "Smt. ", "Prof. ", "M/s "],
     "hi": ["श्री ", "श्रीमती ", "सुश्री ", "डॉ. ", "कुमारी ", "मे. "],
 }
-FIRM_EN = "Traders Stores Industries Enterprises Agency Works Pvt Ltd|Associates Services Mart Brothers & Sons Motors Foods".split()
-FIRM_HI = "ट्रेडर्स स्टोर उद्योग एंटरप्राइजेज एजेंसी भंडार सेवा केंद्र ब्रदर्स समिति संस्थान निगम".split()
+FIRM_EN = [
+    "Traders",
+    "Stores",
+    "Industries",
+    "Enterprises",
+    "Agency",
+    "Works",
+    "Pvt",
+    "Ltd|Associates",
+    "Services",
+    "Mart",
+    "Brothers",
+    "&",
+    "Sons",
+    "Motors",
+    "Foods",
+]
+FIRM_HI = ["ट्रेडर्स", "स्टोर", "उद्योग", "एंटरप्राइजेज", "एजेंसी", "भंडार", "सेवा", "केंद्र", "ब्रदर्स", "समिति", "संस्थान", "निगम"]
 PLACE_EN = ["Nagar", "Road", "Colony", "Pur", "Ganj", "Street", "Market", "Vihar", "Chowk", "East", "Hills"]
 PLACE_HI = ["नगर", "रोड", "कॉलोनी", "पुर", "गंज", "मार्ग", "बाज़ार", "विहार", "चौक", "मोहल्ला"]
 
@@ -45,7 +147,9 @@ class Words:
 def pseudo_word(rng: random.Random, lang: str) -> str:
     """A pronounceable word that no dictionary has, 1 to 4 syllables."""
     if lang == "hi":
-        body = "".join(rng.choice(HI_CONSONANTS) + rng.choice(HI_SIGNS) for _ in range(rng.choice((1, 2, 2, 2, 3, 3, 4))))
+        body = "".join(
+            rng.choice(HI_CONSONANTS) + rng.choice(HI_SIGNS) for _ in range(rng.choice((1, 2, 2, 2, 3, 3, 4)))
+        )
         return rng.choice(HI_STARTS) + body
     return "".join(
         rng.choice(EN_ONSETS) + rng.choice(EN_VOWELS) + (rng.choice(EN_CODAS) if rng.random() < 0.5 else "")
@@ -155,9 +259,29 @@ def amount(rng: random.Random, lang: str, words: Words) -> tuple[str, str]:
     if lang == "hi" and rng.random() < 0.3:
         body = body.translate(TO_DEVANAGARI)
     if lang == "hi":
-        printed = rng.choice(("₹{}", "₹ {}", "रु. {}", "रु {}", "रुपये {}", "{} रुपये", "{} रु.", "{}/-", "{}", "{}", "Rs. {}", "Rs {}/-"))
+        printed = rng.choice(
+            ("₹{}", "₹ {}", "रु. {}", "रु {}", "रुपये {}", "{} रुपये", "{} रु.", "{}/-", "{}", "{}", "Rs. {}", "Rs {}/-")
+        )
     else:
-        printed = rng.choice(("₹{}", "₹ {}", "Rs. {}", "Rs {}", "Rs.{}/-", "INR {}", "{}/-", "{}", "{}", "{}", "$ {}", "${}", "€{}", "USD {}", "{} rupees"))
+        printed = rng.choice(
+            (
+                "₹{}",
+                "₹ {}",
+                "Rs. {}",
+                "Rs {}",
+                "Rs.{}/-",
+                "INR {}",
+                "{}/-",
+                "{}",
+                "{}",
+                "{}",
+                "$ {}",
+                "${}",
+                "€{}",
+                "USD {}",
+                "{} rupees",
+            )
+        )
     return printed.format(body), str(number) + decimals
 
 
@@ -170,7 +294,12 @@ def phone(rng: random.Random, lang: str, words: Words) -> str:
 
 
 def email(rng: random.Random, lang: str, words: Words) -> str:
-    user = "".join(rng.choice((pseudo_word(rng, "en"), digits(rng, 1, 4), ".", "_")) for _ in range(rng.randint(1, 3))).strip("._") or "info"
+    user = (
+        "".join(
+            rng.choice((pseudo_word(rng, "en"), digits(rng, 1, 4), ".", "_")) for _ in range(rng.randint(1, 3))
+        ).strip("._")
+        or "info"
+    )
     return f"{user}@{pseudo_word(rng, 'en')}.{rng.choice(('com', 'in', 'org', 'co.in', 'net', 'gov.in'))}"
 
 
@@ -200,8 +329,16 @@ def quantity(rng: random.Random, lang: str, words: Words) -> str:
 def time(rng: random.Random, lang: str, words: Words) -> str:
     hour, minute = rng.randint(0, 23), rng.randint(0, 59)
     if lang == "hi" and rng.random() < 0.4:
-        return rng.choice((f"सुबह {hour % 12 + 1}:{minute:02d}", f"शाम {hour % 12 + 1} बजे", f"{hour:02d}:{minute:02d} बजे"))
-    return rng.choice((f"{hour:02d}:{minute:02d}", f"{hour % 12 + 1}:{minute:02d} {rng.choice(('AM', 'PM', 'am', 'pm'))}", f"{hour:02d}.{minute:02d} hrs"))
+        return rng.choice(
+            (f"सुबह {hour % 12 + 1}:{minute:02d}", f"शाम {hour % 12 + 1} बजे", f"{hour:02d}:{minute:02d} बजे")
+        )
+    return rng.choice(
+        (
+            f"{hour:02d}:{minute:02d}",
+            f"{hour % 12 + 1}:{minute:02d} {rng.choice(('AM', 'PM', 'am', 'pm'))}",
+            f"{hour:02d}.{minute:02d} hrs",
+        )
+    )
 
 
 def phrase(rng: random.Random, lang: str, words: Words) -> str:

@@ -177,7 +177,7 @@ def _common(case: Case, missing: set[str]) -> None:
     draw = case.draw
     if "date" not in missing:
         case.given["date"] = draw.values["date"] = draw.mark("date", dates.own(draw))
-    for role in missing:
+    for role in sorted(missing):
         if draw.chance(0.28):
             case.blank.append(role)
 

@@ -1,1 +1,2 @@
-"""How weights are made trainable. One file a method: `attach(model, options, seed)`, `save(model, folder)`, `SAVED_AS`."""
+"""How weights are made trainable, one file a method:
+`attach(model, options, seed)`, `save(model, folder)`, `SAVED_AS`."""

@@ -31,7 +31,9 @@ def attach(model: Any, options: MethodOptions, seed: int) -> Any:
     try:
         adapted = get_peft_model(model, config)
     except ValueError as error:
-        linear = sorted({name.rsplit(".", 1)[-1] for name, module in model.named_modules() if hasattr(module, "weight")})
+        linear = sorted(
+            {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if hasattr(module, "weight")}
+        )
         raise ModelError(str(error), hint=f"modules of this model: {', '.join(linear)}") from error
     for parameter in adapted.parameters():
         if parameter.requires_grad:
