@@ -184,6 +184,17 @@ class ScriptedReader(Reader):
         return scores
 
 
+def _follow_lanes(script: Script) -> None:
+    """Lanes are renumbered when a batch shrinks: the script follows."""
+    keep = Lanes.keep
+
+    def keeping(self: Lanes, rows: Sequence[int]) -> None:
+        script.of_lane = {new: script.of_lane[old] for new, old in enumerate(rows) if old in script.of_lane}
+        keep(self, rows)
+
+    Lanes.keep = keeping  # type: ignore[method-assign]
+
+
 class ScriptedMask(LogitsProcessor):
     """transformers' side: the same script, then the grammar's mask, row by row."""
 
@@ -275,6 +286,7 @@ def main() -> None:
     size = options.batch_size
     bare, scripted = engine.Reader, ScriptedReader
     ScriptedReader.script = Script(prompts, answers)
+    _follow_lanes(ScriptedReader.script)
     sides: dict[str, Any] = {
         "free/transformers": lambda: theirs(loaded, prompts, size, 70, None, answers),
         "free/tunewright": lambda: ours(never, prompts, size, 70, None, False),

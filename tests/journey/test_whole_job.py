@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -76,3 +81,24 @@ def test_the_tuned_model_extracts_from_a_file(whole, tmp_path, capsys):
     (row,) = [json.loads(line) for line in captured.out.splitlines()]
     assert list(row["value"]) == ["invoice_number", "customer_name", "date", "total_amount"]
     assert str(whole) in captured.err
+
+
+def test_the_first_ctrl_c_saves_and_prints_the_command_that_goes_on(recipe, tmp_path):
+    runs = tmp_path / "runs"
+    program = Path(sys.executable).with_name("tunewright")
+    longer = ["--set", "train.max_steps=4000", "--set", "train.save_steps=4000", "--set", "train.eval_steps=4000"]
+    arguments = ["run", str(recipe), "--runs", str(runs), *longer]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TUNEWRIGHT_NO_PROGRESS": "1"}
+    running = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    events = runs / "smoke" / "events.jsonl"
+    while running.poll() is None and not any(row.get("event") == "step" for row in files.whole_lines(events)):
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate()
+    assert running.returncode == 130, err.decode()
+    assert out == b""
+    assert err.decode().rstrip().splitlines()[-1] == f"  tunewright {' '.join(arguments)}"
+    rows = files.whole_lines(events)
+    assert [(row["stage"], row["event"]) for row in rows][-1] == ("train", "broken off")
+    saved = files.read_json(runs / "smoke" / "systems" / "tuned" / "latest_checkpoint_info.json")
+    assert saved["step"] == max(row["step"] for row in rows if row["event"] in ("step", "checkpoint"))

@@ -57,7 +57,9 @@ def synthesise(recipe: Recipe, folder: Path | str, *, progress: Progress | None 
     if progress is not None:
         progress.start("synth", total, unit="documents")
     for split, count in (("train", total - test), ("test", test)):
-        found = documents.generate(name, count, seed=recipe.seed, split=split, workers=options.workers, noise=options.noise)
+        found = documents.generate(
+            name, count, seed=recipe.seed, split=split, workers=options.workers, noise=options.noise
+        )
         rows = _counting(found, counted.setdefault(split, Counter()), done, progress)
         counts[split] = files.write_lines(folder / f"{split}.jsonl", rows)
         done += count

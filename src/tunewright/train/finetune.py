@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from tunewright.core.errors import DataError, UsageError
 from tunewright.core.events import Events, Progress, graceful
 from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
+from tunewright.text.serialise import dumps
 from tunewright.train.batch import Batch, Tokens, collate, epoch_batches, shared_prefix
 
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
     long: list[int] = []
     for i, (example, one) in enumerate(zip(examples, tokens, strict=True)):
         if example.schema is not None:
-            key = json.dumps(example.schema, sort_keys=True)
+            key = dumps(example.schema)
             if key not in grammars:
-                grammars[key] = Grammar(loaded.tokenizer, example.schema)
-            if not grammars[key].accepts(example.completion):
+                grammars[key] = Grammar(loaded.tokenizer, example.schema, stop_ids=loaded.chat.stop_ids)
+            reason = grammars[key].fault(example.completion)
+            if reason is not None:
                 raise DataError(
-                    f"the target of record '{example.id}' does not obey its schema: {example.completion[:200]}",
+                    f"the target of record '{example.id}' does not obey its schema ({reason}): {example.completion[:200]}",
                     hint="mend the record or the schema; what the grammar refuses at use must not be learnt",
                 )
         if one.trained < 1 or one.ids[-1] not in loaded.chat.stop_ids:

@@ -43,7 +43,7 @@ class PretrainOptions(Options):
     adam_beta1: float = 0.9
     adam_beta2: float = 0.95
     max_grad_norm: float = 1.0
-    prose_tokens: Positive = Field(320, description="Longest run of prose in one sample.")
+    prose_tokens: Positive = Field(96, description="Longest run of prose in one sample.")
     eval_steps: Positive = 200
     save_steps: Positive = 100
     logging_steps: Positive = 10

@@ -19,7 +19,8 @@ LARGEST = 24_000_000
 
 
 def texts(options: PretrainOptions, prose: mixture.Prose, steps: int) -> Iterator[str]:
-    """Every text that pretraining showed the model, prompts and replies."""
+    """Every text that pretraining showed the model, prompts and replies; and the prose it drew from, whole."""
+    yield from (text for text, _ in prose.passages)
     for step in range(steps):
         for sample in Stream.samples(options, prose, step):
             yield "\n".join([*(message["content"] for message in sample.messages), sample.reply])

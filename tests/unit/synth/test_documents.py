@@ -20,7 +20,7 @@ from tunewright.data.synth import amounts, card, documents, layouts, noise, pool
 from tunewright.data.synth.schemas import AMOUNTS, SCHEMAS
 from tunewright.text.serialise import dumps
 
-COUNT = 1200
+COUNT = 720
 
 
 def made(name: str = "invoices", count: int = COUNT, **options) -> list[Record]:
@@ -39,7 +39,7 @@ def test_split() -> list[Record]:
 
 @pytest.fixture(scope="module")
 def detailed() -> list[Record]:
-    return made("invoices-detailed", 600)
+    return made("invoices-detailed", 480)
 
 
 def leaf(target, path: str):
@@ -71,7 +71,10 @@ def check_gold(record: Record) -> None:
         assert printed == printed.strip()
         assert "\n" not in printed
         around = record.text[max(0, span.start - 1) : span.start] + record.text[span.end : span.end + 1]
-        assert not any(char.isalnum() or unicodedata.category(char).startswith("M") for char in around), (printed, around)
+        assert not any(char.isalnum() or unicodedata.category(char).startswith("M") for char in around), (
+            printed,
+            around,
+        )
     assert unicodedata.is_normalized("NFC", record.text)
     assert not any("\ue000" <= char <= "\uf8ff" for char in record.text)
 
@@ -84,7 +87,9 @@ def test_values_stand_verbatim_at_their_spans(train, test_split, detailed):
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**9), st.integers(0, 10**7), st.sampled_from(list(SCHEMAS)), st.sampled_from(documents.SPLITS))
 def test_any_seed_and_place_makes_a_sound_document(seed, start, name, split):
-    for record in documents.generate(name, 6, seed=seed, split=split, workers=1, start=start, noise={"heavy": 1, "none": 1}):
+    for record in documents.generate(
+        name, 6, seed=seed, split=split, workers=1, start=start, noise={"heavy": 1, "none": 1}
+    ):
         check_gold(record)
         schema = SCHEMAS[name][record.doc_type]
         assert list(record.target) == list(schema["properties"])
@@ -149,7 +154,7 @@ def digest(records) -> str:
 
 
 def test_bytes_do_not_depend_on_processes_nor_on_where_one_starts():
-    count = documents.CHUNK * 7 + 5
+    count = documents.CHUNK * 6 + 5
     alone = made(count=count, seed=11)
     expected = digest(alone)
     assert digest(made(count=count, seed=11, workers=2)) == expected
@@ -166,7 +171,11 @@ def test_bytes_do_not_depend_on_the_hash_seed():
     )
     found = {
         subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("0", "4242")
     }
@@ -188,12 +197,12 @@ def test_noise_changes_text_but_gold_still_stands():
 def test_noise_shares_are_obeyed():
     grades = Counter(record.provenance["noise"] for record in made(noise={"none": 0.5, "medium": 0.5}))
     assert set(grades) == {"none", "medium"}
-    assert abs(grades["none"] - COUNT / 2) < 90
+    assert abs(grades["none"] - COUNT / 2) < 70
 
 
 def test_english_stays_out_of_hindi_unless_code_mixed(train):
     hindi = [r for r in train if r.language == "hi" and r.provenance["mix"] == 0]
-    assert len(hindi) > 200
+    assert len(hindi) > 150
     for record in hindi:
         for key in ("customer_name", "vendor_name", "applicant_name"):
             value = record.target.get(key)
@@ -206,7 +215,7 @@ def test_english_stays_out_of_hindi_unless_code_mixed(train):
 
 def test_detailed_documents_have_items_and_more(detailed):
     items = [item for record in detailed for item in record.target.get("items") or []]
-    assert len(items) > 150
+    assert len(items) > 100
     assert all(item["name"] for item in items)
     assert sum(item["quantity"] is not None for item in items) > 50
     for key in ("due_date", "tax", "payment_method", "address", "date_of_birth"):
@@ -215,7 +224,9 @@ def test_detailed_documents_have_items_and_more(detailed):
 
 def test_the_one_line_form_of_the_first_example_is_reached(train):
     """Label: value, label: value … on a single line, as in the smallest example of the documentation."""
-    one_line = [r for r in made(count=4000) if r.provenance["layout"] == "inline" and "\n" not in r.text and ", " in r.text]
+    one_line = [
+        r for r in made(count=2000) if r.provenance["layout"] == "inline" and "\n" not in r.text and ", " in r.text
+    ]
     assert any(r.language == "hi" and r.doc_type == "invoice" for r in one_line)
 
 
@@ -260,6 +271,6 @@ def test_bad_arguments_are_named(options, word):
 def test_the_card_counts_what_is_there(train):
     counts = card.counted(train)
     text = card.card(counts)
-    assert "records: 1,200" in text
-    assert "| hi | 600 | 50.0 % |" in text
+    assert "records: 720" in text
+    assert "| hi | 360 | 50.0 % |" in text
     assert "`total_amount`" in text

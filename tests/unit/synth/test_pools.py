@@ -10,7 +10,7 @@ import pytest
 import regex
 
 from tunewright.core.errors import DataError
-from tunewright.data.synth import documents, draw, layout_stories, layouts, pools, slots, templates
+from tunewright.data.synth import amounts, documents, draw, layouts, pools, sentences, slots, templates
 from tunewright.data.synth.scenes import SCENES
 
 assert slots
@@ -59,14 +59,21 @@ def test_every_notion_has_at_least_six_wordings(language):
     labels = {name: pool for name, pool in SPLIT.items() if name.startswith("label.") and name.endswith(f".{language}")}
     thin = {name: len(pool.entries) for name, pool in labels.items() if len(pool.entries) < 5}
     assert thin == {}
-    gold = [name for name in labels if any(part in name for part in ("number", "party", "date", "total", "applicant.", "id."))]
+    gold = [
+        name
+        for name in labels
+        if any(part in name for part in ("number", "party", "date", "total", "applicant.", "id."))
+    ]
     assert all(len(labels[name].entries) >= 6 for name in gold)
 
 
 def test_every_template_can_be_filled():
-    known = set(draw.SLOTS) | layout_stories.OWN | {"purpose", "trade"}
+    known = set(draw.SLOTS) | sentences.OWN | {"purpose", "trade"}
     unknown = {
-        (pool.name, slot) for pool in pools.pools().values() for entry in pool.entries for slot in templates.slots(entry) - known
+        (pool.name, slot)
+        for pool in pools.pools().values()
+        for entry in pool.entries
+        for slot in templates.slots(entry) - known
     }
     assert unknown == set()
 
@@ -77,7 +84,7 @@ def test_gold_slots_stand_outside_choices():
         if name.startswith("say."):
             for entry in pool.entries:
                 inside = "".join(re.findall(r"<[^<>]*>", entry))
-                assert not templates.slots(inside.replace("<", "").replace(">", "")) & layout_stories.OWN, entry
+                assert not templates.slots(inside.replace("<", "").replace(">", "")) & sentences.OWN, entry
 
 
 def test_scenes_find_their_pools():
@@ -122,6 +129,7 @@ def test_templates_choose_nest_and_agree():
 
 # The honest exam ------------------------------------------------------------------------------------------------------
 
+
 @pytest.fixture(scope="module")
 def exam(shared_data):
     path = shared_data / "handwritten_documents" / "data.jsonl"
@@ -142,6 +150,17 @@ def runs(text: str, length: int = 4) -> set[tuple[str, ...]]:
     return found
 
 
+AMOUNT_WORDS = {
+    word for n in (*range(101), 1000, 10**5, 10**7) for lang in ("en", "hi") for word in amounts.words(n, lang).split()
+}
+COMMON = {"a", "sum", "fee", "of", "rs", "only", "rupees", "रुपये", "मात्र", "and"}
+
+
+def trivial(run: tuple[str, ...]) -> bool:
+    """A sum in words, or `a sum of Rs`: nobody's sentence."""
+    return all(word in AMOUNT_WORDS or word in COMMON for word in run)
+
+
 def test_no_gold_value_of_the_exam_is_in_the_pools(exam):
     entries = {pools.atom_key(entry) for pool in pools.pools().values() for entry in pool.entries}
     gold = {
@@ -150,21 +169,23 @@ def test_no_gold_value_of_the_exam_is_in_the_pools(exam):
         for key, value in row["json"].items()
         if value and key not in ("total_amount", "date") and " " in value and not value.replace(" ", "").isdigit()
     }
-    assert len(gold) > 60
+    assert len(gold) > 40
     assert gold & entries == set()
 
 
 def test_no_sentence_of_the_exam_is_in_generated_documents(exam):
-    theirs = {run: row["id"] for row in exam for run in runs(row["text"])}
+    theirs = {run: row["id"] for row in exam for run in runs(row["text"]) if not trivial(run)}
     ours: set[tuple[str, ...]] = set()
     for record in documents.generate("invoices", 2000, seed=99, workers=1, noise={"none": 1}):
         ours |= runs(record.text)
     shared = {" ".join(run): theirs[run] for run in ours & set(theirs)}
-    assert len(theirs) > 1000
+    assert len(theirs) > 500
     assert shared == {}
 
 
 def test_no_sentence_of_the_exam_is_in_the_pools(exam):
     theirs = {run for row in exam for run in runs(row["text"])}
-    ours = {run for pool in pools.pools().values() for entry in pool.entries for run in runs(re.sub(r"[<>|]", " / ", entry))}
+    ours = {
+        run for pool in pools.pools().values() for entry in pool.entries for run in runs(re.sub(r"[<>|]", " / ", entry))
+    }
     assert ours & theirs == set()

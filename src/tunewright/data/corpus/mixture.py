@@ -85,7 +85,7 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
         return drills.kinds(rng, words)
     if r < 0.18:
         return drills.letter(rng, words)
-    if r < 0.25 and prose.passages and progress > 0.2:
+    if r < 0.22 and prose.passages and progress > 0.2:
         text, lang = prose.passages[rng.randrange(len(prose.passages))]
         return Sample((), text, "prose", None, lang)
     return documents.document(rng, words, limits_at(progress, rng))

@@ -172,7 +172,9 @@ def year(draw: Draw) -> str:
 def fy(draw: Draw) -> str:
     """A financial or school year, 2025-26."""
     first = draw.notes["day"].year
-    return draw.pick((f"{first}-{(first + 1) % 100:02}", f"{first}-{first + 1}", f"{first % 100:02}-{(first + 1) % 100:02}"))
+    return draw.pick(
+        (f"{first}-{(first + 1) % 100:02}", f"{first}-{first + 1}", f"{first % 100:02}-{(first + 1) % 100:02}")
+    )
 
 
 @slot("time")
@@ -182,7 +184,11 @@ def time(draw: Draw) -> str:
         return f"{hour:02}:{minute:02}" + (f":{draw.between(0, 59):02}" if draw.chance(0.4) else "")
     if draw.language == "hi" and not draw.mix:
         part = "सुबह" if hour < 12 else "दोपहर" if hour < 16 else "शाम"
-        return f"{part} {(hour - 1) % 12 + 1}:{minute:02} बजे" if draw.chance(0.6) else f"{(hour - 1) % 12 + 1}.{minute:02} बजे"
+        return (
+            f"{part} {(hour - 1) % 12 + 1}:{minute:02} बजे"
+            if draw.chance(0.6)
+            else f"{(hour - 1) % 12 + 1}.{minute:02} बजे"
+        )
     return f"{(hour - 1) % 12 + 1}:{minute:02} {draw.pick(('AM', 'PM', 'am', 'pm'))}"
 
 

@@ -20,8 +20,10 @@ from tunewright.data.synth import (
     cases,
     layouts,
     marks,
-    noise as ocr,
     slots,
+)
+from tunewright.data.synth import (
+    noise as ocr,
 )
 from tunewright.data.synth.draw import Draw
 from tunewright.data.synth.pools import SEEN, UNSEEN
@@ -34,7 +36,7 @@ DOC_TYPES = ("invoice", "receipt", "form")
 CELLS = ((SEEN, SEEN), (SEEN, UNSEEN), (UNSEEN, SEEN), (UNSEEN, UNSEEN))
 """(wordings, entities) of the four quarters of a test set."""
 SIDE = ("seen", "unseen")
-CHUNK = 256
+CHUNK = 128
 
 
 def generate(
@@ -55,7 +57,9 @@ def generate(
     Raises DataError on an unknown generator, split or grade.
     """
     if name not in SCHEMAS:
-        raise DataError(f"no generator is named {name}", hint=did_you_mean(name, SCHEMAS) or f"there are {', '.join(SCHEMAS)}")
+        raise DataError(
+            f"no generator is named {name}", hint=did_you_mean(name, SCHEMAS) or f"there are {', '.join(SCHEMAS)}"
+        )
     if split not in SPLITS:
         raise DataError(f"a synthetic split is train or test, not {split}")
     if count < 0 or start < 0:
@@ -101,7 +105,9 @@ def document(
     language = LANGUAGES[turn % 2]
     doc_type = DOC_TYPES[turn // 2 % 3]
     schema = SCHEMAS[name][doc_type]
-    draw = Draw(f"{name}/{split}/{seed}/{index}", language, doc_type, frozenset(schema["properties"]), wordings, entities, trace)
+    draw = Draw(
+        f"{name}/{split}/{seed}/{index}", language, doc_type, frozenset(schema["properties"]), wordings, entities, trace
+    )
     layout = draw.weighted(layouts.BY_SIDE[wordings])
     case = cases.build(draw, terse=layout.terse, worded=layout.worded, yearless=layout.yearless)
     page = layout.draw(case)

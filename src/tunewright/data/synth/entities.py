@@ -64,10 +64,18 @@ def person(draw: Draw, feminine: bool, language: str | None = None, community: s
         return f"{first} {title} {last}" if dice < 0.4 else f"{first} {title}" if dice < 0.9 else f"{first} {last}"
     if community == "muslim":
         if dice < 0.1 and not feminine:
-            lead = draw.pick(("मो.", "मोहम्मद", "शेख", "सैयद")) if language == "hi" else draw.pick(("Mohd.", "Mohammed", "Md.", "Mohd", "Syed", "Sheikh"))
+            lead = (
+                draw.pick(("मो.", "मोहम्मद", "शेख", "सैयद"))
+                if language == "hi"
+                else draw.pick(("Mohd.", "Mohammed", "Md.", "Mohd", "Syed", "Sheikh"))
+            )
             return f"{lead} {first}" if dice < 0.06 else f"{lead} {first} {last}"
         if feminine and dice < 0.35:
-            tail = ("बेगम", "बानो", "खातून", "बी", "परवीन") if language == "hi" else ("Begum", "Bano", "Khatoon", "Bi", "Parveen")
+            tail = (
+                ("बेगम", "बानो", "खातून", "बी", "परवीन")
+                if language == "hi"
+                else ("Begum", "Bano", "Khatoon", "Bi", "Parveen")
+            )
             return f"{first} {draw.pick(tail)}"
         return f"{first} {last}"
     if community == "christian":
@@ -78,9 +86,15 @@ def person(draw: Draw, feminine: bool, language: str | None = None, community: s
         if dice < 0.12:
             return first
         if dice < 0.45:
-            tail = draw.atom(f"middle.{'f' if feminine else 'm'}.{language}")
+            middle = draw.atom(f"middle.{'f' if feminine else 'm'}.{language}")
             glued = first.endswith(("लाल", "राम", "बाई", "वती", "lal", "ram", "bai", "wati", "अली"))
-            return f"{first} {last}" if glued else f"{first} {tail}" if feminine or dice < 0.3 else f"{first} {tail} {last}"
+            return (
+                f"{first} {last}"
+                if glued
+                else f"{first} {middle}"
+                if feminine or dice < 0.3
+                else f"{first} {middle} {last}"
+            )
         return f"{first} {last}"
     if community in ("north", "west"):
         if dice < 0.2:
@@ -151,6 +165,7 @@ slot("place2")(lambda draw: draw.atom(f"quarter.{draw.language}"))
 
 # Other people and firms that stand about in a document
 
+
 @slot("man")
 def man(draw: Draw) -> str:
     return person(draw, False)
@@ -217,6 +232,7 @@ def office(draw: Draw) -> str:
 
 # Addresses
 
+
 @slot("pin")
 def pin(draw: Draw) -> str:
     text = draw.digits(6)
@@ -227,7 +243,16 @@ def pin(draw: Draw) -> str:
 def house(draw: Draw) -> str:
     n = draw.between(1, 480)
     if draw.language == "hi":
-        return draw.pick((f"{n}", f"म.नं. {n}", f"मकान नं. {n}", f"{n}/{draw.between(1, 40)}", f"वार्ड {draw.between(1, 45)}", f"प्लॉट {n}"))
+        return draw.pick(
+            (
+                f"{n}",
+                f"म.नं. {n}",
+                f"मकान नं. {n}",
+                f"{n}/{draw.between(1, 40)}",
+                f"वार्ड {draw.between(1, 45)}",
+                f"प्लॉट {n}",
+            )
+        )
     return draw.pick((
         f"{n}", f"#{n}", f"H.No. {n}", f"{n}/{draw.between(1, 40)}", f"{chr(65 + draw.between(0, 7))}-{n}", f"Flat {n}",
         f"No. {n}", f"{n}{chr(65 + draw.between(0, 3))}", f"Plot {n}", f"D.No. {n}-{draw.between(1, 60)}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tunewright.data.synth import marks
-from tunewright.data.synth.cases import Case, Pair
 from tunewright.data.synth.layout_parts import (
     grown,
     item_lines,
@@ -13,6 +12,7 @@ from tunewright.data.synth.layout_parts import (
     separator,
     sums,
 )
+from tunewright.data.synth.parts import Case, Pair
 
 
 def _blocks(case: Case, pairs: list[str], items: list[str], ladder: list[str]) -> str:
@@ -70,18 +70,32 @@ def inline(case: Case) -> str:
     draw = case.draw
     name_issuer(case)
     between = separator(draw)
-    glue = draw.weighted(((", ", 10), ("; ", 4), (" | ", 5), (" / ", 2), ("  ", 2), (" ", 1), ("। " if draw.language == "hi" else ". ", 2)))
+    glue = draw.weighted(
+        (
+            (", ", 10),
+            ("; ", 4),
+            (" | ", 5),
+            (" / ", 2),
+            ("  ", 2),
+            (" ", 1),
+            ("। " if draw.language == "hi" else ". ", 2),
+        )
+    )
     parts = [joined(pair, between) for pair in case.pairs]
     if case.rows and draw.chance(0.5):
         parts += [f"{row.name} {row.amount}" for row in case.rows[:4]]
     parts += [joined(pair, between) for pair in (sums(case) if draw.chance(0.4) else sums(case)[-1:])]
     if draw.chance(0.15):
         parts = draw.shuffled(parts)
-    head = list(case.head[:1])
     body = glue.join(part for part in parts if part)
+    # A receipt's issuer stands in the head; other papers can do without one.
+    head = case.head[:1] if draw.doc_type == "receipt" or draw.chance(0.4) else []
+    signed = "vendor" in case.given and not case.head
+    tail = case.tail[-1:] if signed else case.tail[: draw.weighted(((0, 6), (1, 3), (2, 1)))]
     if head and draw.chance(0.5):
-        return head[0] + draw.pick((": ", " - ", glue, "\n")) + body + ("\n" + case.tail[-1] if case.tail else "")
-    return "\n".join([*head, body, *case.tail[:2]])
+        body = head[0] + draw.pick((": ", " - ", glue, "\n")) + body
+        head = []
+    return "\n".join([*head, body, *tail])
 
 
 def squeezed(case: Case) -> str:
@@ -124,8 +138,33 @@ def numbered(case: Case) -> str:
     draw = case.draw
     name_issuer(case)
     hindi = draw.language == "hi"
-    style = draw.weighted((("{}. ", 9), ("{}) ", 6), ("({}) ", 5), ("{} ", 2), ("{}.", 2), ("Q{}. " if not hindi else "प्र.{} ", 1), ("{} - ", 1), ("[{}] ", 1)))
-    between = draw.weighted(((": ", 10), (" : ", 4), (" - ", 5), (" – ", 3), (" ........ ", 3), (" ............ ", 2), (" .... ", 2), (":- ", 2), (" ____ ", 0.6), ("? ", 0.3), (" ", 1)))
+    style = draw.weighted(
+        (
+            ("{}. ", 9),
+            ("{}) ", 6),
+            ("({}) ", 5),
+            ("{} ", 2),
+            ("{}.", 2),
+            ("Q{}. " if not hindi else "प्र.{} ", 1),
+            ("{} - ", 1),
+            ("[{}] ", 1),
+        )
+    )
+    between = draw.weighted(
+        (
+            (": ", 10),
+            (" : ", 4),
+            (" - ", 5),
+            (" – ", 3),
+            (" ........ ", 3),
+            (" ............ ", 2),
+            (" .... ", 2),
+            (":- ", 2),
+            (" ____ ", 0.6),
+            ("? ", 0.3),
+            (" ", 1),
+        )
+    )
     leader = "...." in between
     signs = "कखगघचछजझटठडढतथदध" if hindi else "abcdefghijklmnopqr"
     lettered = draw.chance(0.1)
@@ -162,7 +201,11 @@ def numbered(case: Case) -> str:
 
 def _ticks(case: Case) -> str:
     draw = case.draw
-    options = draw.pick((("Yes", "No"), ("Self", "Parent", "Other"), ("Urban", "Rural"), ("New", "Renewal")) if draw.language == "en" else (("हाँ", "नहीं"), ("नया", "पुराना"), ("शहरी", "ग्रामीण"), ("स्वयं", "अन्य")))
+    options = draw.pick(
+        (("Yes", "No"), ("Self", "Parent", "Other"), ("Urban", "Rural"), ("New", "Renewal"))
+        if draw.language == "en"
+        else (("हाँ", "नहीं"), ("नया", "पुराना"), ("शहरी", "ग्रामीण"), ("स्वयं", "अन्य"))
+    )
     chosen = draw.between(0, len(options) - 1)
     return "  ".join(f"[{'x' if at == chosen else ' '}] {option}" for at, option in enumerate(options))
 
@@ -172,10 +215,14 @@ def terse(case: Case) -> str:
     draw = case.draw
     name_issuer(case)
     upper = draw.language == "en" and draw.chance(0.3)
-    out = [line for line in case.head[: draw.between(1, 3)]]
+    out = list(case.head[: draw.between(1, 3)])
     parts: list[str] = []
     for pair in case.pairs:
-        if pair.role in ("date", "party", "vendor", "name", "phone") and pair.value and draw.chance(0.5 if pair.role != "phone" else 0.3):
+        if (
+            pair.role in ("date", "party", "vendor", "name", "phone")
+            and pair.value
+            and draw.chance(0.5 if pair.role != "phone" else 0.3)
+        ):
             parts.append(pair.value)
         else:
             label = pair.label.upper() if upper else pair.label
@@ -185,7 +232,9 @@ def terse(case: Case) -> str:
         count = draw.weighted(((1, 5), (2, 4), (3, 1)))
         out.append(draw.pick(("  ", "   ", " ", ", ")).join(part for part in parts[at : at + count] if part))
         at += count
-    out += [f"{row.name} {row.qty} x {row.rate}" if draw.chance(0.35) else f"{row.name} {row.amount}" for row in case.rows]
+    out += [
+        f"{row.name} {row.qty} x {row.rate}" if draw.chance(0.35) else f"{row.name} {row.amount}" for row in case.rows
+    ]
     ladder = sums(case)
     if ladder:
         *steps, total = ladder
@@ -195,7 +244,9 @@ def terse(case: Case) -> str:
         out.append(
             draw.pick((f"= {total.value}", f"{total.value} pd", f"{total.value} only", f"= {total.value}"))
             if bare and draw.language == "en" and draw.chance(0.25)
-            else f"= {total.value}" if bare and draw.chance(0.1) else joined(total, draw.pick((" ", ": ", " ")))
+            else f"= {total.value}"
+            if bare and draw.chance(0.1)
+            else joined(total, draw.pick((" ", ": ", " ")))
         )
     out += case.tail[:1]
     return "\n".join(grown(out))
@@ -237,7 +288,9 @@ def slip(case: Case) -> str:
                 out += [name, marks.right(f"{row.qty} x {row.rate}   {row.amount}", columns)]
             else:
                 text = f"{name} {row.qty}" if draw.chance(0.6) else name
-                out.append(text + marks.right(row.amount, max(1 + marks.width(row.amount), columns - marks.width(text))))
+                out.append(
+                    text + marks.right(row.amount, max(1 + marks.width(row.amount), columns - marks.width(text)))
+                )
     if ruled:
         out.append(rule)
     for pair in sums(case):
@@ -286,7 +339,9 @@ def bullets(case: Case) -> str:
     sign = draw.pick(("- ", "• ", "* ", " - ", "→ ", "· ", "► "))
     between = draw.pick((": ", " – ", "    ", " - ", " : "))
     pairs = [sign + joined(pair, between) for pair in case.pairs]
-    return _blocks(case, pairs, [sign + line for line in item_lines(case)], [sign + joined(pair, between) for pair in sums(case)])
+    return _blocks(
+        case, pairs, [sign + line for line in item_lines(case)], [sign + joined(pair, between) for pair in sums(case)]
+    )
 
 
 def sections(case: Case) -> str:

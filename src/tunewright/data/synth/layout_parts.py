@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tunewright.data.synth import labels, marks
-from tunewright.data.synth.cases import Case, Pair, Row
+from tunewright.data.synth import dates, labels, marks
 from tunewright.data.synth.draw import Draw
+from tunewright.data.synth.parts import Case, Pair, Row
 
 SEPARATORS = (
     (": ", 40), (" : ", 16), (" - ", 10), (" – ", 6), (":", 3), (":- ", 4), (" = ", 2), (". ", 1), (" — ", 2), ("- ", 2),
@@ -32,10 +32,15 @@ def name_issuer(case: Case) -> None:
     vendor = draw.values.get("vendor")
     if vendor is None:
         if draw.doc_type == "receipt" and "vendor" in case.blank:
-            case.pairs.insert(draw.between(0, len(case.pairs)), Pair("vendor", labels.gold(draw, "vendor"), draw.pick(("", "____", "-"))))
+            case.pairs.insert(
+                draw.between(0, len(case.pairs)),
+                Pair("vendor", labels.gold(draw, "vendor"), draw.pick(("", "____", "-"))),
+            )
         return
     person = case.scene.issuer == "person"
-    where = draw.weighted((("head", 0 if person else 78), ("label", 65 if person else 11), ("sign", 35 if person else 11)))
+    where = draw.weighted(
+        (("head", 0 if person else 78), ("label", 65 if person else 11), ("sign", 35 if person else 11))
+    )
     if draw.doc_type == "invoice" and where == "label" and draw.chance(0.5):
         where = "head"
     if draw.doc_type == "form":
@@ -56,8 +61,29 @@ def name_issuer(case: Case) -> None:
 def signature(draw: Draw, vendor: str) -> str:
     role = draw.atom(f"role.{draw.language}")
     if draw.language == "hi":
-        return draw.pick((f"वास्ते {vendor}", f"– {vendor}", f"{role}, {vendor}", f"कृते {vendor}", f"({vendor})", f"{vendor}\n{role}", f"हस्ताक्षर\n{vendor}"))
-    return draw.pick((f"For {vendor}", f"- {vendor}", f"– {vendor}", f"{role}, {vendor}", f"({vendor})", f"{vendor}\n{role}", f"for {vendor}\n({role})", f"Sd/-\n{vendor}"))
+        return draw.pick(
+            (
+                f"वास्ते {vendor}",
+                f"– {vendor}",
+                f"{role}, {vendor}",
+                f"कृते {vendor}",
+                f"({vendor})",
+                f"{vendor}\n{role}",
+                f"हस्ताक्षर\n{vendor}",
+            )
+        )
+    return draw.pick(
+        (
+            f"For {vendor}",
+            f"- {vendor}",
+            f"– {vendor}",
+            f"{role}, {vendor}",
+            f"({vendor})",
+            f"{vendor}\n{role}",
+            f"for {vendor}\n({role})",
+            f"Sd/-\n{vendor}",
+        )
+    )
 
 
 def item_line(draw: Draw, row: Row, at: int, style: int) -> str:
@@ -79,11 +105,17 @@ def item_line(draw: Draw, row: Row, at: int, style: int) -> str:
         return f"{at + 1}) {row.name} {row.amount}"
     if style == 7:
         return f"{row.qty} {row.unit} {row.name}   {row.amount}"
+    if style == 9:
+        return f"{dates.past(draw)} {row.name} {row.qty} {row.unit} {row.amount}"
+    if style == 10:
+        return f"{row.name} ({draw.pick(('दि.', 'ता.')) if draw.language == 'hi' else draw.pick(('dt', 'on'))} {dates.past(draw)}): {row.amount}"
     return f"{row.name}   {row.qty}   {row.rate}   {row.amount}"
 
 
 def item_lines(case: Case) -> list[str]:
-    style = case.draw.between(0, 8)
+    style = case.draw.weighted(
+        ((0, 10), (1, 10), (2, 10), (3, 10), (4, 10), (5, 8), (6, 8), (7, 7), (8, 8), (9, 4), (10, 4))
+    )
     return [item_line(case.draw, row, at, style) for at, row in enumerate(case.rows)]
 
 
@@ -92,7 +124,11 @@ def total_blank(case: Case) -> list[Pair]:
     draw = case.draw
     if draw.doc_type == "form" or "total" not in case.blank or "total" in case.given:
         return []
-    open_words = ("तय नहीं", "बाद में", "अनुमान अनुसार", "") if draw.language == "hi" else ("as per estimate", "to be advised", "as agreed", "")
+    open_words = (
+        ("तय नहीं", "बाद में", "अनुमान अनुसार", "")
+        if draw.language == "hi"
+        else ("as per estimate", "to be advised", "as agreed", "")
+    )
     return [Pair("total", labels.gold(draw, "total"), draw.pick((*open_words, "______", "-", "____")))]
 
 

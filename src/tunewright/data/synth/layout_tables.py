@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from tunewright.data.synth import labels, marks
-from tunewright.data.synth.cases import Case, Pair
+import functools
+import operator
+
+from tunewright.data.synth import amounts, labels, marks
 from tunewright.data.synth.draw import Draw
 from tunewright.data.synth.layout_parts import grown, joined, letterhead, name_issuer, separator, sums
+from tunewright.data.synth.parts import Case, Pair
 
 
 def _heads(draw: Draw, columns: list[str]) -> list[str]:
@@ -47,11 +50,11 @@ def pipes(case: Case) -> str:
 
     head = letterhead(case)
     if head and draw.chance(0.3):
-        head = [line(head[:2])] + head[2:]
+        head = [line(head[:2]), *head[2:]]
     out = head
     pairs = [[pair.label, pair.value] for pair in case.pairs]
     if four:
-        pairs = [sum(pairs[at : at + 2], []) for at in range(0, len(pairs), 2)]
+        pairs = [functools.reduce(operator.iadd, pairs[at : at + 2], []) for at in range(0, len(pairs), 2)]
     rules = edge and draw.chance(0.35)
     for at, cells in enumerate(pairs):
         out.append(line(cells))
@@ -106,7 +109,10 @@ def columns_items(case: Case) -> str:
     if draw.chance(0.5):
         out.append("")
     amounts_width = 10
-    if case.rows:
+    if case.rows and "items" not in draw.keys and draw.chance(0.1):
+        out += _two_years(case, page)
+        amounts_width = page
+    elif case.rows:
         columns = _item_columns(draw)
         table = [_heads(draw, columns), *_cells(case, columns)]
         out += _spread(draw, columns, table, page)
@@ -118,7 +124,9 @@ def columns_items(case: Case) -> str:
     for pair in sums(case):
         if case.rows and draw.chance(0.9):
             label = " " * indent + pair.label
-            out.append(label + marks.right(pair.value, max(2 + marks.width(pair.value), amounts_width - marks.width(label))))
+            out.append(
+                label + marks.right(pair.value, max(2 + marks.width(pair.value), amounts_width - marks.width(label)))
+            )
         else:
             out.append(f"{pair.label}{draw.pick((' : ', ': ', '   ', ' '))}{pair.value}")
     return "\n".join(grown(out + case.tail))
@@ -134,6 +142,24 @@ def _spread(draw: Draw, names: list[str], table: list[list[str]], page: int) -> 
         gap.join(marks.left(cell, width) if name in ("sno", "item") else marks.right(cell, width) for cell, name, width in zip(row, names, widths, strict=True))
         for row in table
     ]  # fmt: skip
+
+
+def _two_years(case: Case, page: int) -> list[str]:
+    """Goods or taxes of two periods side by side, each with its sum; the total of both follows below."""
+    draw = case.draw
+    first = draw.notes["day"].year - draw.between(1, 2)
+    heads = [f"{first + at}-{(first + at + 1) % 100:02}" for at in range(2)]
+    if draw.chance(0.25):
+        heads = ["बकाया", "चालू"] if draw.language == "hi" else ["Arrears", "Current"]
+    table = [[labels.local(draw, "label.item"), *heads]]
+    sums_of = [0, 0]
+    for row in case.rows:
+        old = int(row.paise * draw.random()) // 100 * 100 if draw.chance(0.85) else 0
+        parts = [old, row.paise - old]
+        sums_of = [have + part for have, part in zip(sums_of, parts, strict=True)]
+        table.append([row.name, *(amounts.number(draw, part) if part else "-" for part in parts)])
+    table.append([labels.local(draw, "label.subtotal"), *(amounts.number(draw, part) for part in sums_of)])
+    return _spread(draw, ["item", "amount", "amount"], table, page)
 
 
 def _two_columns(case: Case, page: int) -> list[str]:
@@ -196,7 +222,8 @@ def grid(case: Case) -> str:
             head = safe
         rows = [glue.join(pair.label for pair in head), glue.join(pair.value for pair in head)] if head else []
     tail_glue = glue if glue.strip() in ("|", ";") else " : "
-    out = [*letterhead(case), *rows, *(joined(pair, tail_glue) for pair in rest)]
+    padding = "|" * draw.between(1, 4) if glue == "|" and draw.chance(0.3) else ""
+    out = [*letterhead(case), *rows, *(joined(pair, tail_glue) + padding for pair in rest)]
     out += [f"{row.name}{tail_glue}{row.amount}" for row in case.rows]
     out += [joined(pair, tail_glue) for pair in ladder]
     return "\n".join(grown(out + case.tail))
@@ -232,5 +259,3 @@ def bordered(case: Case) -> str:
     if not every:
         out.append(rule)
     return "\n".join(grown(out + case.tail))
-
-

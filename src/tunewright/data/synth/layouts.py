@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tunewright.data.synth import layout_lines, layout_stories, layout_tables
-from tunewright.data.synth.cases import Case
+from tunewright.data.synth import layout_letters, layout_lines, layout_stories, layout_tables
+from tunewright.data.synth.parts import Case
 from tunewright.data.synth.pools import SEEN, UNSEEN
 
 
@@ -43,8 +43,8 @@ ALL = (
     Layout("prose", layout_stories.prose, 2.4, worded=0.75),
     Layout("sms", layout_stories.sms, 2.4, terse=True, worded=0.3),
     Layout("chat", layout_stories.chat, 1.6, terse=True, worded=0.35, yearless=0.15),
-    Layout("letter", layout_stories.letter, 2.8, worded=0.7),
-    Layout("email", layout_stories.email, 1.8, worded=0.55),
+    Layout("letter", layout_letters.letter, 2.8, worded=0.7),
+    Layout("email", layout_letters.email, 1.8, worded=0.55),
     Layout("note", layout_stories.note, 1.3, worded=0.4),
     Layout("spread", layout_tables.spread, 1.0, UNSEEN),
     Layout("dotted", layout_lines.dotted, 1.0, UNSEEN),
@@ -52,7 +52,7 @@ ALL = (
     Layout("sections", layout_lines.sections, 1.0, UNSEEN),
     Layout("tabbed", layout_tables.tabbed, 0.8, UNSEEN),
     Layout("bordered", layout_tables.bordered, 0.8, UNSEEN),
-    Layout("petition", layout_stories.petition, 1.2, UNSEEN, worded=0.6),
+    Layout("petition", layout_letters.petition, 1.2, UNSEEN, worded=0.6),
     Layout("chatlog", layout_stories.chatlog, 0.8, UNSEEN, terse=True),
 )
 

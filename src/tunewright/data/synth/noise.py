@@ -44,7 +44,9 @@ def check(shares: Mapping[str, float]) -> dict[str, float]:
     """Shares of grades, checked. Raises DataError on an unknown grade or no positive share."""
     for grade, share in shares.items():
         if grade not in GRADES:
-            raise DataError(f"no noise grade is named {grade}", hint=did_you_mean(grade, GRADES) or "none, light, medium, heavy")
+            raise DataError(
+                f"no noise grade is named {grade}", hint=did_you_mean(grade, GRADES) or "none, light, medium, heavy"
+            )
         if share < 0:
             raise DataError(f"the share of noise grade {grade} is below 0")
     if not sum(shares.values()) > 0:
@@ -112,7 +114,9 @@ def in_value(draw: Draw, text: str) -> str:
     return unicodedata.normalize("NFC", "".join(graphemes))
 
 
-def spoil(draw: Draw, pieces: list[tuple[int | None, str]], grade: str, paths: list[str]) -> list[tuple[int | None, str]]:
+def spoil(
+    draw: Draw, pieces: list[tuple[int | None, str]], grade: str, paths: list[str]
+) -> list[tuple[int | None, str]]:
     """A page of (path number or None, text) with noise of that grade. Sums never get a slip."""
     rate = GRADES[grade]
     if not rate:

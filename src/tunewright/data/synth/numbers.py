@@ -60,7 +60,9 @@ def paper(draw: Draw, kind: str | None = None) -> str:
     else:
         lead = _initials(draw) if draw.chance(0.55) else draw.pick(PREFIXES[kind])
         separator = draw.weighted(SEPARATORS)
-        middle = draw.weighted((("", 38), (_years(draw), 34), (draw.pick(PREFIXES[kind]), 6), (draw.letters(2), 5), (draw.digits(2), 5)))
+        middle = draw.weighted(
+            (("", 38), (_years(draw), 34), (draw.pick(PREFIXES[kind]), 6), (draw.letters(2), 5), (draw.digits(2), 5))
+        )
         parts = [part for part in (lead, middle, _small(draw)) if part]
         if draw.chance(0.1):
             parts = [parts[0], *reversed(parts[1:])]
@@ -83,11 +85,14 @@ def deva(draw: Draw, text: str) -> str:
 
 # What identifies a person or a case. Kind → function; the labels are the pools id.<kind>.<language>.
 
+
 def aadhaar(draw: Draw) -> str:
     text = draw.digits(12)
     if draw.chance(0.08):
         text = "XXXXXXXX" + text[8:]
-    return draw.weighted(((f"{text[:4]} {text[4:8]} {text[8:]}", 7), (text, 3), (f"{text[:4]}-{text[4:8]}-{text[8:]}", 2)))
+    return draw.weighted(
+        ((f"{text[:4]} {text[4:8]} {text[8:]}", 7), (text, 3), (f"{text[:4]}-{text[4:8]}-{text[8:]}", 2))
+    )
 
 
 def pan(draw: Draw) -> str:
@@ -151,7 +156,14 @@ def member(draw: Draw) -> str:
 
 def consumer(draw: Draw) -> str:
     text = draw.digits(draw.between(9, 13))
-    return draw.weighted(((text, 6), (f"{text[:4]} {text[4:8]} {text[8:]}", 3), (f"{text[:3]}-{text[3:6]}-{text[6:]}", 2), (f"{draw.letters(1)}{text[:9]}", 2)))
+    return draw.weighted(
+        (
+            (text, 6),
+            (f"{text[:4]} {text[4:8]} {text[8:]}", 3),
+            (f"{text[:3]}-{text[3:6]}-{text[6:]}", 2),
+            (f"{draw.letters(1)}{text[:9]}", 2),
+        )
+    )
 
 
 def policy(draw: Draw) -> str:
@@ -176,6 +188,7 @@ IDS = {
 
 
 # Telephones
+
 
 def mobile_digits(draw: Draw) -> str:
     return draw.pick("6789987") + f"{draw.between(0, 999999999):09}"
@@ -215,7 +228,15 @@ def landline(draw: Draw) -> str:
 @slot("tollfree")
 def tollfree(draw: Draw) -> str:
     tail = draw.digits(7)
-    return draw.pick((f"1800 {tail[:3]} {tail[3:]}", f"1800-{tail[:3]}-{tail[3:]}", f"1800{tail}", f"1{draw.digits(3)}", f"155{draw.digits(3)}"))
+    return draw.pick(
+        (
+            f"1800 {tail[:3]} {tail[3:]}",
+            f"1800-{tail[:3]}-{tail[3:]}",
+            f"1800{tail}",
+            f"1{draw.digits(3)}",
+            f"155{draw.digits(3)}",
+        )
+    )
 
 
 @slot("shopphone")
@@ -225,10 +246,16 @@ def shop_phone(draw: Draw) -> str:
 
 # Distractors
 
+
 @slot("account")
 def account(draw: Draw) -> str:
     text = draw.digits(draw.between(9, 16))
-    return deva(draw, draw.weighted(((text, 6), (" ".join(text[at : at + 4] for at in range(0, len(text), 4)), 3), (f"XXXXXX{text[-4:]}", 1))))
+    return deva(
+        draw,
+        draw.weighted(
+            ((text, 6), (" ".join(text[at : at + 4] for at in range(0, len(text), 4)), 3), (f"XXXXXX{text[-4:]}", 1))
+        ),
+    )
 
 
 @slot("ifsc")
@@ -238,7 +265,12 @@ def ifsc(draw: Draw) -> str:
 
 @slot("vehicle")
 def vehicle(draw: Draw) -> str:
-    state, district, series, n = draw.atom("plate.mix"), draw.between(1, 70), draw.letters(draw.between(1, 2)), draw.digits(4)
+    state, district, series, n = (
+        draw.atom("plate.mix"),
+        draw.between(1, 70),
+        draw.letters(draw.between(1, 2)),
+        draw.digits(4),
+    )
     return draw.pick((f"{state}{district:02} {series} {n}", f"{state}-{district:02}-{series}-{n}", f"{state}{district:02}{series}{n}", f"{state} {district:02} {series} {n}", f"{state}{district:02}{series} {n}"))  # fmt: skip
 
 
@@ -292,8 +324,16 @@ slot("age")(lambda draw: deva(draw, str(draw.between(19, 78))))
 slot("childage")(lambda draw: deva(draw, str(draw.between(3, 16))))
 slot("percent")(lambda draw: deva(draw, str(draw.pick((2, 5, 5, 10, 12, 15, 18, 18, 20, 28)))) + "%")
 slot("decimal")(lambda draw: deva(draw, f"{draw.between(1, 90)}.{draw.between(0, 99):02}"))
-slot("upi")(lambda draw: f"{draw.letters(draw.between(4, 8)).lower()}{draw.between(1, 99)}@{draw.pick(('okaxis', 'ybl', 'upi', 'paytm', 'oksbi', 'ibl'))}")
-slot("mailbox")(lambda draw: f"{draw.pick(('accounts', 'billing', 'info', 'office', 'sales', 'contact', 'admin', 'noreply', 'support'))}@{_site(draw)}")
+slot("upi")(
+    lambda draw: (
+        f"{draw.letters(draw.between(4, 8)).lower()}{draw.between(1, 99)}@{draw.pick(('okaxis', 'ybl', 'upi', 'paytm', 'oksbi', 'ibl'))}"
+    )
+)
+slot("mailbox")(
+    lambda draw: (
+        f"{draw.pick(('accounts', 'billing', 'info', 'office', 'sales', 'contact', 'admin', 'noreply', 'support'))}@{_site(draw)}"
+    )
+)
 
 
 def _site(draw: Draw) -> str:
@@ -302,5 +342,3 @@ def _site(draw: Draw) -> str:
 
 
 slot("site")(lambda draw: _site(draw))
-
-

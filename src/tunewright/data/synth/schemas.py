@@ -61,7 +61,14 @@ SCHEMAS: dict[str, dict[str, dict[str, Any]]] = {
     "invoices-detailed": {
         "invoice": _schema(
             "invoice",
-            {**_INVOICE, "date": _DATE, "due_date": _text("last day to pay, as printed"), "total_amount": _TOTAL, **_MORE, "items": _ITEMS},
+            {
+                **_INVOICE,
+                "date": _DATE,
+                "due_date": _text("last day to pay, as printed"),
+                "total_amount": _TOTAL,
+                **_MORE,
+                "items": _ITEMS,
+            },
         ),
         "receipt": _schema("receipt", {**_RECEIPT, "date": _DATE, "total_amount": _TOTAL, **_MORE, "items": _ITEMS}),
         "form": _schema("form", {**_FORM, "address": _MORE["address"], "date_of_birth": _text("as printed")}),
