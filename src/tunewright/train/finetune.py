@@ -47,8 +47,9 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
                 grammars[key] = Grammar(loaded.tokenizer, example.schema, stop_ids=loaded.chat.stop_ids)
             reason = grammars[key].fault(example.completion)
             if reason is not None:
+                shown = example.completion[:160]
                 raise DataError(
-                    f"the target of record '{example.id}' does not obey its schema ({reason}): {example.completion[:200]}",
+                    f"the target of record '{example.id}' does not obey its schema ({reason}): {shown}",
                     hint="mend the record or the schema; what the grammar refuses at use must not be learnt",
                 )
         if one.trained < 1 or one.ids[-1] not in loaded.chat.stop_ids:

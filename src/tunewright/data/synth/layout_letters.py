@@ -233,22 +233,25 @@ def email(case: Case) -> str:
     out: list[str] = []
     latin_heads = not hindi or draw.chance(0.2)
     names = ("From", "To", "Subject", "Date") if latin_heads else ("प्रेषक", "प्रति", "विषय", "दिनांक")
-    if draw.chance(0.4):
-        out.append(
-            f"{names[0]}: "
-            + (
-                draw.pick((numbers_mail(draw), vendor or numbers_mail(draw)))
-                if not hindi or latin_heads
-                else (vendor or draw.atom("role.hi"))
-            )
-        )
-        if out[-1].endswith(vendor or "\0"):
-            wanted.discard("vendor")
+    voice = draw.notes["voice"] = "self" if kind == "form" and draw.chance(0.35) else "ack"
     who = "party" if kind != "form" else "name"
-    if who in draw.values and draw.chance(0.35):
-        bare = draw.notes["party"] if kind != "form" else draw.values["name"]
-        out.append(f"{names[1]}: {bare}")
-        wanted.discard(who)
+    office = vendor or draw.slot("mailbox")
+    if voice == "self":
+        # The applicant writes to the office.
+        if "name" in draw.values and draw.chance(0.3):
+            out.append(f"{names[0]}: {draw.values['name']}")
+            wanted.discard("name")
+        if draw.chance(0.4):
+            out.append(f"{names[1]}: {draw.pick((office, draw.slot('mailbox'))) if latin_heads else office}")
+    else:
+        if draw.chance(0.4):
+            sender = draw.slot("mailbox") if latin_heads and draw.chance(0.5) else office
+            out.append(f"{names[0]}: {sender}")
+            if sender == vendor:
+                wanted.discard("vendor")
+        if who in draw.values and draw.chance(0.35):
+            out.append(f"{names[1]}: {draw.notes['party'] if kind != 'form' else draw.values['name']}")
+            wanted.discard(who)
     if "date" in wanted and draw.chance(0.22):
         value = draw.values["date"]
         if draw.chance(0.4):
@@ -271,7 +274,6 @@ def email(case: Case) -> str:
         out.append(f"{names[2]}: {subject}")
     if out:
         out.append("")
-    voice = draw.notes["voice"] = "self" if kind == "form" and draw.chance(0.35) else "ack"
     if voice == "ack" and who in draw.values and draw.chance(0.75):
         greeting = draw.pick(("प्रिय", "नमस्ते", "आदरणीय")) if hindi else draw.pick(("Dear", "Hi", "Hello", "Dear"))
         name = draw.values["party"] if kind != "form" else draw.values["named"]
@@ -313,10 +315,6 @@ def email(case: Case) -> str:
         else:
             out.append(vendor or "")
     return "\n".join(grown(out))
-
-
-def numbers_mail(draw: Draw) -> str:
-    return draw.slot("mailbox")
 
 
 def _email_list(case: Case, wanted: set[str]) -> list[str]:

@@ -48,9 +48,10 @@ def name_issuer(case: Case) -> None:
             case.head = case.head[:1] if draw.chance(0.5) else []
         return
     if where == "head":
-        if draw.chance(0.12):
+        if draw.chance(0.12) and not any(vendor in line for line in case.tail):
             case.tail.append(signature(draw, vendor))
         return
+    case.tail = [line for line in case.tail if vendor not in line]
     case.head = []
     if where == "label":
         case.pairs.insert(draw.between(0, len(case.pairs)), Pair("vendor", labels.gold(draw, "vendor"), vendor))

@@ -40,8 +40,15 @@ def said(case: Case, name: str, wanted: set[str], *, last: bool = True) -> tuple
     opening: list[str] = []
     middle: list[str] = []
     closing: list[str] = []
+    mixed = f"{name.rpartition('.')[0]}.mix" if draw.mix else ""
+    mixed = mixed if mixed and pools.has(mixed) else ""
+    plain = name
     while left:
+        # A code-mixed writer goes from one way of speaking to the other.
+        name = mixed if mixed and draw.chance(0.3 if draw.mix == 1 else 0.6) else plain
         options = _candidates(name, side, available, left)
+        if not options:
+            name, options = plain, _candidates(plain, side, available, left)
         allowed = [
             (option, weight)
             for option, weight in ((option, option[2]) for option in options)
@@ -76,6 +83,7 @@ def more(case: Case, count: int) -> list[str]:
         names = [f"story.{case.scene.story}.{language}"] * 2 + names
     elif kind == "form":
         names = [f"more.{voice}.{language}"]
+    names += [f"more.{kind}.mix"] * draw.mix
     out: list[str] = []
     used: set[str] = set()
     if draw.notes["long"]:
