@@ -151,7 +151,7 @@ class Recipe(Options):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder.")
     description: str = ""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=2**63 - 1)
     model: str = Field("wren", description="An embedded model's name, a folder, or a Hugging Face id.")
     task: TaskOptions = TaskOptions()
     data: DataOptions = DataOptions()

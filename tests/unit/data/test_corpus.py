@@ -107,3 +107,19 @@ def test_the_pretraining_recipe_is_valid() -> None:
     options = read_recipe(Path(wren.__file__).parent / "pretraining.yaml")
     assert options.hidden_size % options.head_dim == 0
     assert options.warmup_steps < options.decay_from < options.total_steps
+
+
+def test_no_unseen_label_wording_of_the_jobs_is_a_pretraining_label() -> None:
+    """The shipped generators' test wordings of dates, numbers, names and totals stay out of pretraining."""
+    from tunewright.data.synth.pools import pools
+
+    unseen = {
+        entry.casefold()
+        for name, pool in pools().items()
+        if name.startswith("label.") and pool.kind == "wordings"
+        for entry in pool.sides[1]
+        if entry not in pool.sides[0]
+    }
+    own = {w.casefold() for n in notions.ALL for sides in (n.labels, n.held) for words in sides.values() for w in words}
+    assert len(unseen) > 200
+    assert not unseen & own, sorted(unseen & own)
