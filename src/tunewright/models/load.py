@@ -195,7 +195,9 @@ def load(
     Raises ModelError for a name that cannot be had, weights that are not safetensors, or an adapter that does not fit.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # small models load in an instant, and the screen is ours
     folder = locate(name)
     where = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     if dtype != "auto" and dtype not in DTYPES:

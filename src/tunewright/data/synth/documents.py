@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -77,13 +79,19 @@ def _in_processes(job: tuple[Any, ...], start: int, count: int, processes: int) 
     """The same records, made in chunks by several processes; a bounded number of chunks is under way."""
     chunks = ((job, at, min(CHUNK, start + count - at)) for at in range(start, start + count, CHUNK))
     context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
-    with context.Pool(processes) as pool:
+    with context.Pool(processes, initializer=_quiet) as pool:
         pending: list[Any] = [pool.apply_async(_chunk, chunk) for chunk in islice(chunks, processes * 3)]
         while pending:
             rows = pending.pop(0).get()
             for chunk in islice(chunks, 1):
                 pending.append(pool.apply_async(_chunk, chunk))
             yield from rows
+
+
+def _quiet() -> None:
+    """In a worker: Ctrl-C is the parent's business, and a parent that is gone is no news. Faults travel by `get`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _chunk(job: tuple[Any, ...], start: int, count: int) -> list[Record]:
