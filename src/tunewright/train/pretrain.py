@@ -8,6 +8,7 @@ documents that grow. The data is the endless stream of `data.corpus.mixture`: st
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ class PretrainOptions(Options):
     """How Wren is made. Lengths in tokens, times in steps."""
 
     seed: int = 0
+    start_from: str | None = Field(None, description="An embedded version whose weights and tokenizer to go on from.")
+    first_step: int = Field(0, ge=0, description="Where in the stream and the curriculum to begin, in steps.")
     vocab_size: Positive = 6144
     hidden_size: Positive = 224
     intermediate_size: Positive = 576
@@ -93,6 +96,19 @@ def build_model(options: PretrainOptions, folder: Path) -> None:
     LlamaForCausalLM(config).save_pretrained(str(folder))
 
 
+def _take_over(version: Path, folder: Path) -> None:
+    """Begin with a released version's weights and tokenizer, where nothing is there yet."""
+    for name, wanted in (("tokenizer", "*token*"), ("start", "*")):
+        if not (folder / name).exists():
+            (folder / name).mkdir(parents=True)
+            for file in version.glob(wanted):
+                if file.suffix in (".json", ".jinja", ".safetensors"):
+                    shutil.copy(file, folder / name)
+    template = version / "chat_template.jinja"
+    if template.is_file():
+        shutil.copy(template, folder / "tokenizer")
+
+
 class Stream:
     """Batches of the mixture by step number."""
 
@@ -129,6 +145,7 @@ class Stream:
     @staticmethod
     def samples(options: PretrainOptions, prose: mixture.Prose, step: int) -> list[Sample]:
         """What step `step` shows, before tokenising. Early samples are short, so there are more of them."""
+        step += options.first_step
         progress = step / options.curriculum_steps
         count = options.samples_per_step * (4 if progress < 0.11 else 2 if progress < 0.21 else 1)
         return [mixture.sample(options.seed, step * 1000 + i, progress, prose) for i in range(count)]
@@ -187,10 +204,13 @@ def pretrain(
     from accelerate import Accelerator
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from tunewright.models.load import locate
     from tunewright.train.loop import Fit, Schedule
 
     prose = mixture.read_prose([data / "prose_en", data / "prose_hi"])
     folder.mkdir(parents=True, exist_ok=True)
+    if options.start_from is not None:
+        _take_over(locate(options.start_from), folder)
     if not (folder / "tokenizer" / "tokenizer.json").is_file():
         build_tokenizer(options, prose, folder / "tokenizer")
     if not (folder / "start" / "config.json").is_file():
