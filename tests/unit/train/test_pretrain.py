@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tunewright.core.errors import DataError, RecipeError, UsageError
+from tunewright.train import pretrain
+from tunewright.train.pretrain import PretrainOptions
+
+TINY = {
+    "vocab_size": 400,
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "head_dim": 16,
+    "samples_per_step": 2,
+    "total_steps": 6,
+    "decay_from": 4,
+    "eval_steps": 3,
+    "save_steps": 2,
+    "logging_steps": 1,
+    "compile": False,
+}
+
+
+@pytest.fixture
+def prose(tmp_path: Path) -> Path:
+    for name, lang, text in (("prose_en", "en", "The river runs slowly to the sea."), ("prose_hi", "hi", "नदी धीरे धीरे बहती है।")):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        with gzip.open(tmp_path / "data" / name / "data.jsonl.gz", "wt", encoding="utf-8") as file:
+            for i in range(4):
+                file.write(json.dumps({"id": str(i), "text": f"{text} {i}", "source": "s", "lang": lang}) + "\n")
+    return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def _small_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tokenizer learns from a hundred samples instead of sixty thousand."""
+    real = pretrain.mixture.sample
+
+    def build(options: PretrainOptions, prose: pretrain.mixture.Prose, folder: Path) -> None:
+        from tunewright.models.wren.tokenizer import train_tokenizer
+
+        train_tokenizer((real(7, i, 0.9, prose).reply for i in range(100)), options.vocab_size, folder)
+
+    monkeypatch.setattr(pretrain, "build_tokenizer", build)
+
+
+def test_slices_end_with_the_weights_of_one_go(prose: Path, tmp_path: Path) -> None:
+    options = PretrainOptions(**TINY)
+    whole = pretrain.pretrain(options, tmp_path / "whole", prose)
+    assert whole["stopped"] == "all steps done"
+    for _ in range(20):
+        part = pretrain.pretrain(options, tmp_path / "parts", prose, minutes=1e-6)
+        if "paused_at" not in part:
+            break
+    assert part["stopped"] == "all steps done"
+    name = Path("model") / "model.safetensors"
+    assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+
+
+def test_a_released_version_can_be_gone_on_from(prose: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretrain.pretrain(PretrainOptions(**TINY), tmp_path / "first", prose)
+    options = PretrainOptions(**{**TINY, "start_from": str(tmp_path / "first" / "model"), "first_step": 50, "total_steps": 1})
+    metrics = pretrain.pretrain(options, tmp_path / "second", prose)
+    assert metrics["last_step"] == 1
+    first = (tmp_path / "first" / "model" / "model.safetensors").read_bytes()
+    assert (tmp_path / "second" / "start" / "model.safetensors").read_bytes() == first
+    assert (tmp_path / "second" / "model" / "model.safetensors").read_bytes() != first
+
+
+def test_faults_of_a_pretraining_recipe_come_together(tmp_path: Path) -> None:
+    page = tmp_path / "p.yaml"
+    page.write_text(yaml.safe_dump({"hiden_size": 3, "total_steps": -1}))
+    with pytest.raises(RecipeError) as caught:
+        pretrain.read_recipe(page)
+    assert len(caught.value.faults) == 2
+    assert "hidden_size" in str(caught.value)
+
+
+def test_a_missing_model_or_prose_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no pretraining recipe"):
+        pretrain.main("rven")
+    with pytest.raises(DataError, match="prose"):
+        pretrain.main("wren", data=str(tmp_path), folder=str(tmp_path / "f"))
