@@ -134,7 +134,7 @@ class Fit:
                 }
                 self.metrics["steps"].append(line)
                 self.report({"event": "step", "total_steps": self.total_steps, **line})
-                window = dict.fromkeys(window, 0)  # type: ignore[assignment]
+                window = dict.fromkeys(window, 0)
                 last_logged = now
             due = self.eval_steps is not None and (step % self.eval_steps == 0 or step == self.total_steps)
             if due and self.validate is not None:

@@ -216,7 +216,7 @@ def pretrain(
     if not (folder / "start" / "config.json").is_file():
         build_model(options, folder / "start")
     tokenizer = AutoTokenizer.from_pretrained(str(folder / "tokenizer"))
-    model = AutoModelForCausalLM.from_pretrained(str(folder / "start"), dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(str(folder / "start"), dtype=torch.float32)
     (folder / "pretraining.json").write_text(json.dumps(options.model_dump(), indent=1) + "\n", encoding="utf-8")
 
     accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())

@@ -360,6 +360,7 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
     if limits.held_notions and limits.held:
         instruction = INSTRUCTIONS[0]
     schema = ", ".join(key for key, _, _ in asked) if limits.simple else schema_text(rng, asked)
+    messages: tuple[dict[str, str], ...]
     if rng.random() < 0.88 or limits.held:
         messages = ({"role": "system", "content": f"{instruction}\n{schema}"}, {"role": "user", "content": text})
     elif rng.random() < 0.5:

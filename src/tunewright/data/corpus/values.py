@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 EN_ONSETS = [
@@ -136,8 +136,8 @@ PLACE_HI = ["नगर", "रोड", "कॉलोनी", "पुर", "गं
 class Words:
     """Words and sentences of real prose, by language; empty lists make everything of syllables."""
 
-    words: dict[str, Sequence[str]]
-    sentences: dict[str, Sequence[str]]
+    words: Mapping[str, Sequence[str]]
+    sentences: Mapping[str, Sequence[str]]
 
     @classmethod
     def none(cls) -> Words:
