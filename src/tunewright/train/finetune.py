@@ -180,7 +180,8 @@ def finetune(
     optimizers = _optimizers(parameters, options)
     model, *prepared = accelerator.prepare(model, *(optimizer for optimizer, _ in optimizers))
 
-    held_batches = Epochs(held, epochs.pad, options, recipe.seed, share_prefix=share_prefix) if held else None
+    held_size = options.model_copy(update={"per_device_train_batch_size": options.per_device_eval_batch_size})
+    held_batches = Epochs(held, epochs.pad, held_size, recipe.seed, share_prefix=share_prefix) if held else None
 
     def validate() -> float:
         assert held_batches is not None

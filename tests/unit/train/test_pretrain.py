@@ -87,3 +87,22 @@ def test_a_missing_model_or_prose_is_said(tmp_path: Path) -> None:
         pretrain.main("rven")
     with pytest.raises(DataError, match="prose"):
         pretrain.main("wren", data=str(tmp_path), folder=str(tmp_path / "f"))
+
+
+def test_a_release_holds_what_it_says_and_never_changes(prose: Path, tmp_path: Path) -> None:
+    from tunewright.core import files
+    from tunewright.core.errors import RunError
+    from tunewright.data import leakage
+    from tunewright.train.release import release
+
+    pretrain.pretrain(PretrainOptions(**TINY), tmp_path / "made", prose)
+    row = {"case": "flat", "language": "all", "n": 4, "exact_match": 0.25, "low": 0.05, "high": 0.7, "fields": 0.5}
+    release(tmp_path / "made", tmp_path / "wren-9", prose, [row])
+    digests = json.loads((tmp_path / "wren-9" / "sha256.json").read_text())
+    there = {path.name for path in (tmp_path / "wren-9").iterdir()} - {"sha256.json"}
+    assert set(digests) == there
+    assert all(files.sha256(tmp_path / "wren-9" / name) == digest for name, digest in digests.items())
+    assert "| flat | all | 4 | 25.0%" in (tmp_path / "wren-9" / "README.md").read_text()
+    assert leakage.read_manifest(tmp_path / "wren-9" / "pretraining.manifest") is not None
+    with pytest.raises(RunError, match="released"):
+        release(tmp_path / "made", tmp_path / "wren-9", prose, [row])

@@ -13,6 +13,7 @@ from tunewright.core.records import JSON
 from tunewright.data.corpus import layouts, notions, values
 from tunewright.data.corpus.notions import Notion
 from tunewright.data.corpus.values import Words
+from tunewright.text.serialise import dumps
 
 INSTRUCTIONS = [
     "Extract these fields as JSON. Use null for what the document does not give.",
@@ -176,8 +177,6 @@ def schema_text(rng: random.Random, fields: list[tuple[str, Notion | list[tuple[
                 body = ", ".join(k for k, _ in inner)  # type: ignore[union-attr]
                 out.append(f"{key}: {{{body}}}" if shape == "object" else f"{key}: [{body}]")
         return ", ".join(out)
-    from tunewright.text.serialise import dumps
-
     if style < 0.72:
         example: dict[str, Any] = {}
         for key, inner, shape in fields:
@@ -354,8 +353,6 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
     if rng.random() < 0.2:
         rng.shuffle(asked)
     answer = {key: answer[key] for key, _, _ in asked}
-    from tunewright.text.serialise import dumps
-
     instruction = INSTRUCTIONS[0] if limits.simple else rng.choice(HELD_INSTRUCTIONS if limits.held else INSTRUCTIONS)
     if limits.held_notions and limits.held:
         instruction = INSTRUCTIONS[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from tunewright.data.corpus import values
+from tunewright.data.corpus import layouts, values
 from tunewright.data.corpus.documents import Sample, _sentence
 from tunewright.data.corpus.values import Words
 from tunewright.text.serialise import dumps
@@ -111,8 +111,6 @@ def kinds(rng: random.Random, words: Words) -> Sample:
 
 def letter(rng: random.Random, words: Words) -> Sample:
     """Who writes, to whom, when, about what: fields that only their place in a letter tells."""
-    from tunewright.data.corpus import layouts
-
     lang = "hi" if rng.random() < 0.5 else "en"
     sender, receiver = values.name(rng, lang, words), values.name(rng, lang, words)
     house, day = values.company(rng, lang, words), values.date(rng, lang, words)
