@@ -10,6 +10,7 @@ import tiny_models
 from tunewright.decode import engine
 from tunewright.decode.engine import Reply, generate, plain
 from tunewright.decode.grammar import Grammar
+from tunewright.decode.source import Source
 
 SCHEMA = {
     "type": "object",
@@ -74,6 +75,32 @@ def test_one_lane_many_lanes_and_no_drafts_agree() -> None:
         for drafts in (False, True):
             fast = generate(loaded, asked, max_new_tokens=36, grammars=grammars, batch_size=size, drafts=drafts)
             assert same(list(fast), slow)
+
+
+TEXT = "Invoice INV-7 for Asha Verma: lamps 12,500.00 and chairs 900; राम कुमार, Pune"
+
+
+def marked(node: object) -> object:
+    """The schema with every string held to the document."""
+    if isinstance(node, dict):
+        made = {key: marked(value) for key, value in node.items()}
+        return {**made, "x-verbatim": True} if "string" in str(node.get("type", "")) else made
+    return node
+
+
+@pytest.mark.parametrize(("family", "seed"), [("wren", 0), ("llama3", 1), ("gpt2", 2)])
+def test_verbatim_batches_are_greedy(family: str, seed: int) -> None:
+    loaded = tiny_models.loaded(family, seed)
+    held = Grammar(loaded.tokenizer, marked(SCHEMA), stop_ids=loaded.chat.stop_ids)
+    asked = [loaded.tokenizer(TEXT, add_special_tokens=False).input_ids + prompt for prompt in prompts(6, seed)]
+    sources = [Source(TEXT[8 * i :]) for i in range(6)]
+    slow = [
+        plain(loaded, prompt, max_new_tokens=80, grammar=held, source=source)
+        for prompt, source in zip(asked, sources, strict=True)
+    ]
+    fast = list(generate(loaded, asked, max_new_tokens=80, grammars=held, sources=sources, batch_size=4))
+    assert same(fast, slow)
+    assert not same(list(generate(loaded, asked, max_new_tokens=80, grammars=held, batch_size=4)), slow)
 
 
 def test_drafts_that_hold_save_passes() -> None:

@@ -128,6 +128,9 @@ class DecodeOptions(Options):
     batch_size: Positive = 64
     max_new_tokens: Positive = 256
     grammar: bool = Field(True, description="Hold `extract` and the tuned system to the schema's grammar.")
+    verbatim: bool = Field(
+        True, description="Under the grammar, hold values that the schema marks `x-verbatim` to what the document says."
+    )
 
 
 class EvaluateOptions(Options):

@@ -23,6 +23,7 @@ from tunewright.core.errors import UsageError
 from tunewright.decode.grammar import Grammar
 from tunewright.decode.lanes import Lanes, Reader, supported
 from tunewright.decode.row import Reply, Row, log_chance
+from tunewright.decode.source import Source
 from tunewright.models.load import Loaded
 
 WINDOW = 8
@@ -49,6 +50,7 @@ def _rows(
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     grammars: Grammar | Sequence[Grammar | None] | None,
+    sources: Sequence[Source | None] | None,
     first: int,
     logprobs: bool,
 ) -> list[Row]:
@@ -59,7 +61,7 @@ def _rows(
         index = first + offset
         grammar = grammars if grammars is None or isinstance(grammars, Grammar) else grammars[index]
         budget = min(max_new_tokens, context - len(prompt))
-        row = Row(index, prompt, max(budget, 0), grammar, stops)
+        row = Row(index, prompt, max(budget, 0), grammar, stops, sources[index] if sources is not None else None)
         if logprobs:
             row.reply.logprobs = []
         if not prompt:
@@ -78,6 +80,7 @@ def generate(
     *,
     max_new_tokens: int,
     grammars: Grammar | Sequence[Grammar | None] | None = None,
+    sources: Sequence[Source | None] | None = None,
     batch_size: int = 64,
     drafts: bool = True,
     logprobs: bool = False,
@@ -85,7 +88,8 @@ def generate(
     """Greedy replies to `prompts`, in their order.
 
     prompts: token ids, from `Chat.prompt_ids`. max_new_tokens: most tokens of a reply, less where the context ends.
-    grammars: one for all, or one (or None) for each. drafts: verify several tokens per pass; the replies are the same.
+    grammars: one for all, or one (or None) for each. sources: the document that each reply's verbatim values come from,
+    where its grammar's schema marks any. drafts: verify several tokens per pass; the replies are the same.
     logprobs: ask for every token's log-probability.
 
     A prompt that cannot be decoded (empty, longer than the context) is a Reply with finish "error"; the others go on.
@@ -94,8 +98,10 @@ def generate(
         raise UsageError("max_new_tokens and batch_size must be at least 1")
     if grammars is not None and not isinstance(grammars, Grammar) and len(grammars) != len(prompts):
         raise UsageError(f"{len(prompts)} prompts but {len(grammars)} grammars")
+    if sources is not None and len(sources) != len(prompts):
+        raise UsageError(f"{len(prompts)} prompts but {len(sources)} sources")
     if not supported(loaded.model):
-        for row in _rows(loaded, prompts, max_new_tokens, grammars, 0, logprobs):
+        for row in _rows(loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs):
             if not row.done:
                 _plain(loaded, row)
             yield _finished(loaded, row)
@@ -103,7 +109,7 @@ def generate(
     reader = Reader(loaded.model)
     for first in range(0, len(prompts), WINDOW * batch_size):
         window = prompts[first : first + WINDOW * batch_size]
-        rows = _rows(loaded, window, max_new_tokens, grammars, first, logprobs)
+        rows = _rows(loaded, window, max_new_tokens, grammars, sources, first, logprobs)
         with reader.ready():
             _Batch(reader, [row for row in rows if not row.done], batch_size, drafts, logprobs).run()
         for row in rows:
@@ -296,13 +302,14 @@ def plain(
     *,
     max_new_tokens: int,
     grammar: Grammar | None = None,
+    source: Source | None = None,
     logprobs: bool = False,
 ) -> Reply:
     """Greedy decoding as the definition has it: one row, one token a pass, the mask applied to every score.
 
     The measure for `generate`, and the way for models whose attention knows no ragged batches.
     """
-    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, 0, logprobs)
+    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, [source], 0, logprobs)
     if not row.done:
         _plain(loaded, row)
     return _finished(loaded, row)

@@ -23,6 +23,12 @@ from tunewright.core.records import JSON
 from tunewright.text import schema as schemas
 from tunewright.text.serialise import ITEM_SEPARATOR, KEY_SEPARATOR, dumps
 
+VERBATIM = "x-verbatim"
+"""The keyword that marks a string which must be copied from the document (see `decode.source`)."""
+
+AMOUNT = "amount"
+"""Its value for a number of the document in plain form."""
+
 MAX_BYTES = 64_000
 """Longest schema that is compiled, in bytes of canonical JSON."""
 
@@ -52,7 +58,8 @@ class GrammarError(TunewrightError):
 class Vocabulary:
     """A tokenizer as bytes: what every token writes, and llguidance's view of it.
 
-    tables: the tokens that close a reply best, outside strings and inside them.
+    tables: the tokens that close a reply best, outside strings and inside them. ids: those of a run of bytes.
+    longest: bytes of the longest token. quoted: which tokens hold a quote, bool `[size]`.
     """
 
     def __init__(self, tokenizer: Any, stop_ids: tuple[int, ...]):
@@ -62,10 +69,14 @@ class Vocabulary:
         self.bytes: list[bytes] = [
             b"" if self.tokens.is_special_token(id) else self.tokens.decode_bytes([id]) for id in range(self.size)
         ]
-        known: dict[bytes, int] = {}
+        self.ids: dict[bytes, list[int]] = {}
         for id, text in enumerate(self.bytes):
-            known.setdefault(text, id)
-        self.tables = tuple([known[c.encode()] for c in row if c.encode() in known] for row in (_OUTSIDE, _INSIDE))
+            self.ids.setdefault(text, []).append(id)
+        self.tables = tuple(
+            [self.ids[c.encode()][0] for c in row if c.encode() in self.ids] for row in (_OUTSIDE, _INSIDE)
+        )
+        self.longest = max(map(len, self.bytes), default=0)
+        self.quoted = np.array([b'"' in text for text in self.bytes], dtype=bool)
         self.single = np.array([len(text) == 1 and text not in b"\\" for text in self.bytes], dtype=bool)
 
     def mask(self, matcher: LLMatcher) -> np.ndarray:
@@ -212,6 +223,8 @@ def _prepare(schema: dict[str, JSON], longest: int) -> dict[str, JSON]:
         if not isinstance(node, dict):
             return node
         made = {key: _children(key, value, walk) for key, value in node.items()}
+        if made.pop(VERBATIM, True) not in (True, False, AMOUNT):
+            raise GrammarError(f"{VERBATIM} is true, false or '{AMOUNT}', not {dumps(node[VERBATIM])}")
         _tighten_format(made)
         kinds = made.get("type")
         kinds = kinds if isinstance(kinds, list) else [kinds]

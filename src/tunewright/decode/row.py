@@ -10,6 +10,7 @@ from llguidance import LLMatcher
 
 from tunewright.decode.drafts import LONGEST_MATCH, Lookup
 from tunewright.decode.grammar import Grammar, Strings, closing
+from tunewright.decode.source import Source, Verbatim
 
 
 @dataclass(slots=True)
@@ -38,13 +39,22 @@ class Reply:
 class Row:
     """One prompt on its way to a reply."""
 
-    def __init__(self, index: int, prompt: Sequence[int], budget: int, grammar: Grammar | None, stops: frozenset[int]):
+    def __init__(
+        self,
+        index: int,
+        prompt: Sequence[int],
+        budget: int,
+        grammar: Grammar | None,
+        stops: frozenset[int],
+        source: Source | None = None,
+    ):
         self.index, self.prompt, self.budget, self.grammar, self.stops = index, list(prompt), budget, grammar, stops
         self.reply = Reply(prompt_tokens=len(self.prompt))
         self.ids = self.reply.ids
         self.done = False
         self.matcher: LLMatcher | None = grammar.matcher() if grammar else None
         self.strings = Strings()
+        self.verbatim = Verbatim(grammar.schema, source) if grammar and source else None
         self.plan: list[int] | None = None
         self.lookup: Lookup | None = None
         self.prefix = 0
@@ -78,6 +88,10 @@ class Row:
                 break
         if copied and self.matcher is not None:
             copied = copied[: self.matcher.validate_tokens(copied)]
+            if self.verbatim is not None and self.grammar is not None:
+                ahead, words = self.verbatim.copy(), self.grammar.vocabulary
+                held = next((place for place, id in enumerate(copied) if not ahead.feed(words.bytes[id])), len(copied))
+                copied = copied[:held]
         self.drafts = copied
 
     def absorb(self, read: int, best: Sequence[int], scores: torch.Tensor, chances: Sequence[float] | None) -> int:
@@ -125,7 +139,10 @@ class Row:
         assert self.grammar is not None
         if token in self.stops:
             return self.matcher.is_accepting()
-        return token < self.grammar.vocabulary.size and self.matcher.validate_tokens([token]) == 1
+        words = self.grammar.vocabulary
+        if token >= words.size or self.matcher.validate_tokens([token]) != 1:
+            return False
+        return self.verbatim is None or self.verbatim.copy().feed(words.bytes[token])
 
     def best_allowed(self, scores: torch.Tensor) -> int:
         assert self.matcher is not None
@@ -134,6 +151,12 @@ class Row:
         mask = words.mask(self.matcher)
         if self.matcher.is_error() or not mask.any():
             return -1
+        if self.verbatim is not None:
+            kept = self.verbatim.mask(words, mask)
+            if kept.any():
+                mask = kept
+            else:  # the schema's own bounds leave no verbatim way on
+                self.verbatim.release()
         scores = scores[: words.size]
         allowed = torch.from_numpy(mask[: len(scores)]).to(scores.device)
         return int(scores.masked_fill(~allowed, -torch.inf).argmax())
@@ -147,6 +170,8 @@ class Row:
                 return
             before = self.strings.copy()
             self.strings.feed(words.bytes[token])
+            if self.verbatim is not None:
+                self.verbatim.feed(words.bytes[token])
             if self.plan and self.plan[0] == token:
                 self.plan = self.plan[1:]
             elif room < self.grammar.reserve:

@@ -13,7 +13,8 @@ from tunewright.core.errors import UsageError
 from tunewright.core.recipe import DecodeOptions
 from tunewright.core.records import JSON, Example, Prediction, Record, Span
 from tunewright.decode import engine
-from tunewright.decode.grammar import Grammar, vocabulary
+from tunewright.decode.grammar import VERBATIM, Grammar, vocabulary
+from tunewright.decode.source import Source
 from tunewright.models.load import Loaded
 from tunewright.text.align import locate
 from tunewright.text.schema import leaves, path_of
@@ -62,6 +63,10 @@ class LocalSystem:
             )
         return self._grammars[key]
 
+    def _source(self, example: Example) -> Source | None:
+        held = self.decoding == "grammar" and self.options.verbatim
+        return Source(example.record.text) if held and VERBATIM in dumps(example.schema) else None
+
     def _shown(self, example: Example) -> Example:
         if not self.shots:
             return example
@@ -76,6 +81,7 @@ class LocalSystem:
             [self.loaded.chat.prompt_ids(example.messages) for example in examples],
             max_new_tokens=self.options.max_new_tokens,
             grammars=[self.grammar(example.schema) for example in examples],
+            sources=[self._source(example) for example in examples],
             batch_size=self.options.batch_size,
             logprobs=True,
         )

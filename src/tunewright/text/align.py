@@ -103,7 +103,7 @@ def _joined(text: str, at: int) -> bool:
     if at <= 0 or at >= len(text):
         return False
     left, right = text[at - 1], text[at]
-    if _wordlike(left) and _wordlike(right):
+    if is_wordlike(left) and is_wordlike(right):
         return True
     if left.isdecimal() and right in ".,":  # 5000|.50
         return at + 1 < len(text) and text[at + 1].isdecimal()
@@ -112,7 +112,8 @@ def _joined(text: str, at: int) -> bool:
     return False
 
 
-def _wordlike(character: str) -> bool:
+def is_wordlike(character: str) -> bool:
+    """Whether a character is part of a word or number: a letter, digit, mark or joiner."""
     return character.isalnum() or character in _JOINERS or unicodedata.category(character).startswith("M")
 
 

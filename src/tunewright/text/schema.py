@@ -136,7 +136,7 @@ def leaves(value: JSON) -> dict[str, JSON]:
 # -- in a prompt
 
 
-def _resolve(schema: JSON, root: JSON, hops: int = 8) -> dict[str, JSON]:
+def resolve(schema: JSON, root: JSON, hops: int = 8) -> dict[str, JSON]:
     """The schema behind local references and a nullable choice; {} where it cannot be told."""
     for _ in range(hops):
         if not isinstance(schema, dict):
@@ -168,8 +168,8 @@ def _keys(schema: JSON, root: JSON, level: int) -> str:
     if level > MAX_DEPTH:  # a schema that refers to itself
         return "…"
     parts = []
-    for key, child in (_resolve(schema, root).get("properties") or {}).items():
-        inner = _resolve(child, root)
+    for key, child in (resolve(schema, root).get("properties") or {}).items():
+        inner = resolve(child, root)
         if inner.get("properties"):
             parts.append(f"{key}: {{{_keys(inner, root, _deeper(child, level))}}}")
         elif isinstance(inner.get("items"), dict):
@@ -184,6 +184,19 @@ def _deeper(child: JSON, level: int) -> int:
     return level + (16 if isinstance(child, dict) and "$ref" in child else 1)
 
 
+def json_schema_form(schema: dict[str, JSON]) -> str:
+    """The JSON Schema itself in canonical form, without our own `x-` marks."""
+
+    def plain(node: JSON) -> JSON:
+        if isinstance(node, list):
+            return [plain(item) for item in node]
+        if isinstance(node, dict):
+            return {key: plain(value) for key, value in node.items() if not key.startswith("x-")}
+        return node
+
+    return dumps(plain(schema))
+
+
 def example_form(schema: dict[str, JSON]) -> str:
     """The shape as an example in canonical form: `{"name": "text", "price": "number", "items": [{"sku": "text"}]}`."""
     return dumps(_example(schema, schema, 0))
@@ -195,7 +208,7 @@ _NAMES = {"string": "text", "number": "number", "integer": "integer", "boolean":
 def _example(schema: JSON, root: JSON, level: int) -> JSON:
     if level > MAX_DEPTH:
         return "…"
-    inner = _resolve(schema, root)
+    inner = resolve(schema, root)
     if inner.get("properties"):
         return {key: _example(child, root, _deeper(child, level)) for key, child in inner["properties"].items()}
     if isinstance(inner.get("items"), dict):

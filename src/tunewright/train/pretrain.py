@@ -34,8 +34,8 @@ class PretrainOptions(Options):
     head_dim: Positive = 32
     max_position_embeddings: Positive = 4096
     rope_theta: float = 50000.0
-    samples_per_step: Positive = 32
-    micro_batch_tokens: Positive = 8192
+    samples_per_step: Positive = 24
+    micro_batch_tokens: Positive = 1024
     max_length: Positive = 4096
     total_steps: Positive = 3000
     decay_from: Positive = Field(2300, description="Step from which the learning rate falls to nothing, linearly.")
@@ -129,8 +129,11 @@ class Stream:
         """The sample as ids, or None where it is longer than a context."""
         if sample.kind == "tokens":
             first = max(self.role.values()) + 1
-            ids = [first + int(share * (len(self.tokenizer) - first)) for share in sample.value]
-            return Tokens((self.role["user"], *ids, self.end, self.role["assistant"], *ids, self.end), len(ids) + 3)
+            prompt, reply = (
+                [first + int(share * (len(self.tokenizer) - first)) for share in shares] for shares in sample.value
+            )
+            ids = (self.role["user"], *prompt, self.end, self.role["assistant"], *reply, self.end)
+            return Tokens(ids, len(prompt) + 3)
         if sample.kind == "prose":
             ids = self.encode(sample.reply)[: self.options.prose_tokens]
             return Tokens((*ids, self.end), 1)
@@ -147,7 +150,7 @@ class Stream:
         """What step `step` shows, before tokenising. Early samples are short, so there are more of them."""
         step += options.first_step
         progress = step / options.curriculum_steps
-        count = options.samples_per_step * (4 if progress < 0.11 else 2 if progress < 0.21 else 1)
+        count = options.samples_per_step * (4 if progress < 0.16 else 3 if progress < 0.3 else 2 if progress < 0.5 else 1)
         return [mixture.sample(options.seed, step * 1000 + i, progress, prose) for i in range(count)]
 
     def examples(self, step: int) -> list[Tokens]:

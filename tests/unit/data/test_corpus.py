@@ -54,7 +54,7 @@ def test_every_value_asked_for_stands_in_its_document() -> None:
 
 def test_copying_comes_first_and_documents_grow() -> None:
     assert {sample.kind for sample in stream(80, 0.0)} == {"copy", "tokens"}
-    early = [len(s.value) for s in stream(400, 0.18) if s.kind == "document"]
+    early = [len(s.value) for s in stream(400, 0.14) if s.kind == "document"]
     late = [len(s.value) for s in stream(400, 0.9) if s.kind == "document"]
     assert max(early) == 2
     assert max(late) >= 7

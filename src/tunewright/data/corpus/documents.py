@@ -247,12 +247,53 @@ def _items(
     return text, answer
 
 
-def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
-    """One document, the schema asked of it, and the answer."""
-    lang = "hi" if rng.random() < 0.5 else "en"
-    count = rng.randint(1, limits.fields)
-    chosen = _pick(rng, count, lang, limits)
-    hindi_keys = lang == "hi" and not limits.held and rng.random() < 0.2
+GREETED = {"en": ("Dear {},", "To: {}", "Hello {},", "Attn. {}"), "hi": ("प्रिय {},", "सेवा में, {}", "{} जी,", "श्री {},")}
+
+
+def _take_heading(
+    rng: random.Random, pairs: list[layouts.Pair], asked: list[tuple[str, Any, str]], answer: dict[str, Any]
+) -> tuple[bool, str] | None:
+    """Sometimes the only company or person of a document stands without a label, as a heading, greeting or signature.
+
+    Takes its pair out of `pairs` and returns (at the top?, line).
+    """
+    if len(pairs) < 2 or rng.random() > 0.3:
+        return None
+    for kind in ("company", "name"):
+        keys = [key for key, notion, shape in asked if shape == "leaf" and notion.kind == kind and answer[key]]
+        if len(keys) != 1:
+            continue
+        found = [i for i, (_, printed) in enumerate(pairs) if answer[keys[0]] in printed]
+        if len(found) != 1:
+            continue
+        _, printed = pairs.pop(found[0])
+        if kind == "company":
+            return True, rng.choice(("{}", "{}", "*** {} ***", "== {} ==", "   {}")).format(printed)
+        if rng.random() < 0.5:
+            lang = "en" if printed.isascii() else "hi"
+            return True, rng.choice(GREETED[lang]).format(printed)
+        return False, rng.choice(("", "Sd/- ", "- ", "(")) + printed
+    return None
+
+
+def with_examples(rng: random.Random, words: Words) -> Sample:
+    """A document after one or two others that were answered under the same schema: earlier turns show the way."""
+    schema, easy = rng.getrandbits(64), Limits(4, 0.0, 0.0, 0.0, simple=True)
+    last = document(rng, words, easy, schema=schema)
+    turns: list[dict[str, str]] = []
+    for _ in range(rng.choice((1, 1, 2))):
+        earlier = document(rng, words, easy, schema=schema)
+        turns += [earlier.messages[-1], {"role": "assistant", "content": earlier.reply}]
+    system, user = last.messages[0], last.messages[-1]
+    return Sample((system, *turns, user), last.reply, "examples", last.value, last.language)
+
+
+def document(rng: random.Random, words: Words, limits: Limits, *, schema: int | None = None) -> Sample:
+    """One document, the schema asked of it, and the answer. schema: a seed for language and fields alone."""
+    drawn = rng if schema is None else random.Random(schema)
+    lang = "hi" if drawn.random() < 0.5 else "en"
+    chosen = _pick(drawn, drawn.randint(1, limits.fields), lang, limits)
+    hindi_keys = lang == "hi" and not limits.held and drawn.random() < 0.2
 
     pairs: list[layouts.Pair] = []
     asked: list[tuple[str, Any, str]] = []
@@ -298,13 +339,14 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
     seen: set[str] = set()
     for label, _ in pairs:
         if label.casefold() in seen:  # two notions under one wording: the document would be ambiguous
-            return document(rng, words, limits)
+            return document(rng, words, limits, schema=schema)
         seen.add(label.casefold())
     if rng.random() < 0.75:
         rng.shuffle(pairs)
     if not pairs:
         pairs.append((values.pseudo_word(rng, lang), values.phrase(rng, lang, words)))
 
+    unlabelled = None if limits.simple or limits.held else _take_heading(rng, pairs, asked, answer)
     blocks: list[str] = []
     remaining = list(pairs)
     pool = layouts.HELD if limits.held else layouts.SEEN[:4] if limits.simple else layouts.SEEN
@@ -312,6 +354,10 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
         take = len(remaining) if rng.random() < 0.7 else rng.randint(1, len(remaining))
         part, remaining = remaining[:take], remaining[take:]
         blocks.append(rng.choice(pool)(rng, part, lang))
+
+    if unlabelled is not None:
+        before, line = unlabelled
+        blocks.insert(0 if before else len(blocks), line)
 
     if rng.random() < limits.nested:
         pool_n = [n for n in _pick(rng, rng.randint(2, 4), lang, Limits()) if n.key not in answer]
@@ -350,18 +396,18 @@ def document(rng: random.Random, words: Words, limits: Limits) -> Sample:
     if rng.random() < limits.noise:
         text = _noisy(rng, text, keep)
 
-    if rng.random() < 0.2:
+    if not limits.simple and rng.random() < 0.2:
         rng.shuffle(asked)
     answer = {key: answer[key] for key, _, _ in asked}
     instruction = INSTRUCTIONS[0] if limits.simple else rng.choice(HELD_INSTRUCTIONS if limits.held else INSTRUCTIONS)
     if limits.held_notions and limits.held:
         instruction = INSTRUCTIONS[0]
-    schema = ", ".join(key for key, _, _ in asked) if limits.simple else schema_text(rng, asked)
+    wanted = ", ".join(key for key, _, _ in asked) if limits.simple else schema_text(rng, asked)
     messages: tuple[dict[str, str], ...]
-    if rng.random() < 0.88 or limits.held:
-        messages = ({"role": "system", "content": f"{instruction}\n{schema}"}, {"role": "user", "content": text})
+    if limits.simple or limits.held or rng.random() < 0.88:
+        messages = ({"role": "system", "content": f"{instruction}\n{wanted}"}, {"role": "user", "content": text})
     elif rng.random() < 0.5:
-        messages = ({"role": "user", "content": f"{instruction}\n{schema}\n\n{text}"},)
+        messages = ({"role": "user", "content": f"{instruction}\n{wanted}\n\n{text}"},)
     else:
-        messages = ({"role": "user", "content": f"{text}\n\n{instruction}\n{schema}"},)
+        messages = ({"role": "user", "content": f"{text}\n\n{instruction}\n{wanted}"},)
     return Sample(messages, dumps(answer), "document", answer, lang)

@@ -6,7 +6,7 @@ import random
 import re
 
 from tunewright.data.corpus import layouts, values
-from tunewright.data.corpus.documents import Sample, _sentence
+from tunewright.data.corpus.documents import INSTRUCTIONS, Sample, _sentence
 from tunewright.data.corpus.values import Words
 from tunewright.text.serialise import dumps
 
@@ -28,8 +28,10 @@ def copy(rng: random.Random, words: Words) -> Sample:
             lang,
             words,
         ).printed
-        for _ in range(rng.choice((1, 1, 1, 2, 3)))
+        for _ in range(rng.choice((1, 1, 2, 3, 4, 6)))
     ]
+    if rng.random() < 0.2:
+        parts = [_sentence(rng, lang, words)]
     text = rng.choice((" ", ", ", "\n")).join(parts)
     return _ask(rng.choice(("Copy.", "Repeat the text.", "दोहराइए।")), text, text, "copy", lang)
 
@@ -37,9 +39,49 @@ def copy(rng: random.Random, words: Words) -> Sample:
 def random_tokens(rng: random.Random) -> Sample:
     """A run of tokens drawn from the whole vocabulary, to be said again: copying with nothing else to lean on.
 
-    value: the tokens as shares of the vocabulary (0..1), since a sample knows no tokenizer.
+    value: [prompt, reply], the tokens as shares of the vocabulary (0..1), since a sample knows no tokenizer.
     """
-    return Sample((), "", "tokens", [rng.random() for _ in range(rng.randint(3, 24))])
+    run = [rng.random() for _ in range(rng.randint(3, 40))]
+    return Sample((), "", "tokens", [run, run])
+
+
+def recall(rng: random.Random) -> Sample:
+    """Runs of random tokens, each after its cue; then some of the cues again, in another order, each with its run.
+
+    value: as for `random_tokens`.
+    """
+    stop, link = rng.random(), rng.random()
+    pairs = [
+        [*(rng.random() for _ in range(rng.randint(1, 3))), link, *(rng.random() for _ in range(rng.randint(1, 6))), stop]
+        for _ in range(rng.randint(2, 8))
+    ]
+    prompt = [token for pair in pairs for token in pair]
+    asked = rng.sample(pairs, rng.randint(1, len(pairs)))
+    return Sample((), "", "tokens", [prompt, [token for pair in asked for token in pair]])
+
+
+SHORT = ("code", "number", "name", "place", "phrase", "date", "quantity", "company", "amount")
+
+
+def pairs(rng: random.Random, words: Words) -> Sample:
+    """Labels that mean nothing with values of one kind, some asked for in any order: only the label tells which is which.
+
+    A document whose fields are a date, a name and a sum can be answered by guessing from the looks of the values.
+    """
+    lang = "hi" if rng.random() < 0.5 else "en"
+    labels: dict[str, str] = {}
+    for _ in range(rng.randint(2, 8)):
+        parts = [values.word(rng, lang, words).lower() for _ in range(rng.choice((1, 1, 2)))]
+        shown = rng.choice((" ".join(parts), " ".join(parts).title(), " ".join(parts).title()))
+        labels["_".join(parts)] = shown
+    kind = rng.choice(SHORT)
+    made = {key: values.make(rng, kind, lang, words) for key in labels}
+    link, between = rng.choice((": ", ": ", " ", " - ", " = ", " | ")), rng.choice(("\n", "\n", ", ", " | ", "; "))
+    text = between.join(f"{shown}{link}{made[key].printed}" for key, shown in labels.items())
+    asked = rng.sample(list(labels), rng.randint(1, len(labels)))
+    answer = {key: made[key].wanted for key in asked}
+    system = f"{INSTRUCTIONS[0]}\n{', '.join(asked)}"
+    return _ask(system, text, dumps(answer), "pairs", lang)
 
 
 def lookup(rng: random.Random, words: Words) -> Sample:

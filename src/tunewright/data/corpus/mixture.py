@@ -55,37 +55,52 @@ def read_prose(folders: list[Path], *, held_every: int = 50) -> Prose:
 
 
 def limits_at(progress: float, rng: random.Random) -> Limits:
-    """How hard a document is at this share (0..1) of pretraining."""
-    if progress < 0.21:
+    """How hard a document is at this share (0..1) of the curriculum."""
+    if progress < 0.16:
         return Limits(fields=2, nested=0.0, filler=0.0, noise=0.0, simple=True)
-    if progress < 0.33:
-        return Limits(fields=4, nested=0.05, filler=0.25, noise=0.05)
+    if progress < 0.3:
+        return Limits(fields=4, nested=0.0, filler=0.0, noise=0.0, simple=True)
+    if progress < 0.5:
+        return Limits(fields=6, nested=0.05, filler=0.2, noise=0.05)
     length = 0
-    if progress > 0.35 and rng.random() < 0.06:
+    if rng.random() < 0.04:
         length = rng.choice((600, 1000, 1500))
-    if progress > 0.6 and rng.random() < 0.02:
+    if progress > 0.8 and rng.random() < 0.015:
         length = rng.choice((3000, 5000, 8000))
     return Limits(fields=7 if rng.random() < 0.9 else 10, length=length)
+
+
+def drills_at(progress: float) -> tuple[float, float]:
+    """(share of samples that only copy, share that only recall), most at first: without them a model learns to guess."""
+    if progress < 0.1:
+        return 1.0, 0.0
+    if progress < 0.16:
+        return 0.4, 0.2
+    return (0.1, 0.5) if progress < 0.5 else (0.06, 0.16)
 
 
 def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
     """Sample number `index`. The same arguments give the same sample on every machine."""
     rng = random.Random(f"{seed}/{index}")
     words = prose.words
+    copying, recalling = drills_at(progress)
     r = rng.random()
-    copying = 1.0 if progress < 0.11 else 0.4 if progress < 0.16 else 0.04
     if r < copying:
-        return drills.random_tokens(rng) if rng.random() < 0.5 else drills.copy(rng, words)
+        return drills.random_tokens(rng) if rng.random() < 0.4 else drills.copy(rng, words)
+    if r < copying + recalling:
+        return drills.recall(rng) if rng.random() < 0.25 else drills.pairs(rng, words)
     r = rng.random()
-    if r < 0.05:
+    if r < 0.06:
         return drills.lookup(rng, words)
     if r < 0.10:
         return drills.passage(rng, words)
     if r < 0.13:
         return drills.kinds(rng, words)
-    if r < 0.18:
+    if r < 0.17:
         return drills.letter(rng, words)
-    if r < 0.22 and prose.passages and progress > 0.2:
+    if r < 0.20 and prose.passages and progress > 0.5:
         text, lang = prose.passages[rng.randrange(len(prose.passages))]
         return Sample((), text, "prose", None, lang)
+    if r < 0.22 and progress > 0.5:
+        return documents.with_examples(rng, words)
     return documents.document(rng, words, limits_at(progress, rng))

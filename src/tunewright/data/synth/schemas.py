@@ -6,7 +6,11 @@ from typing import Any
 
 
 def _text(description: str) -> dict[str, Any]:
-    return {"type": ["string", "null"], "description": description}
+    return {"type": ["string", "null"], "description": description, "x-verbatim": True}
+
+
+def _sum(description: str) -> dict[str, Any]:
+    return {"type": ["string", "null"], "description": description, "x-verbatim": "amount"}
 
 
 def _schema(title: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -20,10 +24,7 @@ def _schema(title: str, properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_TOTAL = {
-    "type": ["string", "null"],
-    "description": "final payable or received sum: ASCII digits, no symbol or grouping, decimals as printed",
-}
+_TOTAL = _sum("final payable or received sum: ASCII digits, no symbol or grouping, decimals as printed")
 _DATE = _text("the document's own date, as printed")
 _INVOICE = {"invoice_number": _text("as printed"), "customer_name": _text("who is billed, without honorific")}
 _RECEIPT = {"receipt_number": _text("as printed"), "vendor_name": _text("who issued the receipt")}
@@ -34,7 +35,7 @@ _FORM = {
     "phone": _text("the applicant's own, as printed"),
 }
 _MORE = {
-    "tax": {"type": ["string", "null"], "description": "tax as one printed sum, in the form of total_amount"},
+    "tax": _sum("tax as one printed sum, in the form of total_amount"),
     "payment_method": _text("as printed"),
     "address": _text("of the customer, the vendor or the applicant, as printed"),
 }
@@ -45,7 +46,7 @@ _ITEMS = {
         "properties": {
             "name": _text("as printed"),
             "quantity": _text("as printed, without unit"),
-            "price": {"type": ["string", "null"], "description": "the line's sum, in the form of total_amount"},
+            "price": _sum("the line's sum, in the form of total_amount"),
         },
         "required": ["name", "quantity", "price"],
         "additionalProperties": False,

@@ -1,0 +1,169 @@
+"""Verbatim values: strings that may only be what the document says, enforced while they are written.
+
+A schema marks them. `"x-verbatim": true` holds a string to a run of the document that cuts no word or number;
+`"x-verbatim": "amount"` to one of its numbers in plain form (ASCII digits, no grouping). Such a value cannot be made
+up: what is left to get wrong is which part of the document it is. Prior art: pointer networks (Vinyals et al. 2015),
+and the `verbatim-string` type of NuExtract, which asks a model for this and does not enforce it.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import regex
+
+from tunewright.core.records import JSON
+from tunewright.decode.grammar import AMOUNT, VERBATIM, Vocabulary
+from tunewright.text.align import is_wordlike
+from tunewright.text.numbers import amounts, ascii_digits
+from tunewright.text.schema import resolve
+from tunewright.text.serialise import dumps
+
+# A comma may group digits, or stand between the cells of a row.
+_NUMBERS = (regex.compile(r"\p{Nd}(?:[\p{Nd},]*\p{Nd})?(?:\.\p{Nd}+)?"), regex.compile(r"\p{Nd}+(?:\.\p{Nd}+)?"))
+
+_QUOTE, _BACKSLASH, _OBJECT, _COMMA = b'"\\{,'
+
+
+class Source:
+    """What the verbatim values of one document may be, in the bytes that a JSON string writes them with."""
+
+    __slots__ = ("amounts", "closes", "data", "opens")
+
+    def __init__(self, text: str):
+        text = text.rstrip()
+        data = bytearray()
+        opens: list[int] = []
+        closes: set[int] = set()
+        before, before_blank = False, True  # of the character before: part of a word? white space?
+        for character in text:
+            wordlike, blank = is_wordlike(character), character.isspace()
+            if not (before and wordlike):
+                if not before_blank:
+                    closes.add(len(data))
+                if not blank:
+                    opens.append(len(data))
+            written = character if character >= " " and character not in '"\\' else dumps(character)[1:-1]
+            data += written.encode("utf-8", "surrogatepass")
+            before, before_blank = wordlike, blank
+        closes.add(len(data))
+        self.data = bytes(data)
+        self.opens = tuple(opens)
+        """Byte offsets at which a value may begin: never inside a word or number."""
+        self.closes = frozenset(closes)
+        """Byte offsets at which a value may end."""
+        plain = [found.value for found in amounts(text)]
+        plain += [ascii_digits(found.replace(",", "")) for form in _NUMBERS for found in form.findall(text)]
+        self.amounts = tuple(value.encode() for value in dict.fromkeys(plain))
+
+
+Place = tuple[bytes, frozenset[int], int]
+"""Where a value may stand so far: bytes to copy from, where it may end, how far it is."""
+
+
+class Verbatim:
+    """Follows a reply byte by byte, and knows what its verbatim values leave open.
+
+    schema: the reply's JSON Schema, with its marks. source: the document.
+    """
+
+    __slots__ = ("_empty", "_escaped", "_expects_key", "_inside", "_key", "_kinds", "_nodes", "_root", "_source", "places")
+
+    def __init__(self, schema: dict[str, JSON], source: Source):
+        self._root, self._source = schema, source
+        self._nodes: tuple[JSON, ...] = (schema,)  # the schema of what comes next, after those it stands in
+        self._kinds: tuple[int, ...] = ()  # the open brackets
+        self._expects_key = self._inside = self._escaped = False
+        self._empty = True
+        self._key: bytes | None = None
+        self.places: list[Place] | None = None
+        """Inside a verbatim value: where it may stand. None elsewhere."""
+
+    def copy(self) -> Verbatim:
+        twin = object.__new__(Verbatim)
+        for name in Verbatim.__slots__:
+            setattr(twin, name, getattr(self, name))
+        return twin
+
+    def release(self) -> None:
+        """Let the value that is being written be any string."""
+        self.places = None
+
+    def feed(self, text: bytes) -> bool:
+        """Go on by `text`. False where a verbatim value is left for good: what is written of it is then any string."""
+        good = True
+        for byte in text:
+            if not (self._string(byte) if self._inside else self._between(byte)):
+                good = False
+        return good
+
+    def mask(self, words: Vocabulary, allowed: np.ndarray) -> np.ndarray:
+        """Which of the `allowed` tokens keep the reply verbatim: bool, as long as `allowed`."""
+        doubtful = allowed & words.quoted
+        if self.places is None:
+            kept = allowed & ~words.quoted
+        else:
+            kept = np.zeros_like(allowed)
+            runs = {data[at : at + size] for data, _, at in self.places for size in range(1, words.longest + 1)}
+            kept[[id for run in runs if run for id in words.ids.get(run, ())]] = True
+            kept &= allowed & ~words.quoted
+        for id in np.flatnonzero(doubtful):
+            kept[id] = self.copy().feed(words.bytes[id])
+        return kept
+
+    def _string(self, byte: int) -> bool:
+        ends = byte == _QUOTE and not self._escaped
+        self._escaped = byte == _BACKSLASH and not self._escaped
+        if self._key is not None:
+            if ends:
+                self._inside = False
+                self._enter(json.loads(b'"' + self._key + b'"'))
+            else:
+                self._key += bytes((byte,))
+            return True
+        places, self.places = self.places, None
+        if ends:
+            self._inside = False
+            return places is None or (not self._empty and any(at in closes for _, closes, at in places))
+        self._empty = False
+        if places is None:
+            return True
+        left = [(data, closes, at + 1) for data, closes, at in places if data[at : at + 1] == bytes((byte,))]
+        self.places = left or None
+        return bool(left)
+
+    def _between(self, byte: int) -> bool:
+        if byte == _QUOTE:
+            self._inside, self._empty = True, True
+            if self._expects_key:
+                self._key = b""
+                return True
+            places = self._begin()
+            self.places = places or None
+            return places is None or bool(places)
+        if byte in b"{[":
+            self._kinds = (*self._kinds, byte)
+            self._expects_key = byte == _OBJECT
+            items = {} if byte == _OBJECT else resolve(self._nodes[-1], self._root).get("items", {})
+            self._nodes = (*self._nodes, items)
+        elif byte in b"}]" and self._kinds:
+            self._kinds, self._nodes = self._kinds[:-1], self._nodes[:-1]
+            self._expects_key = False
+        elif byte == _COMMA and self._kinds:
+            self._expects_key = self._kinds[-1] == _OBJECT
+        return True
+
+    def _enter(self, key: str) -> None:
+        self._key, self._expects_key = None, False
+        node = resolve(self._nodes[-2], self._root)
+        properties = node.get("properties")
+        self._nodes = (*self._nodes[:-1], properties.get(key, {}) if isinstance(properties, dict) else {})
+
+    def _begin(self) -> list[Place] | None:
+        """Where a value that opens here may stand; None where it need not be verbatim."""
+        mark = resolve(self._nodes[-1], self._root).get(VERBATIM)
+        source = self._source
+        if mark == AMOUNT:
+            return [(value, frozenset((len(value),)), 0) for value in source.amounts]
+        return [(source.data, source.closes, at) for at in source.opens] if mark is True else None

@@ -1,0 +1,160 @@
+"""Verbatim values: what a document says is accepted, anything else is refused, byte by byte and token by token."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tiny_models
+from tunewright.decode.engine import generate
+from tunewright.decode.grammar import Grammar, GrammarError, vocabulary
+from tunewright.decode.source import Source, Verbatim
+from tunewright.text.schema import leaves
+from tunewright.text.serialise import dumps
+
+WORD = {"type": ["string", "null"], "x-verbatim": True}
+SUM = {"type": ["string", "null"], "x-verbatim": "amount"}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": WORD,
+        "total": SUM,
+        "remark": {"type": "string"},
+        "place": {"type": "object", "properties": {"city": WORD}, "required": ["city"]},
+        "items": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"what": WORD, "price": SUM}, "required": ["what", "price"]},
+        },
+        "tags": {"type": "array", "items": {"$ref": "#/$defs/tag"}},
+    },
+    "$defs": {"tag": WORD},
+}
+TEXT = 'श्री राम कुमार जी, "Blue House"\nPune 411001\nRs 12,500.00 / ५,००० for 2 lamps (0754,22)\n'
+
+
+def follows(value: object, text: str = TEXT) -> bool:
+    return Verbatim(SCHEMA, Source(text)).feed(dumps(value).encode())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "राम कुमार"},
+        {"name": '"Blue House"'},
+        {"name": 'House"\nPune'},
+        {"name": "411001"},
+        {"name": None},
+        {"name": "0754", "total": "22"},
+        {"total": "12500.00"},
+        {"total": "5000"},
+        {"remark": "anything at all"},
+        {"place": {"city": "Pune"}, "remark": "x"},
+        {"items": [{"what": "lamps", "price": "2"}, {"what": None, "price": "5000"}], "tags": ["Pune", "Rs"]},
+        {"unknown": {"name": "made up"}},
+    ],
+)
+def test_what_the_document_says_is_followed(value: dict) -> None:
+    assert follows(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "राम कुमा"},
+        {"name": "ouse"},
+        {"name": "Punee"},
+        {"name": "Mumbai"},
+        {"name": ""},
+        {"name": " Pune"},
+        {"name": "Pune "},
+        {"total": "12,500.00"},
+        {"total": "12500"},
+        {"total": "1250"},
+        {"total": ""},
+        {"place": {"city": "Mumbai"}},
+        {"place": {"city": "Pune"}, "name": "Mumbai"},
+        {"items": [{"what": "lamps", "price": "2"}, {"what": "chairs", "price": "2"}]},
+        {"tags": ["Pune", "Mumbai"]},
+    ],
+)
+def test_what_it_does_not_say_is_refused(value: dict) -> None:
+    assert not follows(value)
+
+
+def test_a_document_without_numbers_leaves_an_amount_only_null() -> None:
+    assert follows({"total": None}, "no numbers here")
+    assert not follows({"total": "5"}, "no numbers here")
+    assert not follows({"name": "x"}, "   ")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=40), st.integers(0, 40), st.integers(0, 40))
+def test_every_run_between_words_is_accepted(text: str, first: int, last: int) -> None:
+    """Also with quotes, backslashes, control characters, emoji and lone surrogates around it."""
+    text = text.encode("utf-8", "replace").decode()
+    run = text[min(first, last) : max(first, last)].strip()
+    document = f"{text} | {run} | {text}"
+    assert follows({"name": run}, document) == bool(run)
+
+
+def test_the_mask_is_what_feeding_says() -> None:
+    words = vocabulary(tiny_models.loaded("llama3", 0).tokenizer)
+    every = np.array([bool(text) for text in words.bytes])
+    for written in ("", '{"name": ', '{"name": "', '{"name": "रा', '{"total": "1', '{"remark": "x', '{"name": "Pune"'):
+        state = Verbatim(SCHEMA, Source(TEXT))
+        assert state.feed(written.encode())
+        kept = state.mask(words, every)
+        fed = [bool(text) and state.copy().feed(text) for text in words.bytes]
+        assert kept.tolist() == fed
+
+
+@pytest.mark.parametrize("family", ["wren", "llama3", "gpt2", "qwen3"])
+def test_a_model_that_knows_nothing_still_quotes(family: str) -> None:
+    """Random weights: every marked value stands in the document; without the source, they are noise."""
+    loaded = tiny_models.loaded(family, 2)
+    plain = json.loads(dumps(SCHEMA).replace('["string", "null"]', '"string"'))  # null would be no quotation
+    required = {**plain, "required": ["name", "total", "remark", "place", "tags"]}
+    grammar = Grammar(loaded.tokenizer, required, stop_ids=loaded.chat.stop_ids, longest=40)
+    prompts = [loaded.tokenizer(TEXT[i:], add_special_tokens=False).input_ids for i in range(3)]
+    source = Source(TEXT)
+
+    def quoted(sources: list[Source] | None) -> list[bool]:
+        found = []
+        for reply in generate(loaded, prompts, max_new_tokens=400, grammars=grammar, sources=sources):
+            if sources and reply.finish != "stop":  # closed at the budget, wherever that was
+                continue
+            value = json.loads(reply.text)
+            marked = {k: v for k, v in leaves(value).items() if not k.startswith("remark") and k != "total"}
+            found += [v is None or v in TEXT for v in marked.values()]
+            if value["total"] is not None:
+                found.append(value["total"].encode() in source.amounts)
+        return found
+
+    held = quoted([source] * len(prompts))
+    assert held
+    assert all(held)
+    assert not all(quoted(None) or [False])
+
+
+def test_bounds_that_leave_no_verbatim_way_on_are_met_all_the_same() -> None:
+    loaded = tiny_models.loaded("wren", 2)
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string", "maxLength": 3, "x-verbatim": True}},
+        "required": ["name"],
+    }
+    grammar = Grammar(loaded.tokenizer, schema)
+    [reply] = generate(loaded, [[20, 30]], max_new_tokens=40, grammars=grammar, sources=[Source("Lakshmi")])
+    assert grammar.accepts(reply.text)
+
+
+def test_a_mark_of_another_kind_is_refused() -> None:
+    with pytest.raises(GrammarError, match="x-verbatim"):
+        Grammar(
+            tiny_models.loaded("wren", 2).tokenizer,
+            {"type": "object", "properties": {"a": {"type": "string", "x-verbatim": "yes"}}},
+        )
