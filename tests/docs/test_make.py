@@ -127,9 +127,7 @@ def test_a_broken_environment_is_made_anew(clone):
     python.unlink()
     python.symlink_to("/nonexistent/python")
     new = clone.parent / "python3"
-    new.write_text(
-        '#!/bin/sh\ncase "$*" in *venv*) echo making >> calls && mv stand-in .venv/bin/python;; esac\n'
-    )
+    new.write_text('#!/bin/sh\ncase "$*" in *venv*) echo making >> calls && mv stand-in .venv/bin/python;; esac\n')
     new.chmod(0o755)
     (clone / "stand-in").write_text(STAND_IN)
     (clone / "stand-in").chmod(0o755)

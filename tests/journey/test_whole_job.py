@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +72,57 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(drive, whole, reci
 @pytest.mark.parametrize("seed", range(2, 7))
 def test_killed_at_a_hundred_random_moments_it_ends_with_the_same_bytes(drive, whole, recipe, tmp_path, seed):
     killed_and_resumed(drive, whole, recipe, tmp_path, kills=20, seed=seed)
+
+
+def unanswered(whole: Path, folder: Path, workers: int) -> Path:
+    """A copy of the run that has its models and no answers."""
+    shutil.copytree(whole, folder)
+    for path in [*folder.glob("systems/*/predictions-*"), *folder.glob("systems/*/scores-*")]:
+        path.unlink()
+    for name in ("systems/manifest.json", "report.html", "metrics_comparison.json"):
+        (folder / name).unlink(missing_ok=True)
+    recipe = (folder / "recipe.yaml").read_text(encoding="utf-8")
+    assert "workers: 0" in recipe.partition("evaluate:")[2]
+    before, word, after = recipe.partition("evaluate:")
+    (folder / "recipe.yaml").write_text(before + word + after.replace("workers: 0", f"workers: {workers}", 1))
+    return folder
+
+
+def test_answers_by_two_processes_are_those_of_one_also_after_a_kill(whole, tmp_path):
+    folder = unanswered(whole, tmp_path / "side", workers=2)
+    program = Path(sys.executable).with_name("tunewright")
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TUNEWRIGHT_NO_PROGRESS": "1"}
+    command = [program, "evaluate", str(folder)]
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    while running.poll() is None and not list(folder.glob("systems/*/*.part.jsonl")):
+        time.sleep(0.01)
+    running.kill()
+    running.wait()
+    deadline = time.monotonic() + 10
+    while alive(running.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(running.pid), "a worker outlived the run that started it"
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.rglob("*.part.jsonl"))
+    names = [path.relative_to(folder) for path in folder.glob("systems/*/predictions-*.jsonl")]
+    assert len(names) == len(list(whole.glob("systems/*/predictions-*.jsonl"))) > 2
+    for name in names:
+        rows = [[(row["id"], row["text"]) for row in files.read_lines(root / name)] for root in (whole, folder)]
+        assert rows[0] == rows[1], name
+
+
+def alive(group: int) -> list[str]:
+    """Processes of a group that have not ended."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[2] == str(group) and fields[0] != "Z":
+            found.append(entry.parent.name)
+    return found
 
 
 def test_the_tuned_model_extracts_from_a_file(whole, tmp_path, capsys):

@@ -141,6 +141,11 @@ class EvaluateOptions(Options):
         400, description="Stratified test documents for every cell but tuned × grammar, which takes all."
     )
     shots: int = Field(2, ge=0, description="Earlier turns shown to the few-shot system, drawn from train.")
+    workers: int = Field(
+        0,
+        ge=0,
+        description="Processes that answer side by side; 0: one per core, for small models on a CPU.",
+    )
     exams: tuple[str, ...] = Field(
         (), description="More test sets by name, never trained on; skipped with a word where absent."
     )

@@ -22,7 +22,7 @@ from tunewright.core.yaml_page import Dumper, Key, Page, dotted, short
 
 MAX_BYTES = 256 * 1024
 SUFFIXES = (".yaml", ".yml")
-UNHASHED: tuple[tuple[str, ...], ...] = (("description",), ("data", "workers"))
+UNHASHED: tuple[tuple[str, ...], ...] = (("description",), ("data", "workers"), ("evaluate", "workers"))
 """Keys that do not change what comes out of a run, and so do not make another run of it."""
 
 

@@ -68,7 +68,18 @@ class Verbatim:
     schema: the reply's JSON Schema, with its marks. source: the document.
     """
 
-    __slots__ = ("_empty", "_escaped", "_expects_key", "_inside", "_key", "_kinds", "_nodes", "_root", "_source", "places")
+    __slots__ = (
+        "_empty",
+        "_escaped",
+        "_expects_key",
+        "_inside",
+        "_key",
+        "_kinds",
+        "_nodes",
+        "_root",
+        "_source",
+        "places",
+    )
 
     def __init__(self, schema: dict[str, JSON], source: Source):
         self._root, self._source = schema, source

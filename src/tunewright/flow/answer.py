@@ -7,10 +7,10 @@ is renamed when it is whole; a run that was killed goes on after the last whole 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from tunewright.core import files, meter
 from tunewright.core.contracts import System, Task
@@ -21,6 +21,16 @@ from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.flow import prepare
 from tunewright.flow.outcome import TEST, main_cell
+
+
+class Teller(Protocol):
+    """Who hears how answering goes on: `Events`, or what stands for it in another process."""
+
+    progress: Any
+
+    def add(self, stage: str, event: str, **values: Any) -> None: ...
+    def say(self, text: str) -> None: ...
+
 
 BATCHES = 4
 """Batches in a part: a part is what a kill can cost."""
@@ -99,17 +109,35 @@ def evaluate(job: Run, events: Events, *, data: Path | str | None = None) -> Non
     waiting = [cell for cell in cells(job) if not (cell.scores.is_file() and cell.predictions.is_file())]
     if waiting:
         _warn_of_overlap(job, events)
-    models = Models(job, events)
+    counts = {cell: len(documents(job, cell)) for cell in waiting}
     for cell in waiting:
-        asked = examples(job, cell)
-        if not asked:
+        if not counts[cell]:
             raise RunError(f"there are no documents of '{cell.on}' to answer", where=str(job.path))
-        measured: dict[str, Any] = {}
-        if not cell.predictions.is_file():
-            measured = _answer(cell, models.system(cell), asked, job.recipe.decode.batch_size * BATCHES, events)
-        _score(job, cell, asked, measured | models.cost(cell), events)
+    models = Models(job)
+    for cell, measured in _answered(job, models, waiting, counts, events):
+        _score(job, cell, measured, events)
     if not job.done("systems"):
         job.finish("systems", {"cells": [f"{cell.name} on {cell.on}" for cell in cells(job)], "exams": exams(job)})
+
+
+def _answered(
+    job: Run, models: Models, waiting: Sequence[Cell], counts: dict[Cell, int], events: Events
+) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    """Cells as they come to be answered: by this process, or several side by side where that is faster."""
+    from tunewright.flow import workers
+
+    modelled = [cell for cell in waiting if cell.system != "rules" and not cell.predictions.is_file()]
+    if modelled:
+        note_machine(job)
+    many = workers.useful(job, [counts[cell] for cell in modelled]) if modelled else 1
+    if many == 1:
+        modelled = []
+    for cell in waiting:
+        if cell not in modelled:
+            done = cell.predictions.is_file()
+            yield cell, models.cost(cell) if done else write_answers(job, cell, models, events)
+    if modelled:
+        yield from workers.answered(job, modelled, [counts[cell] for cell in modelled], many, events)
 
 
 def examples(job: Run, cell: Cell) -> list[Example]:
@@ -122,8 +150,9 @@ def examples(job: Run, cell: Cell) -> list[Example]:
     return [task.example(record, shots.of(record)) for record in found]
 
 
-def _answer(cell: Cell, system: System, asked: Sequence[Example], size: int, events: Events) -> dict[str, Any]:
-    """Append answers part by part, then give the file its name. Returns what was measured on the way."""
+def write_answers(job: Run, cell: Cell, models: Models, events: Teller) -> dict[str, Any]:
+    """Append a cell's answers part by part, then give the file its name. Returns what was measured on the way."""
+    system, asked, size = models.system(cell), examples(job, cell), job.recipe.decode.batch_size * BATCHES
     partial = cell.predictions.with_suffix(".part.jsonl")
     partial.parent.mkdir(parents=True, exist_ok=True)
     done = _resume(partial, [example.id for example in asked], size)
@@ -132,14 +161,13 @@ def _answer(cell: Cell, system: System, asked: Sequence[Example], size: int, eve
     events.add("evaluate", "cell", system=cell.system, decoding=cell.decoding, on=cell.on, n=len(asked), done=done)
     if events.progress is not None:
         events.progress.start(f"{cell.name} on {cell.on}", len(asked), unit="documents", done=done)
-    tokens = failures = 0
+    failures = 0
     with meter.Meter() as spent, open(partial, "a", encoding="utf-8", newline="\n") as file:
         for start in range(done, len(asked), size):
             part = asked[start : start + size]
             answers: list[Prediction] = []
             for prediction in system.predict(part):
                 answers.append(prediction)
-                tokens += prediction.tokens
                 failures += prediction.failure is not None
                 if events.progress is not None:
                     events.progress.update(start + len(answers), failures=failures or None)
@@ -151,7 +179,7 @@ def _answer(cell: Cell, system: System, asked: Sequence[Example], size: int, eve
     os.replace(partial, cell.predictions)
     files.sync_folder(cell.predictions.parent)
     events.add("evaluate", "answered", system=cell.system, decoding=cell.decoding, on=cell.on, seconds=spent.seconds)
-    return {"peak_memory_bytes": spent.peak_bytes}
+    return {"peak_memory_bytes": spent.peak_bytes} | models.cost(cell)
 
 
 def _resume(partial: Path, wanted: Sequence[str], size: int) -> int:
@@ -167,10 +195,10 @@ def _resume(partial: Path, wanted: Sequence[str], size: int) -> int:
     return done
 
 
-def _score(job: Run, cell: Cell, asked: Sequence[Example], cost: dict[str, Any], events: Events) -> None:
+def _score(job: Run, cell: Cell, cost: dict[str, Any], events: Events) -> None:
     from tunewright.evals.score import score
 
-    options = job.recipe.evaluate
+    options, asked = job.recipe.evaluate, examples(job, cell)
     answers = [Prediction.from_row(row) for row in files.read_lines(cell.predictions)]
     scores = score(
         asked, answers, level=options.confidence_level, resamples=options.bootstrap_resamples, seed=job.recipe.seed
@@ -189,9 +217,8 @@ def _score(job: Run, cell: Cell, asked: Sequence[Example], cost: dict[str, Any],
 class Models:
     """The weights that cells need, one model in memory at a time."""
 
-    def __init__(self, job: Run, events: Events):
+    def __init__(self, job: Run):
         self.job = job
-        self.events = events
         self._name: str | None = None
         self._loaded: Any = None
 
@@ -220,7 +247,6 @@ class Models:
             else:
                 self._loaded = load_tuned(self.job)
             self._name = name
-            note_machine(self.job)
         return self._loaded
 
     def cost(self, cell: Cell) -> dict[str, Any]:

@@ -62,7 +62,11 @@ class Extraction:
     def _system(self, schema: dict[str, JSON]) -> Message:
         key = dumps(schema)
         if key not in self._systems:
-            forms = {"keys": schemas_of.keys_form, "example": schemas_of.example_form, "json_schema": schemas_of.json_schema_form}
+            forms = {
+                "keys": schemas_of.keys_form,
+                "example": schemas_of.example_form,
+                "json_schema": schemas_of.json_schema_form,
+            }
             shown = forms[self.options.schema_style](schema)
             self._systems[key] = {"role": "system", "content": f"{self.options.instruction}\n{shown}"}
         return self._systems[key]

@@ -125,15 +125,17 @@ class Stream:
         """Ids of plain text; text that looks like a special token stays text."""
         return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
 
+    def _at(self, shares: Sequence[float]) -> list[int]:
+        """Ids at these shares (0..1) of the vocabulary, special tokens left out."""
+        first = max(self.role.values()) + 1
+        return [first + int(share * (len(self.tokenizer) - first)) for share in shares]
+
     def tokens(self, sample: Sample) -> Tokens | None:
         """The sample as ids, or None where it is longer than a context."""
         if sample.kind == "tokens":
-            first = max(self.role.values()) + 1
-            prompt, reply = (
-                [first + int(share * (len(self.tokenizer) - first)) for share in shares] for shares in sample.value
-            )
-            ids = (self.role["user"], *prompt, self.end, self.role["assistant"], *reply, self.end)
-            return Tokens(ids, len(prompt) + 3)
+            prompt, reply = (self._at(shares) for shares in sample.value)
+            drill = (self.role["user"], *prompt, self.end, self.role["assistant"], *reply, self.end)
+            return Tokens(drill, len(prompt) + 3)
         if sample.kind == "prose":
             ids = self.encode(sample.reply)[: self.options.prose_tokens]
             return Tokens((*ids, self.end), 1)
@@ -150,7 +152,9 @@ class Stream:
         """What step `step` shows, before tokenising. Early samples are short, so there are more of them."""
         step += options.first_step
         progress = step / options.curriculum_steps
-        count = options.samples_per_step * (4 if progress < 0.16 else 3 if progress < 0.3 else 2 if progress < 0.5 else 1)
+        count = options.samples_per_step * (
+            4 if progress < 0.16 else 3 if progress < 0.3 else 2 if progress < 0.5 else 1
+        )
         return [mixture.sample(options.seed, step * 1000 + i, progress, prose) for i in range(count)]
 
     def examples(self, step: int) -> list[Tokens]:
@@ -342,6 +346,8 @@ def main(
             elif kind == "exact":
                 events.say(f"{event['share']:.1%} of {event['n']} held-out samples exactly right")
             elif "message" in event:
+                if kind == "resumed":
+                    progress.start("pretrain", options.total_steps, unit="steps", done=event["step"])
                 events.say(event["message"])
             events.add("pretrain", kind, **event)
 

@@ -29,7 +29,10 @@ TINY = {
 
 @pytest.fixture
 def prose(tmp_path: Path) -> Path:
-    for name, lang, text in (("prose_en", "en", "The river runs slowly to the sea."), ("prose_hi", "hi", "नदी धीरे धीरे बहती है।")):
+    for name, lang, text in (
+        ("prose_en", "en", "The river runs slowly to the sea."),
+        ("prose_hi", "hi", "नदी धीरे धीरे बहती है।"),
+    ):
         (tmp_path / "data" / name).mkdir(parents=True)
         with gzip.open(tmp_path / "data" / name / "data.jsonl.gz", "wt", encoding="utf-8") as file:
             for i in range(4):
@@ -65,7 +68,9 @@ def test_slices_end_with_the_weights_of_one_go(prose: Path, tmp_path: Path) -> N
 
 def test_a_released_version_can_be_gone_on_from(prose: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretrain.pretrain(PretrainOptions(**TINY), tmp_path / "first", prose)
-    options = PretrainOptions(**{**TINY, "start_from": str(tmp_path / "first" / "model"), "first_step": 50, "total_steps": 1})
+    options = PretrainOptions(
+        **{**TINY, "start_from": str(tmp_path / "first" / "model"), "first_step": 50, "total_steps": 1}
+    )
     metrics = pretrain.pretrain(options, tmp_path / "second", prose)
     assert metrics["last_step"] == 1
     first = (tmp_path / "first" / "model" / "model.safetensors").read_bytes()

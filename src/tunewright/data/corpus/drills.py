@@ -52,7 +52,12 @@ def recall(rng: random.Random) -> Sample:
     """
     stop, link = rng.random(), rng.random()
     pairs = [
-        [*(rng.random() for _ in range(rng.randint(1, 3))), link, *(rng.random() for _ in range(rng.randint(1, 6))), stop]
+        [
+            *(rng.random() for _ in range(rng.randint(1, 3))),
+            link,
+            *(rng.random() for _ in range(rng.randint(1, 6))),
+            stop,
+        ]
         for _ in range(rng.randint(2, 8))
     ]
     prompt = [token for pair in pairs for token in pair]

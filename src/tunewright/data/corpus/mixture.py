@@ -76,7 +76,9 @@ def drills_at(progress: float) -> tuple[float, float]:
         return 1.0, 0.0
     if progress < 0.16:
         return 0.4, 0.2
-    return (0.1, 0.5) if progress < 0.5 else (0.06, 0.16)
+    if progress < 0.5:
+        return 0.1, 0.5
+    return (0.1, 0.3) if progress < 0.8 else (0.06, 0.14)
 
 
 def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:

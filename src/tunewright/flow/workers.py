@@ -1,0 +1,148 @@
+"""Cells answered side by side, each in a process of its own with its share of the cores.
+
+Decoding a small model spends as much time between its tensor operations as in them: two processes of one thread
+answer more than one process of two. A cell is answered whole by one process, and its file is the same either way.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.events import Events
+from tunewright.core.run import Run
+from tunewright.flow import answer
+from tunewright.flow.answer import Cell
+
+FEWEST_DOCUMENTS = 600
+"""Below so many documents a second process costs more time to start than it saves."""
+
+LARGEST_MODEL = 1 << 30
+"""Bytes of weights up to which every process may hold its own."""
+
+
+def useful(job: Run, counts: Sequence[int]) -> int:
+    """How many processes should answer cells of so many documents: the recipe's word, else what this machine allows."""
+    asked = job.recipe.evaluate.workers
+    if asked:
+        return min(asked, len(counts))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(counts) < 2 or cores < 2 or sum(counts) < FEWEST_DOCUMENTS:
+        return 1
+    import torch
+
+    weights = _weights(job.recipe.model)
+    if torch.cuda.is_available() or weights is None or weights > LARGEST_MODEL:
+        return 1
+    return min(cores, len(counts))
+
+
+def _weights(model: str) -> int | None:
+    """Bytes of a model's files; None where it is not on this machine under a plain name or path."""
+    from tunewright.core.errors import TunewrightError
+    from tunewright.models.load import embedded, locate
+
+    known = {name for version in embedded() for name in (version, version.split("-")[0])}
+    if model not in known and not Path(model).is_dir():
+        return None
+    try:
+        return sum(file.stat().st_size for file in locate(model).glob("*.safetensors")) or None
+    except TunewrightError:
+        return None
+
+
+def answered(
+    job: Run, cells: Sequence[Cell], counts: Sequence[int], workers: int, events: Events
+) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    """Answer `cells` in `workers` processes. Yields each, with what was measured, as soon as it is whole."""
+    context = multiprocessing.get_context("spawn")
+    queue: Any = context.SimpleQueue()
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    # The longest first, so that no process is left alone with it at the end.
+    order = sorted(range(len(cells)), key=lambda i: -counts[i] * (2 if cells[i].system == "few-shot" else 1))
+    if events.progress is not None:
+        events.progress.start("answers", sum(counts), unit="documents")
+    done: dict[Cell, int] = {}
+    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads, os.getpid(), queue)) as pool:
+        waiting = {pool.submit(_answer, job.path, cells[i]): cells[i] for i in order}
+        try:
+            while waiting:
+                finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                while not queue.empty():
+                    what, cell, values = queue.get()
+                    _pass_on(what, cell, values, done, events)
+                for future in finished:
+                    yield waiting.pop(future), future.result()
+        except BaseException:
+            for process in multiprocessing.active_children():  # nobody wants their answers any more
+                process.terminate()
+            raise
+
+
+def _pass_on(what: str, cell: Cell, values: Any, done: dict[Cell, int], events: Events) -> None:
+    if what == "say":
+        events.say(values)
+    elif what == "add":
+        events.add(*values[0], **values[1])
+    else:
+        done[cell] = values
+        if events.progress is not None:
+            events.progress.update(sum(done.values()))
+
+
+# -- in a worker
+
+_queue: Any = None
+
+
+def _begin(threads: int, parent: int, queue: Any) -> None:
+    global _queue
+    _queue = queue
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that has the screen decides
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _leave_with(parent: int) -> None:
+    """A killed run must not go on writing beside the one that is started after it."""
+    while os.getppid() == parent:
+        time.sleep(0.1)
+    os._exit(1)
+
+
+class _Sender:
+    """Events and progress of one cell, sent to the process that has the screen."""
+
+    def __init__(self, cell: Cell):
+        self.cell = cell
+        self.progress = self
+
+    def add(self, *names: str, **values: Any) -> None:
+        _queue.put(("add", self.cell, (names, values)))
+
+    def say(self, text: str) -> None:
+        _queue.put(("say", self.cell, text))
+
+    def start(self, stage: str, total: int | None, *, unit: str = "", done: int = 0) -> None:
+        self.update(done)
+
+    def update(self, done: int, **values: Any) -> None:
+        _queue.put(("done", self.cell, done))
+
+
+_models: dict[Path, answer.Models] = {}
+
+
+def _answer(path: Path, cell: Cell) -> dict[str, Any]:
+    job = Run.open(path)
+    models = _models.setdefault(path, answer.Models(job))
+    return answer.write_answers(job, cell, models, _Sender(cell))
