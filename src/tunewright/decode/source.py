@@ -9,15 +9,19 @@ and the `verbatim-string` type of NuExtract, which asks a model for this and doe
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import regex
 
-from tunewright.core.records import JSON
+from tunewright.core.records import JSON, Record
 from tunewright.decode.grammar import AMOUNT, VERBATIM, Vocabulary
 from tunewright.text.align import is_wordlike
 from tunewright.text.numbers import amounts, ascii_digits
-from tunewright.text.schema import resolve
+from tunewright.text.schema import leaves, path_of, resolve
 from tunewright.text.serialise import dumps
 
 # A comma may group digits, or stand between the cells of a row.
@@ -56,6 +60,15 @@ class Source:
         plain = [found.value for found in amounts(text)]
         plain += [ascii_digits(found.replace(",", "")) for form in _NUMBERS for found in form.findall(text)]
         self.amounts = tuple(value.encode() for value in dict.fromkeys(plain))
+
+    def says(self, value: str, mark: JSON) -> bool:
+        """Whether `value` may be a value of a string with this mark."""
+        written = dumps(value)[1:-1].encode("utf-8", "surrogatepass")
+        if mark == AMOUNT:
+            return written in self.amounts
+        return bool(written) and any(
+            self.data.startswith(written, at) and at + len(written) in self.closes for at in self.opens
+        )
 
 
 Place = tuple[bytes, frozenset[int], int]
@@ -178,3 +191,64 @@ class Verbatim:
         if mark == AMOUNT:
             return [(value, frozenset((len(value),)), 0) for value in source.amounts]
         return [(source.data, source.closes, at) for at in source.opens] if mark is True else None
+
+
+# -- which strings are verbatim
+
+
+ENOUGH = 30
+"""Answers from which a string's share of verbatim ones says something."""
+
+SHARE = 0.98
+"""Share of verbatim answers from which a string is held to the document: the rest is mostly annotators' slips."""
+
+LOOKED_AT = 1000
+"""Most records that are looked at."""
+
+_OWN_BOUNDS = ("enum", "const", "pattern", "format", "contentEncoding")
+
+
+def mark(
+    schemas: Mapping[str, dict[str, JSON]], records: Sequence[Record]
+) -> tuple[dict[str, dict[str, JSON]], dict[str, float]]:
+    """Schemas with the strings marked whose answers in `records` stand in their documents, and each one's share.
+
+    schemas: by doc_type. A schema that bears marks already is left as it is, and so are strings with bounds of their
+    own. The shares are by `doc_type.path`, or by path where there is one schema.
+    """
+    made, shares = {}, {}
+    for name, schema in schemas.items():
+        own = [record for record in records if record.doc_type == name or len(schemas) == 1]
+        if VERBATIM in dumps(schema) or "$ref" in dumps(schema) or not own:
+            made[name] = schema
+            continue
+        seen: dict[str, Counter[str]] = {}
+        for record in own[:: len(own) // LOOKED_AT + 1]:
+            source = Source(record.text)
+            for path, value in leaves(record.target).items():
+                if isinstance(value, str):
+                    count = seen.setdefault(re.sub(r"\[\d+\]", "[]", path), Counter())
+                    count["all"] += 1
+                    count["verbatim"] += source.says(value, True)
+                    count[AMOUNT] += source.says(value, AMOUNT)
+        found: dict[str, JSON] = {}
+        for path, count in seen.items():
+            kind = "verbatim" if count["verbatim"] >= count[AMOUNT] else AMOUNT
+            if count["all"] >= ENOUGH and count[kind] >= SHARE * count["all"]:
+                found[path] = AMOUNT if kind == AMOUNT else True
+                shares[path if len(schemas) == 1 else f"{name}.{path}"] = count[kind] / count["all"]
+        made[name] = _marked(schema, (), found)
+    return made, shares
+
+
+def _marked(node: JSON, steps: tuple[str | int, ...], found: Mapping[str, JSON]) -> Any:
+    if not isinstance(node, dict):
+        return node
+    if isinstance(node.get("properties"), dict):
+        inner = {key: _marked(child, (*steps, key), found) for key, child in node["properties"].items()}
+        return {**node, "properties": inner}
+    if isinstance(node.get("items"), dict):
+        return {**node, "items": _marked(node["items"], (*steps, 0), found)}
+    path = re.sub(r"\[\d+\]", "[]", path_of(steps))
+    plain = "string" in str(node.get("type", "")) and not any(word in node for word in _OWN_BOUNDS)
+    return {**node, VERBATIM: found[path]} if plain and path in found else node

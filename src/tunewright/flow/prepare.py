@@ -30,6 +30,7 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
     from tunewright.data import leakage, sources
     from tunewright.data.clean import clean
     from tunewright.data.split import split
+    from tunewright.decode.source import mark
 
     recipe, folder = job.recipe, job.path / "data"
     options = recipe.data
@@ -69,7 +70,11 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
         files.write_lines(folder / f"{name}.jsonl", rows(records_of_split))
     everything = [record for part in kept.values() for record in part]
     files.write_lines(folder / "processed.jsonl", rows(everything))
-    files.write_json(folder / "schemas.json", source.schemas)
+    schemas, verbatim = mark(source.schemas, kept["train"])
+    if verbatim:
+        fields = ", ".join(f"{path} ({share:.1%})" for path, share in verbatim.items())
+        events.say(f"held to what the document says, as their answers in train are: {fields}")
+    files.write_json(folder / "schemas.json", schemas)
     counts = {name: len(part) for name, part in kept.items()} | {"rejected": len(rejected)}
     events.add("data", "split", **counts)
     events.say(", ".join(f"{count:,} {name}" for name, count in counts.items()))
@@ -88,6 +93,7 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
             "split": parts.counts(),
             "duplicates": found.to_row(),
             "schemas_inferred": source.inferred,
+            "verbatim": verbatim,
             "notes": [*source.notes, *parts.notes],
             "source_sha256": source.sha256,
             "sha256": {

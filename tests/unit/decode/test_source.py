@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny_models
+from tunewright.core.records import Record
 from tunewright.decode.engine import generate
 from tunewright.decode.grammar import Grammar, GrammarError, vocabulary
-from tunewright.decode.source import Source, Verbatim
+from tunewright.decode.source import Source, Verbatim, mark
 from tunewright.text.schema import leaves
 from tunewright.text.serialise import dumps
 
@@ -158,3 +159,37 @@ def test_a_mark_of_another_kind_is_refused() -> None:
             tiny_models.loaded("wren", 2).tokenizer,
             {"type": "object", "properties": {"a": {"type": "string", "x-verbatim": "yes"}}},
         )
+
+
+def test_strings_whose_answers_stand_in_their_documents_are_marked() -> None:
+    word = {"type": ["string", "null"]}
+    items = {"type": "array", "items": {"type": "object", "properties": {"what": word, "mood": word}}}
+    schema = {"type": "object", "properties": {"name": word, "total": word, "kind": word, "code": word, "items": items}}
+    records = []
+    for i in range(60):
+        target = {
+            "name": f"Asha {i}",
+            "total": f"{1000 + i}",
+            "kind": "letter",
+            "code": "K7" if i < 56 else "made up",
+            "items": [{"what": "lamp", "mood": "good"}],
+        }
+        text = f"Asha {i} pays Rs {1000 + i:,} for a lamp, K7"
+        records.append(Record(id=str(i), text=text, target=target))
+    made, shares = mark({"letter": schema}, records)
+    assert shares == {"name": 1.0, "total": 1.0, "items[].what": 1.0}
+    properties = made["letter"]["properties"]
+    assert properties["name"]["x-verbatim"] is True
+    assert properties["total"]["x-verbatim"] == "amount"
+    assert "x-verbatim" not in properties["kind"] | properties["code"]
+    assert properties["items"]["items"]["properties"] == {"what": {**word, "x-verbatim": True}, "mood": word}
+    assert mark({"letter": schema}, records[:20]) == ({"letter": schema}, {})
+    assert mark(made, records) == (made, {})
+    assert schema["properties"]["name"] == word
+
+
+def test_says_is_what_following_a_reply_says() -> None:
+    source = Source(TEXT)
+    for value in ("राम कुमार", "राम", "कुमा", "", "Pune", "Pun", 'House"\nPune', "12500.00", "12,500.00", "(0754", "22)"):
+        for mark_, key in ((True, "name"), ("amount", "total")):
+            assert source.says(value, mark_) == follows({key: value})

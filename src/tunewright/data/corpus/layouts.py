@@ -163,6 +163,84 @@ def uppercase_labels(rng: random.Random, pairs: Sequence[Pair], lang: str) -> st
     return "\n".join(" " * rng.choice((0, 0, 2, 6)) + label.upper() + link + value for label, value in pairs)
 
 
+MARKS = (
+    ":", "::", "=", "==", "~", "|", "||", "->", "-->", "=>", ">>", ">", "--", "-", "..", "...", "#", "@", "*", "+", "^", "&", "_", ";", "!",
+    "—", "·", "•", "|:", "›", "≈", "→", ":-", "-:", "=:", "/", "\\", "%", "?", ",", "¦", "∷",
+)  # fmt: skip
+BRACKETS = (("[", "]"), ("(", ")"), ("{", "}"), ("<", ">"), ("*", "*"), ("'", "'"), ('"', '"'), ("„", "“"), ("_", "_"), ("|", "|"), ("~", "~"), ("[[", "]]"), ("**", "**"))  # fmt: skip
+LEADS = ("- ", "> ", "# ", "@", "+ ", "§ ", "o ", "~ ", "* ", ">> ", ". ", "_ ", "| ", "-> ", "=")
+BETWEEN = (
+    "\n",
+    "\n",
+    "\n",
+    "\n\n",
+    "  ",
+    ", ",
+    "; ",
+    " | ",
+    " + ",
+    "\n---\n",
+    " ~~ ",
+    ". ",
+    " & ",
+    " ++ ",
+    "\n\n\n",
+    "   ",
+    " .. ",
+    " >> ",
+)
+
+
+def invented(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    """A form that nobody may ever have used: marks, brackets and order by the dice, the same for every pair.
+
+    Who has read a thousand of these finds label and value in the next one too.
+    """
+    mark = rng.choice(MARKS)
+    link = rng.choice((f" {mark} ", f" {mark} ", f"{mark} ", mark, f" {mark}", "\n", f"{mark}\n", " ", "\t"))
+    label_form, value_form, whole = "{l}", "{v}", "{}"
+    a, b = rng.choice(BRACKETS)
+    r = rng.random()
+    if r < 0.2:
+        label_form = f"{a}{{l}}{b}" if a != "{" else "{{{l}}}"
+    elif r < 0.4:
+        value_form = f"{a}{{v}}{b}" if a != "{" else "{{{v}}}"
+    elif r < 0.5:
+        whole = f"{a}{{}}{b}" if a != "{" else "{{{}}}"
+    lead = rng.choice(LEADS) if rng.random() < 0.3 else ""
+    backwards = rng.random() < 0.3
+    out = []
+    for label, value in pairs:
+        first, second = label_form.format(l=label), value_form.format(v=value)
+        out.append(lead + whole.format(f"{second}{link}{first}" if backwards else f"{first}{link}{second}"))
+    return rng.choice(BETWEEN).join(out)
+
+
+TOLD = {
+    "en": (
+        ("", "", "As of today ", "In our file ", "Kindly note, ", "Sir, ", "For your record, ", "FYI ", "As agreed, ", "Also, ", "Yes, ", "I see that ", "It says ", "By the way, "),
+        ("{l} is {v}", "the {l} was {v}", "{v} is the {l}", "{l} comes to {v}", "the {l} should be {v}", "{v} as {l}", "we put {v} under {l}", "take {v} as the {l}",
+         "the {l} has been given as {v}", "my {l} is {v}", "your {l} will be {v}", "{l} got changed to {v}", "{l} remains {v}", "you will find {v} beside {l}", "{l} of {v}", "the form shows {v} in the box {l}"),
+        (".", ".", ".", ", please check.", " as discussed.", " only.", "!", ", ok?", " (confirmed).", " -", ";"),
+    ),
+    "hi": (
+        ("", "", "आपको बता दें कि ", "हमारे रिकॉर्ड में ", "जानकारी हेतु ", "कृपया ध्यान दें, ", "सर, ", "जी हाँ, ", "साथ ही ", "फ़ाइल के अनुसार ", "जैसा तय हुआ, "),
+        ("{l} {v} है", "{l} {v} रखा गया है", "{v} {l} के रूप में दर्ज किया", "{l} {v} बताया गया", "{l} अब {v} रहेगा", "मेरा {l} {v} है", "आपका {l} {v} होगा", "{v} ही {l} है",
+         "{l} की जगह {v} भरा है", "{l} तो {v} ही था", "{l} {v} तय हुआ", "{l} के आगे {v} दिखता है", "{l}, यानी {v}"),
+        ("।", "।", "।", ", कृपया देख लें।", " जी।", "!", " (पक्का)।", ";", " -"),
+    ),
+}  # fmt: skip
+
+
+def told(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    """Sentences put together from an opening, a statement and an end."""
+    openings, statements, ends = TOLD[lang]
+    return rng.choice((" ", " ", "\n")).join(
+        rng.choice(openings) + rng.choice(statements).format(l=label, v=value) + rng.choice(ends)
+        for label, value in pairs
+    )
+
+
 def slashes(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
     return rng.choice(("\n", "  ")).join(f"{label} // {value}" for label, value in pairs)
 
@@ -186,5 +264,6 @@ def other_prose(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
 SEEN: list[Layout] = [
     lines, lines, mixed_lines, inline, inline, squeezed, squeezed, running, pipe_rows, pipe_table, aligned, right_aligned, prose, prose,
     letter, numbered, leaders, below, bracketed, value_first, bullets, markup, chat, uppercase_labels,
+    *[invented] * 10, *[told] * 4,
 ]  # fmt: skip
 HELD: list[Layout] = [slashes, arrows, hashes, quoted, other_prose]
