@@ -20,6 +20,7 @@ from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
 from tunewright.flow import prepare
 from tunewright.flow.outcome import STAGES, complete, main_cell
+from tunewright.text.serialise import dumps
 
 SAMPLE = 64
 """Examples that are tokenised to learn how long they are."""
@@ -29,6 +30,9 @@ EFFICIENCY = 0.35
 
 LAYER_SECONDS = 5e-4
 """Time of one layer in one decoding pass beside its matrices, on a processor."""
+
+KEPT = 1.5
+"""Activations kept for the way back, as a multiple of what enters and leaves the matrices."""
 
 FLOOR_BYTES = 700_000_000
 """Memory of Python, torch and the data before any model."""
@@ -112,10 +116,12 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     speed = shape.speed()
     work = 6 if recipe.method.name == "full" else 4
     tokens = prompt_tokens + reply_tokens
+    sharing = options.share_prefix and recipe.method.lora_dropout == 0
+    shared = shape.shared(sample) * (1 - 1 / options.per_device_train_batch_size) if sharing else 0.0
     seconds = {
         "data": 2
         + (sum(counts.values()) / 1500 if recipe.data.source.startswith("synth:") else sum(counts.values()) / 5000),
-        "train": (5 + trained * tokens * work * shape.body / (speed * EFFICIENCY)) if tuned else 0,
+        "train": (5 + trained * (tokens - shared) * work * shape.body / (speed * EFFICIENCY)) if tuned else 0,
         "evaluate": 5
         + sum(
             0.005 * count
@@ -129,7 +135,10 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     adapter = trainable * 4
     disk = row_bytes * sum(counts.values()) * 3 + adapter * (1 + 4 * options.save_total_limit)
     disk += sum(answers.values()) * 600 + 2_000_000
-    activations = options.per_device_train_batch_size * tokens * shape.width * shape.layers * 40
+    # The longest batch decides: what every matrix reads and writes is kept for the way back, and logits three times.
+    kept = 4 * KEPT * sum(a + b for a, b in shape.linears)
+    rows = options.per_device_train_batch_size
+    activations = rows * ((longest - shared) * kept + max(replies, default=0) * shape.vocabulary * 12)
     memory = FLOOR_BYTES + shape.parameters * 4 + trainable * 16 + int(activations)
     free_memory, free_disk = meter.free_memory(), _free_disk(path)
     if memory > free_memory:
@@ -272,6 +281,19 @@ class _Shape:
             [len(self.chat.prompt_ids(example.messages)) for example in examples],
             [len(self.chat.reply_ids(example.completion)) for example in examples],
         )
+
+    def shared(self, examples: list[Example]) -> float:
+        """Tokens, on average, that a prompt has in common with all others of its schema."""
+        alike: dict[str, list[list[int]]] = {}
+        for example in examples:
+            alike.setdefault(dumps(example.schema), []).append(self.chat.prompt_ids(example.messages))
+        total = 0
+        for prompts in alike.values():
+            low, high = min(prompts), max(prompts)  # what these two begin with, all do
+            differs = (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b)
+            common = next(differs, min(map(len, prompts)))
+            total += common * len(prompts) if len(prompts) > 1 else 0
+        return total / max(1, len(examples))
 
     def trainable(self, recipe: Recipe) -> int:
         if recipe.method.name == "full":
