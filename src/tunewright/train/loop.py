@@ -137,6 +137,7 @@ class Fit:
                 window = dict.fromkeys(window, 0)
                 last_logged = now
             due = self.eval_steps is not None and (step % self.eval_steps == 0 or step == self.total_steps)
+            paused = time.perf_counter()  # validating and saving are no training: they do not count for its speed
             if due and self.validate is not None:
                 value = self._validate(step)
                 if self.metrics["best_loss"] is None or value < self.metrics["best_loss"]:
@@ -147,12 +148,11 @@ class Fit:
                     waited += 1
                     if self.patience and waited >= self.patience:
                         self.metrics["stopped"] = f"no gain in {waited} validations"
-                last_logged = time.perf_counter()
             out_of_time = self.stop_after is not None and now - started > self.stop_after
             leaving = out_of_time or self.stop()
             if leaving or (self.save_steps and step % self.save_steps == 0) or step == self.total_steps:
                 self._save(step, waited, best)
-                last_logged = time.perf_counter()
+            last_logged += time.perf_counter() - paused
             if leaving and step < self.total_steps:
                 self.metrics["paused_at"] = step
                 return self.metrics
