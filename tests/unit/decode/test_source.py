@@ -119,13 +119,13 @@ def test_a_model_that_knows_nothing_still_quotes(family: str) -> None:
     loaded = tiny_models.loaded(family, 2)
     plain = json.loads(dumps(SCHEMA).replace('["string", "null"]', '"string"'))  # null would be no quotation
     required = {**plain, "required": ["name", "total", "remark", "place", "tags"]}
-    grammar = Grammar(loaded.tokenizer, required, stop_ids=loaded.chat.stop_ids, longest=40)
+    grammar = Grammar(loaded.tokenizer, required, stop_ids=loaded.chat.stop_ids, longest=len(TEXT))
     prompts = [loaded.tokenizer(TEXT[i:], add_special_tokens=False).input_ids for i in range(3)]
     source = Source(TEXT)
 
     def quoted(sources: list[Source] | None) -> list[bool]:
         found = []
-        for reply in generate(loaded, prompts, max_new_tokens=400, grammars=grammar, sources=sources):
+        for reply in generate(loaded, prompts, max_new_tokens=900, grammars=grammar, sources=sources):
             if sources and reply.finish != "stop":  # closed at the budget, wherever that was
                 continue
             value = json.loads(reply.text)
