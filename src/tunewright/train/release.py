@@ -68,6 +68,12 @@ def card(name: str, options: PretrainOptions, metrics: dict[str, Any], exam: lis
         f"({row['low']:.1%} to {row['high']:.1%}) | {row['fields']:.1%} |"
         for row in exam
     )
+    start, manifest = "From nothing", "hashes of all text seen; `tunewright pretrain wren` makes it again"
+    if options.start_from is not None:
+        start = f"From the weights of {options.start_from}"
+        manifest = (
+            f"hashes of the prose and of the documents of this recipe (not of those that {options.start_from} saw)"
+        )
     loss = f" The last validation loss was {last['loss']:.3f} nats per token." if last else ""
     return f"""---
 license: apache-2.0
@@ -86,12 +92,12 @@ not to chat, and it knows nothing about the world.
 
 ## Training
 
-From nothing, {metrics["last_step"]:,} steps, {metrics["seen_tokens"]:,} tokens seen (padding included), {metrics["trained_tokens"]:,} trained,
+{start}, {metrics["last_step"]:,} steps, {metrics["seen_tokens"]:,} tokens seen (padding included), {metrics["trained_tokens"]:,} trained,
 {metrics["total_seconds"] / 60:.0f} minutes on two processor cores.{loss} Muon on the matrices, AdamW on embeddings and norms.
 The data is made by `tunewright.data.corpus`: random-schema documents, copy drills, questions about passages, and prose
 (public domain, CC0, CC BY, MIT, Apache; the story authors of the CC BY parts are credited in the project's documents).
 No job's data, and no key of the shipped recipes' schemas, is in it. `pretraining.json` is the recipe, `pretraining.tsv`
-the log, `pretraining.manifest` hashes of all text seen; `tunewright pretrain wren` makes it again.
+the log, `pretraining.manifest` {manifest}.
 
 ## Examination
 
