@@ -106,6 +106,9 @@ class TrainOptions(Options):
     adam_beta1: float = Field(0.9, ge=0, lt=1)
     adam_beta2: float = Field(0.99, ge=0, lt=1)
     max_grad_norm: float = Field(1.0, gt=0)
+    pointer_weight: float = Field(
+        0.0, ge=0, description="Weight of a loss that teaches one attention head where copied values stand; 0: none."
+    )
     lr_scheduler_type: Literal["linear", "cosine", "constant"] = "cosine"
     warmup_ratio: Share = 0.05
     bf16: bool | Literal["auto"] = Field("auto", description="bf16 autocast; auto: where the processor has it.")

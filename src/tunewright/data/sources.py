@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core.errors import DataError, UsageError, did_you_mean, nearest
+from tunewright.core.files import sha256
 from tunewright.core.recipe import DataOptions
 from tunewright.core.records import JSON, Record
 from tunewright.data import infer
@@ -225,7 +226,7 @@ def _files(source: str, kind: str, path: Path, options: DataOptions, seed: int) 
     readings: list[tuple[Reading, str | None]]
     if path.is_file():
         readings = [(read(path, **arguments), None)]
-        found.sha256[path.name] = _sha256(path)
+        found.sha256[path.name] = sha256(path)
     elif huggingface.is_saved(path) or (not _data_files(path) and any(path.rglob("*.txt"))):
         readings = [(read(path, **arguments), None)]
     else:
@@ -238,7 +239,7 @@ def _files(source: str, kind: str, path: Path, options: DataOptions, seed: int) 
                 hint=f"it holds: {', '.join(known[:10]) or 'nothing'}; known: .jsonl, .json, .csv, .parquet, .txt",
             )
         readings = [(read(file, **arguments), _split_of(file)) for file in files]
-        found.sha256 = {file.name: _sha256(file) for file in files}
+        found.sha256 = {file.name: sha256(file) for file in files}
         left = [each.name for each in sorted(path.iterdir()) if reader_of(each) not in (None, "text")]
         left = [name for name in left if name not in found.sha256 and not _NOT_DATA.fullmatch(name)]
         if left:
@@ -393,7 +394,7 @@ def _add_schemas(found: Source, file: Path | None) -> None:
     targets = [record for record in found.records if record.target is not None and not isinstance(record.target, str)]
     if file is not None and targets:
         given = _read_schema(file)
-        found.sha256[file.name] = _sha256(file)
+        found.sha256[file.name] = sha256(file)
         if _is_schema(given):
             found.schemas = dict.fromkeys(types or [found.name], given)
         else:
@@ -444,8 +445,3 @@ def _describe(found: Source, readme: Path) -> None:
     licence = _LICENCE.search(text)
     found.description = heading.group(1).strip() if heading else None
     found.licence = licence.group(1).strip() if licence else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -129,6 +129,8 @@ class Grammar:
             raise GrammarError(f"the schema has {size:,} bytes; at most {MAX_BYTES:,} compile", hint="split it")
         self.vocabulary: Vocabulary = vocabulary(tokenizer, stop_ids)
         _refuse_content(schema)
+        self.verbatim = VERBATIM in dumps(schema)
+        """Whether any string of the schema is held to the document."""
         self.prepared = _prepare(schema, longest)
         self._start = self._compile(self.prepared)
         shortest = closing(self._start, self.vocabulary)

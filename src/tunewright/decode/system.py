@@ -13,7 +13,7 @@ from tunewright.core.errors import UsageError
 from tunewright.core.recipe import DecodeOptions
 from tunewright.core.records import JSON, Example, Prediction, Record, Span
 from tunewright.decode import engine
-from tunewright.decode.grammar import VERBATIM, Grammar, vocabulary
+from tunewright.decode.grammar import Grammar, vocabulary
 from tunewright.decode.source import Source
 from tunewright.models.load import Loaded
 from tunewright.text.align import locate
@@ -64,8 +64,8 @@ class LocalSystem:
         return self._grammars[key]
 
     def _source(self, example: Example) -> Source | None:
-        held = self.decoding == "grammar" and self.options.verbatim
-        return Source(example.record.text) if held and VERBATIM in dumps(example.schema) else None
+        grammar = self.grammar(example.schema) if self.options.verbatim else None
+        return Source(example.record.text) if grammar is not None and grammar.verbatim else None
 
     def _shown(self, example: Example) -> Example:
         if not self.shots:

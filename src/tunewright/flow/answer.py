@@ -286,9 +286,9 @@ def note_machine(job: Run) -> None:
 def _warn_of_overlap(job: Run, events: Events) -> None:
     """Say where documents of test or an exam share text with what an embedded model was pretrained on."""
     from tunewright.data import leakage
-    from tunewright.models.load import EMBEDDED, embedded, locate
+    from tunewright.models.load import EMBEDDED, is_embedded, locate
 
-    if job.recipe.model not in {name for version in embedded() for name in (version, version.split("-")[0])}:
+    if not is_embedded(job.recipe.model):
         return
     folder = locate(job.recipe.model)
     manifest = folder / "pretraining.manifest"

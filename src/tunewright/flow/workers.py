@@ -47,10 +47,9 @@ def useful(job: Run, counts: Sequence[int]) -> int:
 def _weights(model: str) -> int | None:
     """Bytes of a model's files; None where it is not on this machine under a plain name or path."""
     from tunewright.core.errors import TunewrightError
-    from tunewright.models.load import embedded, locate
+    from tunewright.models.load import is_embedded, locate
 
-    known = {name for version in embedded() for name in (version, version.split("-")[0])}
-    if model not in known and not Path(model).is_dir():
+    if not is_embedded(model) and not Path(model).is_dir():
         return None
     try:
         return sum(file.stat().st_size for file in locate(model).glob("*.safetensors")) or None

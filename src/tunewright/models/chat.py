@@ -191,6 +191,20 @@ class Chat:
             ids += self._middle(piece)
         return [*ids, self.stop_id]
 
+    def placed(self, text: str, prompt: Sequence[int]) -> tuple[int, list[tuple[int, int]]] | None:
+        """Where a message's text stands in a prompt: (index of its first token, place of each token in the text).
+
+        None where its tokens do not stand there as they are by themselves.
+        """
+        if not text or self._spaced or self._control.search(text):
+            return None
+        alone = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids = alone["input_ids"]
+        for at in range(len(prompt) - len(ids), -1, -1):
+            if prompt[at] == ids[0] and list(prompt[at : at + len(ids)]) == ids:
+                return at, alone["offset_mapping"]
+        return None
+
     def conversation_ids(self, messages: Sequence[Message]) -> list[int]:
         """A whole conversation with its assistant turns as the template renders them."""
         return self._conversation_ids(messages, ask=False)

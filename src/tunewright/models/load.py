@@ -72,6 +72,11 @@ def embedded() -> list[str]:
     return sorted(found, key=lambda name: (name.split("-")[0], int(name.split("-")[1])))
 
 
+def is_embedded(name: str) -> bool:
+    """Whether a name means a model inside the package: a version (`wren-1`) or its family (`wren`)."""
+    return any(name in (version, version.split("-")[0]) for version in embedded())
+
+
 def locate(name: str) -> Path:
     """The folder that holds a model's files; downloads a hub id that is not in the cache.
 

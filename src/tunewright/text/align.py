@@ -91,10 +91,11 @@ def _printed_amount(wanted: str, text: str, after: int) -> Place | None:
 
 def _whole(places: Iterable[Place], text: str) -> Place | None:
     """The first place that does not stand inside a longer word or number."""
-    return next((place for place in places if _stands_alone(*place, text)), None)
+    return next((place for place in places if stands_alone(*place, text)), None)
 
 
-def _stands_alone(start: int, end: int, text: str) -> bool:
+def stands_alone(start: int, end: int, text: str) -> bool:
+    """Whether `text[start:end]` is no part of a longer word or number."""
     return not _joined(text, start) and not _joined(text, end)
 
 

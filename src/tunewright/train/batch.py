@@ -15,17 +15,41 @@ if TYPE_CHECKING:
     import torch
 
 
+Source = tuple[int, tuple[int, ...]]
+"""(index of a token, indices of earlier tokens that it is copied from)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One example. ids: prompt and reply. start: index of the first trained token (1 or more)."""
+    """One example. ids: prompt and reply. start: index of the first trained token (1 or more).
+
+    sources: what the reply's values are copied from (`train.pointers`); empty where that is not known.
+    """
 
     ids: tuple[int, ...]
     start: int
+    sources: tuple[Source, ...] = ()
 
     @property
     def trained(self) -> int:
         """How many tokens are trained."""
         return len(self.ids) - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Pointers:
+    """Where to look, for `looks` positions of a batch.
+
+    rows, queries: `[looks]` row, and time after the prefix, of the position that predicts a copied token.
+    keys: `[looks, places]` times it may look at, the prefix counted in; -1 fills up.
+    """
+
+    rows: torch.Tensor
+    queries: torch.Tensor
+    keys: torch.Tensor
+
+    def to(self, device: torch.device | str) -> Pointers:
+        return Pointers(self.rows.to(device), self.queries.to(device), self.keys.to(device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +60,14 @@ class Batch:
     input_ids: `[batch, time]` ids after the prefix, padded on the right.
     rows: `[trained]` flat positions in `batch * time` whose next token is trained.
     labels: `[trained]` those next tokens.
+    pointers: where copied tokens stand, or None where that is not known.
     """
 
     prefix: torch.Tensor | None
     input_ids: torch.Tensor
     rows: torch.Tensor
     labels: torch.Tensor
+    pointers: Pointers | None = None
 
     @property
     def seen(self) -> int:
@@ -50,7 +76,8 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         prefix = self.prefix.to(device) if self.prefix is not None else None
-        return Batch(prefix, self.input_ids.to(device), self.rows.to(device), self.labels.to(device))
+        pointers = self.pointers.to(device) if self.pointers is not None else None
+        return Batch(prefix, self.input_ids.to(device), self.rows.to(device), self.labels.to(device), pointers)
 
 
 def shared_prefix(examples: Sequence[Tokens]) -> int:
@@ -85,7 +112,29 @@ def collate(examples: Sequence[Tokens], pad: int, *, share_prefix: bool) -> Batc
         rows.extend(range(i * time + first - 1, i * time + len(tail) - 1))
         labels.extend(tail[first:])
     prefix = torch.tensor([examples[0].ids[:cut]], dtype=torch.long) if cut else None
-    return Batch(prefix, input_ids, torch.tensor(rows, dtype=torch.long), torch.tensor(labels, dtype=torch.long))
+    return Batch(
+        prefix,
+        input_ids,
+        torch.tensor(rows, dtype=torch.long),
+        torch.tensor(labels, dtype=torch.long),
+        _pointers(examples, cut),
+    )
+
+
+def _pointers(examples: Sequence[Tokens], cut: int) -> Pointers | None:
+    import torch
+
+    looks = [(i, token - 1 - cut, from_) for i, example in enumerate(examples) for token, from_ in example.sources]
+    if not looks:
+        return None
+    width = max(len(from_) for _, _, from_ in looks)
+    keys = [[*from_, *[-1] * (width - len(from_))] for _, _, from_ in looks]
+    rows, queries, _ = zip(*looks, strict=True)
+    return Pointers(
+        torch.tensor(rows, dtype=torch.long),
+        torch.tensor(queries, dtype=torch.long),
+        torch.tensor(keys, dtype=torch.long),
+    )
 
 
 def epoch_batches(lengths: Sequence[int], keys: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:

@@ -14,18 +14,29 @@ from tunewright.core.events import Events, Progress, graceful
 from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
 from tunewright.text.serialise import dumps
-from tunewright.train.batch import Batch, Tokens, collate, epoch_batches, shared_prefix
+from tunewright.train.batch import Batch, Source, Tokens, collate, epoch_batches, shared_prefix
+from tunewright.train.pointers import Pointing, best_head, moved, sources
 
 if TYPE_CHECKING:
     from tunewright.models.load import Loaded
 
 
-def tokenise(loaded: Loaded, examples: Sequence[Example]) -> list[Tokens]:
-    """Prompt and reply ids of every example; the reply, its stop token included, is what is trained."""
-    made = []
+def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False) -> list[Tokens]:
+    """Prompt and reply ids of every example; the reply, its stop token included, is what is trained.
+
+    point: find out what the reply's values are copied from.
+    """
+    chat, made = loaded.chat, []
     for example in examples:
-        prompt = loaded.chat.prompt_ids(example.messages)
-        made.append(Tokens((*prompt, *loaded.chat.reply_ids(example.completion)), len(prompt)))
+        prompt, reply = chat.prompt_ids(example.messages), chat.reply_ids(example.completion)
+        found: tuple[Source, ...] = ()
+        if point:
+            text = example.messages[-1]["content"]
+            asked, answered = chat.placed(text, prompt), chat.placed(example.completion, reply)
+            if asked is not None and answered is not None:
+                at, offsets = asked
+                found = moved(sources(example.completion, answered[1], text, offsets), len(prompt), at)
+        made.append(Tokens((*prompt, *reply), len(prompt), found))
     return made
 
 
@@ -154,7 +165,7 @@ def finetune(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     mixed = wants_bf16(options, device)
     loaded = load(name, dtype="bf16" if mixed else "fp32")
-    tokens = tokenise(loaded, train)
+    tokens = tokenise(loaded, train, point=options.pointer_weight > 0)
     kept = check(loaded, train, tokens, options)
     held = tokenise(loaded, validation)
     say = events.say if events is not None else lambda text: None
@@ -176,6 +187,9 @@ def finetune(
         options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
     )
     eval_steps = options.eval_steps or max(1, total // 10)
+    pointing = _pointing(loaded.model, epochs, options) if options.pointer_weight > 0 else None
+    if pointing is not None:
+        say(f"head {pointing.head} of layer {pointing.layer} is taught to look at what is copied")
     accelerator = Accelerator(mixed_precision="bf16" if mixed else "no", cpu=device == "cpu")
     optimizers = _optimizers(parameters, options)
     model, *prepared = accelerator.prepare(model, *(optimizer for optimizer, _ in optimizers))
@@ -250,6 +264,7 @@ def finetune(
             patience=options.early_stopping_patience,
             load_best=options.load_best_model_at_end,
             stop=asked,
+            pointing=pointing,
             report=report,
         )
         metrics = fit.run()
@@ -272,6 +287,12 @@ def finetune(
     loaded.chat.save(target)
     files.write_json(folder / "training_metrics.json", metrics)
     return metrics
+
+
+def _pointing(model: Any, epochs: Epochs, options: TrainOptions) -> Pointing | None:
+    """The head of the untrained model that looks best already, over the first batches."""
+    found = best_head(model, [batch for step in range(2) for batch in epochs(step)])
+    return Pointing(*found, options.pointer_weight) if found is not None else None
 
 
 def _optimizers(parameters: dict[str, Any], options: TrainOptions) -> list[tuple[Any, float]]:

@@ -20,6 +20,7 @@ from tunewright.core.meter import peak_memory
 from tunewright.train import checkpoint
 from tunewright.train.batch import Batch
 from tunewright.train.loss import loss_sum
+from tunewright.train.pointers import Pointing, Seen, watching
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -74,11 +75,20 @@ class Fit:
     load_best: bool = True
     stop_after: float | None = None
     stop: Callable[[], bool] = lambda: False
+    pointing: Pointing | None = None
     report: Report = lambda event: None
     metrics: dict[str, Any] = field(default_factory=dict)
+    _seen: Seen = field(init=False, repr=False)
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the newest verified checkpoint if there is one. Returns the metrics."""
+        if self.pointing is None:
+            return self._run()
+        core = getattr(self.model, "module", self.model)  # under DistributedDataParallel
+        with watching(core, frozenset((self.pointing.layer,))) as self._seen:
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         self.metrics = {
             "steps": [],
             "validations": [],
@@ -174,8 +184,10 @@ class Fit:
             batch = batch.to(self.accelerator.device)
             with self.accelerator.autocast():
                 loss = loss_sum(self.model, batch)
-            self.accelerator.backward(loss / max(1, trained))
             total += float(loss.detach())
+            if self.pointing is not None:
+                loss = loss + self.pointing.loss_sum(self._seen, batch)
+            self.accelerator.backward(loss / max(1, trained))
         torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.max_grad_norm)
         share = self.schedule(step)
         for optimizer, peak in self.optimizers:

@@ -19,6 +19,7 @@ from tunewright.core.recipe import Options, Positive
 from tunewright.data.corpus import mixture
 from tunewright.data.corpus.documents import Sample
 from tunewright.train.batch import Batch, Tokens, by_tokens, collate
+from tunewright.train.pointers import Pointing, moved, sources
 
 
 class PretrainOptions(Options):
@@ -47,6 +48,9 @@ class PretrainOptions(Options):
     adam_beta2: float = 0.95
     max_grad_norm: float = 1.0
     prose_tokens: Positive = Field(96, description="Longest run of prose in one sample.")
+    pointer_layer: int | None = Field(None, description="Layer of the head that is taught to look at what is copied.")
+    pointer_head: int = Field(0, ge=0, description="Which head of that layer.")
+    pointer_weight: float = Field(0.5, ge=0, description="Weight of that lesson beside cross entropy.")
     eval_steps: Positive = 200
     save_steps: Positive = 100
     logging_steps: Positive = 10
@@ -125,6 +129,10 @@ class Stream:
         """Ids of plain text; text that looks like a special token stays text."""
         return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
 
+    def encoded(self, text: str) -> Any:
+        """`encode`, with the place of each token in the text."""
+        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
+
     def _at(self, shares: Sequence[float]) -> list[int]:
         """Ids at these shares (0..1) of the vocabulary, special tokens left out."""
         first = max(self.role.values()) + 1
@@ -141,11 +149,16 @@ class Stream:
             return Tokens((*ids, self.end), 1)
         ids = []
         for message in sample.messages:
-            ids += [self.role[message["role"]], *self.encode(message["content"]), self.end]
+            text, at = self.encoded(message["content"]), len(ids) + 1
+            ids += [self.role[message["role"]], *text.input_ids, self.end]
         ids.append(self.role["assistant"])
         start = len(ids)
-        ids += [*self.encode(sample.reply), self.end]
-        return Tokens(tuple(ids), start) if len(ids) <= self.options.max_length else None
+        reply = self.encoded(sample.reply)
+        ids += [*reply.input_ids, self.end]
+        if len(ids) > self.options.max_length:
+            return None
+        found = sources(sample.reply, reply.offset_mapping, sample.messages[-1]["content"], text.offset_mapping)
+        return Tokens(tuple(ids), start, moved(found, start, at))
 
     @staticmethod
     def samples(options: PretrainOptions, prose: mixture.Prose, step: int) -> list[Sample]:
@@ -267,6 +280,9 @@ def pretrain(
         logging_steps=options.logging_steps,
         load_best=False,
         stop_after=minutes * 60 if minutes is not None else None,
+        pointing=None
+        if options.pointer_layer is None
+        else Pointing(options.pointer_layer, options.pointer_head, options.pointer_weight),
         report=report,
     ).run()
     out = folder / "model"

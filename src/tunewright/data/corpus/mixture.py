@@ -10,7 +10,7 @@ from pathlib import Path
 
 import regex
 
-from tunewright.data.corpus import documents, drills
+from tunewright.data.corpus import documents, drills, papers
 from tunewright.data.corpus.documents import Limits, Sample
 from tunewright.data.corpus.values import Words
 
@@ -105,4 +105,6 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
         return Sample((), text, "prose", None, lang)
     if r < 0.22 and progress > 0.5:
         return documents.with_examples(rng, words)
+    if r < 0.6 and progress > 0.5:
+        return papers.paper(rng)
     return documents.document(rng, words, limits_at(progress, rng))

@@ -28,6 +28,7 @@ from tunewright.data.synth import (
     noise as ocr,
 )
 from tunewright.data.synth.draw import Draw
+from tunewright.data.synth.parts import Case
 from tunewright.data.synth.pools import SEEN, UNSEEN
 from tunewright.data.synth.schemas import AMOUNTS, SCHEMAS
 
@@ -116,12 +117,7 @@ def document(
     draw = Draw(
         f"{name}/{split}/{seed}/{index}", language, doc_type, frozenset(schema["properties"]), wordings, entities, trace
     )
-    layout = draw.weighted(layouts.BY_SIDE[wordings])
-    case = cases.build(draw, terse=layout.terse, worded=layout.worded, yearless=layout.yearless)
-    page = layout.draw(case)
-    grade = draw.weighted(tuple(shares.items()))
-    pieces = ocr.spoil(draw, marks.pieces(page), grade, draw.paths)
-    text, values = _joined(pieces, draw.paths)
+    layout, case, grade, text, values = write(draw, shares)
     return Record(
         id=f"{name}-{split}-{seed}-{index:07d}",
         text=text,
@@ -142,6 +138,16 @@ def document(
             "slice": {"wordings": SIDE[wordings], "entities": SIDE[entities]},
         },
     )
+
+
+def write(draw: Draw, shares: Mapping[str, float]) -> tuple[layouts.Layout, Case, str, str, dict[str, tuple[int, int]]]:
+    """Lay out one document: (layout, its parts, grade of noise, text, path of a marked value → its place in the text)."""
+    layout = draw.weighted(layouts.BY_SIDE[draw.wordings])
+    case = cases.build(draw, terse=layout.terse, worded=layout.worded, yearless=layout.yearless)
+    page = layout.draw(case)
+    grade = draw.weighted(tuple(shares.items()))
+    pieces = ocr.spoil(draw, marks.pieces(page), grade, draw.paths)
+    return layout, case, grade, *_joined(pieces, draw.paths)
 
 
 def _joined(pieces: list[tuple[int | None, str]], paths: list[str]) -> tuple[str, dict[str, tuple[int, int]]]:

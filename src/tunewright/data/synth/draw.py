@@ -49,6 +49,11 @@ class Draw:
         self.paths: list[str] = []
         self._sides = {"wordings": wordings, "entities": entities, "closed": SEEN}
 
+    @property
+    def detailed(self) -> bool:
+        """Whether addresses, due dates, tax and the like are asked for as well."""
+        return "address" in self.keys
+
     # Dice
 
     def chance(self, p: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tunewright.data.synth import amounts, dates, entities, labels, templates
+from tunewright.data.synth import amounts, dates, entities, labels, marks, templates
 from tunewright.data.synth.draw import Draw
 from tunewright.data.synth.parts import Case, Pair
 
@@ -21,7 +21,10 @@ def fact(draw: Draw, entry: str) -> Pair:
     """One entry of a fact pool as a pair: a label chosen, the value filled."""
     left, _, value = entry.lstrip("@!").partition(" :: ")
     label = draw.fill(draw.pick(left.split("|")) if "<" not in left else left)
-    return Pair(None, labels.cased(draw, label), draw.fill(value))
+    filled = draw.fill(value)
+    if filled == marks.bare(filled):
+        filled = draw.mark(f"facts.{label}", filled)
+    return Pair(None, labels.cased(draw, label), filled)
 
 
 def fill(case: Case, missing: set[str], terse: bool) -> None:
@@ -62,7 +65,13 @@ def fill(case: Case, missing: set[str], terse: bool) -> None:
             pairs.append(pair)
     pairs += _special(case)
     if "balance" in draw.notes:
-        pairs.append(Pair(None, labels.local(draw, "label.balance"), amounts.number(draw, draw.notes["balance"])))
+        pairs.append(
+            Pair(
+                None,
+                labels.local(draw, "label.balance"),
+                draw.mark("balance", amounts.number(draw, draw.notes["balance"])),
+            )
+        )
     if not terse or draw.chance(0.5):
         pairs = draw.shuffled(pairs)
     case.pairs = _ordered(case, pairs)
@@ -74,7 +83,7 @@ def _fits(case: Case, entry: str) -> bool:
         return "party" not in draw.values
     if entry[0] == "!" and "id" not in case.given:
         return False
-    if len(draw.keys) > 4:
+    if draw.detailed:
         label = entry.casefold()
         if "address" in templates.slots(entry) or any(label.startswith(start) for start in _TAKEN["address"]):
             return False
@@ -88,7 +97,7 @@ def _fits(case: Case, entry: str) -> bool:
 def _special(case: Case) -> list[Pair]:
     """Facts that the detailed generator has as gold."""
     draw, kind = case.draw, case.draw.doc_type
-    detailed = len(draw.keys) > 4
+    detailed = draw.detailed
     found: list[Pair] = []
     if kind == "invoice" and draw.chance(0.7 if detailed else 0.16):
         found.append(Pair(None, labels.local(draw, "label.due"), draw.mark("due_date", dates.soon(draw))))

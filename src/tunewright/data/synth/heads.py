@@ -76,7 +76,7 @@ def _head(case: Case, terse: bool) -> list[str]:
     )
     if draw.chance(0.12):
         lines.append(draw.text(f"tagline.{language}"))
-    detailed = len(draw.keys) > 4
+    detailed = draw.detailed
     if (
         draw.chance(0.15 if terse else 0.38)
         or draw.notes["long"]

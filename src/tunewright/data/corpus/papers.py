@@ -1,0 +1,125 @@
+"""Invoices, receipts and forms of the synthesis, asked for under other keys than the shipped jobs use.
+
+Only what the synthesis gives to training documents is drawn (`pools.SEEN`): the layouts, wordings and entities that the
+jobs test on stay out, and so do their schemas (`notions.RESERVED_KEYS`).
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import regex
+
+from tunewright.core.records import JSON
+from tunewright.data.corpus.documents import INSTRUCTIONS, Sample
+from tunewright.data.corpus.notions import RESERVED_KEYS
+from tunewright.data.synth import amounts, noise
+from tunewright.data.synth.documents import DOC_TYPES, write
+from tunewright.data.synth.draw import Draw
+from tunewright.data.synth.parts import ROLES
+from tunewright.text.serialise import dumps
+
+KEYS = {
+    "invoice_number": "invoice_no bill_no bill_number inv_no invoice_id document_number reference_number number serial_no",
+    "receipt_number": "receipt_no rcpt_no slip_number receipt_id bill_no document_number reference_number number serial_no",
+    "customer_name": "customer buyer client client_name billed_to bill_to party party_name purchaser payer paid_by",
+    "vendor_name": "vendor seller shop shop_name issuer merchant merchant_name supplier store_name issued_by payee",
+    "date": "issued_on dated bill_date document_date issue_date date_of_issue day printed_date",
+    "total_amount": "grand_total amount amount_payable net_amount total_due sum payable amount_paid final_amount total_sum",
+    "due_date": "due_on pay_by payment_due last_date due",
+    "tax": "gst tax_amount gst_amount total_tax tax_total",
+    "payment_method": "payment_mode paid_via mode pay_mode paid_by_means",
+    "address": "full_address location address_line postal_address addr",
+    "applicant_name": "applicant name full_name person person_name submitted_by name_of_applicant",
+    "id_number": "id id_no identity_number identification identity",
+    "phone": "mobile phone_number contact contact_number mobile_no telephone phone_no",
+    "date_of_birth": "dob birth_date born_on birthday",
+    "balance": "previous_balance old_balance arrears outstanding earlier_dues",
+}  # fmt: skip
+"""Marked value → keys it is asked for under."""
+
+HINDI_KEYS = {
+    "invoice_number": "बिल_संख्या चालान_संख्या", "receipt_number": "रसीद_संख्या रसीद_नंबर", "customer_name": "ग्राहक खरीदार",
+    "vendor_name": "विक्रेता दुकान", "date": "तारीख दिनांक", "total_amount": "कुल_राशि कुल_रकम", "due_date": "देय_तिथि",
+    "tax": "कर जीएसटी", "payment_method": "भुगतान_प्रकार", "address": "पता", "applicant_name": "आवेदक नाम",
+    "id_number": "पहचान_संख्या", "phone": "मोबाइल फोन_नंबर", "date_of_birth": "जन्म_तिथि", "balance": "पिछला_बकाया",
+}  # fmt: skip
+
+LISTS = "lines goods products entries articles line_items"
+ITEM_KEYS = {
+    "name": "item product description particulars",
+    "quantity": "qty count pieces",
+    "price": "amount cost line_total",
+}
+MARKED = frozenset((*KEYS, "items", "facts"))
+PLAIN = MARKED - {"address", "items", "tax", "due_date", "payment_method", "date_of_birth"}
+SUMS = frozenset(("total_amount", "tax", "balance", "price"))
+
+
+def _key(label: str) -> str:
+    """A fact's label as a key: lower case, words joined by "_"."""
+    return "_".join(regex.findall(r"[\p{L}\p{M}\p{N}]+", label.lower()))
+
+
+def paper(rng: random.Random) -> Sample:
+    """One business paper and up to 9 of its values, its own and those of the facts beside them, in any order."""
+    language = rng.choice(("en", "hi"))
+    kind = rng.choice(DOC_TYPES)
+    detailed = rng.random() < 0.3
+    draw = Draw(f"pretraining/{rng.getrandbits(64)}", language, kind, MARKED if detailed else PLAIN)
+    text, places = write(draw, noise.DEFAULT)[3:]
+    hindi = language == "hi" and rng.random() < 0.15
+
+    def printed(path: str) -> str:
+        start, end = places[path]
+        return amounts.normal(text[start:end]) if path.rpartition(".")[2] in SUMS else text[start:end]
+
+    found: dict[str, JSON] = {}
+    for path in places:
+        if path in KEYS:
+            found[rng.choice((HINDI_KEYS if hindi else KEYS)[path].split())] = printed(path)
+    for path in ROLES[kind].values():
+        if path not in places:
+            found[rng.choice((HINDI_KEYS if hindi else KEYS)[path].split())] = None
+    facts = [path for path in places if path.startswith("facts.")]
+    rng.shuffle(facts)
+    taken = {word for words in (*KEYS.values(), *HINDI_KEYS.values()) for word in words.split()}
+    for path in facts[: rng.randint(0, 5)]:
+        key = _key(path[len("facts.") :])
+        if key and key.count("_") < 4 and key not in taken and key not in RESERVED_KEYS:
+            found.setdefault(key, printed(path))
+    asked = rng.sample(list(found), min(len(found), 9 if rng.random() < 0.5 else rng.randint(2, 9)))
+    answer: dict[str, JSON] = {key: found[key] for key in asked}
+    wanted = list(asked)
+    if any(path.startswith("items[") for path in places) and rng.random() < 0.4:
+        names = {field: rng.choice(words.split()) for field, words in ITEM_KEYS.items()}
+        outer = rng.choice(LISTS.split())
+        rows = sorted({int(path[6 : path.index("]")]) for path in places if path.startswith("items[")})
+        answer[outer] = [
+            {
+                name: printed(path) if (path := f"items[{row}].{field}") in places else None
+                for field, name in names.items()
+            }
+            for row in rows
+        ]
+        wanted.append(f"{outer}: [{', '.join(names.values())}]")
+    instruction = INSTRUCTIONS[0] if rng.random() < 0.6 else rng.choice(INSTRUCTIONS)
+    return Sample(_messages(rng, instruction, wanted, answer, text), dumps(answer), "paper", answer, language)
+
+
+def _messages(
+    rng: random.Random, instruction: str, wanted: list[str], answer: dict[str, JSON], text: str
+) -> tuple[dict[str, str], ...]:
+    """The schema as bare keys, an example with empty values, or a JSON Schema; mostly as the system's message."""
+    style = rng.random()
+    shown = ", ".join(wanted)
+    if style > 0.75 and not any(isinstance(value, list) for value in answer.values()):
+        blank: Any = dict.fromkeys(answer, "")
+        leaf = {"type": ["string", "null"]}
+        schema = {"type": "object", "properties": dict.fromkeys(answer, leaf), "required": list(answer)}
+        shown = dumps(blank if style < 0.9 else schema)
+    system = f"{instruction}\n{shown}"
+    if rng.random() < 0.93:
+        return {"role": "system", "content": system}, {"role": "user", "content": text}
+    return ({"role": "user", "content": f"{system}\n\n{text}"},)

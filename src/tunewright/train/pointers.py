@@ -1,0 +1,194 @@
+"""Where the values of a reply stand in the prompt, and a loss that teaches one attention head to look there.
+
+Extraction copies: each token of a value has a place in the document. Cross entropy alone says which token comes next,
+and among digits that fits many places; the place says which value it belongs to. Supervised attention: Garg et al.
+2019, "Jointly Learning to Align and Translate with Transformer Models", section 3.2 (one head of the penultimate
+layer); Liu et al. 2016, "Neural Machine Translation with Supervised Attention". The model stays what it was: nothing of
+this is there when it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import regex
+
+from tunewright.text.align import stands_alone
+from tunewright.text.numbers import amounts, ascii_digits
+from tunewright.train.batch import Batch, Pointers, Source
+
+if TYPE_CHECKING:
+    import torch
+
+Offsets = Sequence[tuple[int, int]]
+"""(start, end) in characters of each token of a text."""
+
+_STRING = regex.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
+MOST = 4
+"""Places of one value that are told; a value that stands more often says nothing about where to look."""
+
+
+def values(reply: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of every string value of a JSON reply; the whole of any other reply."""
+    if not reply.startswith(("{", "[")):
+        yield 0, len(reply)
+        return
+    for found in _STRING.finditer(reply):
+        if found[1] and found[2] is None and "\\" not in found[1]:
+            yield found.span(1)
+
+
+def places(value: str, text: str) -> list[list[int]]:
+    """For every place of `value` in `text`: the offset of each of its characters, and of what follows.
+
+    Whole words and numbers only. A number in plain form finds its printed form (`5000` finds `₹5,000` and `५०००`).
+    """
+    found = []
+    at = text.find(value)
+    while at >= 0:
+        if stands_alone(at, at + len(value), text):
+            found.append(list(range(at, at + len(value) + 1)))
+        at = text.find(value, at + 1)
+    if not found and value[-1:].isdigit():
+        for printed in amounts(text):
+            if printed.value == value:
+                offsets = _digits(value, text, printed.start, printed.end)
+                if offsets is not None:
+                    found.append(offsets)
+    return found
+
+
+def _digits(value: str, text: str, start: int, end: int) -> list[int] | None:
+    offsets = []
+    at = start
+    for character in value:
+        while at < end and ascii_digits(text[at]) != character:
+            at += 1
+        if at == end:
+            return None
+        offsets.append(at)
+        at += 1
+    return [*offsets, at]
+
+
+def sources(reply: str, reply_offsets: Offsets, text: str, text_offsets: Offsets) -> list[Source]:
+    """Which tokens of a reply are copied from which tokens of a text, the token that ends a value included."""
+    token_at: dict[int, int] = {}
+    for index, (start, end) in enumerate(text_offsets):
+        for offset in range(start, end):
+            token_at.setdefault(offset, index)
+    starts = {start: index for index, (start, end) in enumerate(reply_offsets) if end > start}
+    made: list[Source] = []
+    for start, end in values(reply):
+        stand = places(reply[start:end], text)
+        if not 0 < len(stand) <= MOST:
+            continue
+        for offset in range(start, end + 1):
+            token = starts.get(offset)
+            if token is not None:
+                from_ = {token_at[one[offset - start]] for one in stand if one[offset - start] in token_at}
+                if from_:
+                    made.append((token, tuple(sorted(from_))))
+    return made
+
+
+def moved(found: Sequence[Source], reply: int, text: int) -> tuple[Source, ...]:
+    """Sources counted in the example: its reply begins at token `reply`, the text at token `text`."""
+    return tuple((reply + token, tuple(text + one for one in from_)) for token, from_ in found)
+
+
+NAME = "watched"
+_WATCHERS: list[Seen] = []
+
+
+class Seen(dict[int, "tuple[torch.Tensor, torch.Tensor, float]"]):
+    """Layer → (queries `[batch, heads, time, size]`, keys, scaling) of the newest pass.
+
+    layers: the ones that are kept; None: all.
+    """
+
+    def __init__(self, layers: frozenset[int] | None):
+        super().__init__()
+        self.layers = layers
+
+
+@contextmanager
+def watching(model: Any, layers: frozenset[int] | None = None) -> Iterator[Seen]:
+    """Within, what these layers' attention compares is kept at every pass of `model`."""
+    seen = Seen(layers)
+    usual = model.config._attn_implementation
+    _register()
+    model.set_attn_implementation(NAME)
+    _WATCHERS.append(seen)
+    try:
+        yield seen
+    finally:
+        _WATCHERS.remove(seen)
+        model.set_attn_implementation(usual)
+
+
+def _register() -> None:
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    def attend(module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> Any:
+        for seen in _WATCHERS:
+            if seen.layers is None or module.layer_idx in seen.layers:
+                scaling = options.get("scaling")
+                seen[module.layer_idx] = query, key, query.shape[-1] ** -0.5 if scaling is None else scaling
+        return sdpa_attention_forward(module, query, key, value, mask, **options)
+
+    ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+
+
+def looked_away(taken: tuple[torch.Tensor, torch.Tensor, float], head: int, pointers: Pointers) -> torch.Tensor:
+    """-log of a head's attention that falls on the right places (nats), `[looks]`."""
+    import torch
+
+    query, key, scaling = taken
+    keys = key[:, head * key.shape[1] // query.shape[1]].float()
+    scores = torch.einsum("btd,bsd->bts", query[:, head].float(), keys) * scaling
+    scores = scores[pointers.rows, pointers.queries]
+    before = key.shape[2] - query.shape[2]  # the shared prefix
+    times = torch.arange(key.shape[2], device=key.device)
+    scores = scores.masked_fill(times > (pointers.queries + before)[:, None], -torch.inf)
+    right = scores.gather(1, pointers.keys.clamp(min=0)).masked_fill(pointers.keys < 0, -torch.inf)
+    return scores.logsumexp(1) - right.logsumexp(1)
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """One head is taught to look at what is copied. layer, head: which. weight: of this loss beside cross entropy."""
+
+    layer: int
+    head: int
+    weight: float
+
+    def loss_sum(self, seen: Seen, batch: Batch) -> torch.Tensor | float:
+        """Weighted sum of `looked_away` over the batch of the newest pass."""
+        if batch.pointers is None:
+            return 0.0
+        return self.weight * looked_away(seen[self.layer], self.head, batch.pointers).sum()
+
+
+def best_head(model: Any, batches: Sequence[Batch]) -> tuple[int, int] | None:
+    """(layer, head) that looks at the right places most already; None where no batch tells any."""
+    import torch
+
+    from tunewright.train.loss import forward_rows
+
+    away: dict[tuple[int, int], float] = {}
+    with torch.no_grad(), watching(model) as seen:
+        for batch in batches:
+            if batch.pointers is not None:
+                forward_rows(model, batch)
+                for layer, taken in seen.items():
+                    for head in range(taken[0].shape[1]):
+                        mass = float(looked_away(taken, head, batch.pointers).neg().exp().sum())
+                        away[layer, head] = away.get((layer, head), 0.0) + mass
+    return max(away, key=lambda one: away[one]) if away else None

@@ -1,0 +1,118 @@
+"""Pointing: the places found in text, the loss against attention weights that the model itself reports, and its effect."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import tiny_models
+import torch
+
+from tunewright.train.batch import Tokens, collate
+from tunewright.train.loss import forward_rows, loss_sum
+from tunewright.train.pointers import Pointing, best_head, looked_away, places, sources, watching
+
+
+def spans(text: str, pieces: list[str]) -> list[tuple[int, int]]:
+    found, at = [], 0
+    for piece in pieces:
+        found.append((at, at + len(piece)))
+        at += len(piece)
+    assert at == len(text)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "starts"),
+    [
+        ("राम कुमार", "ग्राहक: राम कुमार, राम कुमार", [8, 19]),
+        ("500", "Total 5000, paid 500", [17]),
+        ("5000.00", "Total ₹5,000.00", [7]),
+        ("5000", "राशि ५,०००", [5]),
+        ("7", "nothing here", []),
+    ],
+)
+def test_places(value, text, starts):
+    assert [one[0] for one in places(value, text)] == starts
+
+
+def test_places_of_an_amount_skip_its_commas():
+    text = "Sum ₹12,50,000.5 only"
+    (one,) = places("1250000.5", text)
+    assert "".join(text[at] for at in one[:-1]) == "1250000.5"
+    assert text[one[-1]] == " "
+
+
+def test_sources_follow_the_value_and_what_ends_it():
+    text, reply = "No: A-1; to Ravi", '{"n": "A-1", "who": "Ravi", "x": null}'
+    in_text = ["No", ":", " ", "A", "-", "1", ";", " ", "to", " ", "Ravi"]
+    in_reply = ['{"', "n", '": "', "A", "-", "1", '", "', "who", '": "', "Ravi", '", "', "x", '": null}']
+    found = sources(reply, spans(reply, in_reply), text, spans(text, in_text))
+    assert found == [(3, (3,)), (4, (4,)), (5, (5,)), (6, (6,)), (9, (10,))]
+
+
+def test_keys_nulls_and_common_words_point_nowhere():
+    text, reply = "a a a a a key", '{"key": null, "b": "a"}'
+    assert sources(reply, [(0, len(reply))], text, [(0, 1)]) == []
+
+
+def examples(size: int) -> list[Tokens]:
+    shared = tuple(range(5, 13))
+    rows = []
+    for i in range(4):
+        ids = (*shared, *(torch.randint(5, size, (7 + 2 * i,), generator=torch.Generator().manual_seed(i)).tolist()))
+        start = len(ids) - 3
+        rows.append(Tokens(ids, start, ((start, (9, 10 + i)), (start + 2, (start - 2,)))))
+    return rows
+
+
+@pytest.mark.parametrize("family", ["wren", "llama3", "qwen2", "mistral", "opt", "gpt2"])
+@pytest.mark.parametrize("share_prefix", [False, True])
+def test_it_is_minus_log_of_the_models_own_attention(family, share_prefix):
+    model = copy.deepcopy(tiny_models.model(family)).eval()
+    rows = examples(model.config.vocab_size)
+    batch = collate(rows, 0, share_prefix=share_prefix)
+    assert (batch.prefix is not None) == share_prefix
+    with torch.no_grad(), watching(model) as seen:
+        logits = forward_rows(model, batch)
+    with torch.no_grad():
+        assert torch.equal(logits, forward_rows(model, batch)), "watching changes nothing"
+    model.set_attn_implementation("eager")
+    for layer, taken in seen.items():
+        for head in range(taken[0].shape[1]):
+            got = looked_away(taken, head, batch.pointers)
+            expected = []
+            for one in rows:
+                with torch.no_grad():
+                    weights = model(torch.tensor([one.ids]), output_attentions=True).attentions[layer][0, head]
+                expected += [-weights[token - 1, list(from_)].sum().log() for token, from_ in one.sources]
+            torch.testing.assert_close(got, torch.stack(expected), rtol=1e-4, atol=1e-4)
+            assert not torch.allclose(got, torch.stack(expected[::-1]), rtol=1e-2), "the check can fail"
+
+
+def test_a_head_learns_to_look_where_it_is_told():
+    model = copy.deepcopy(tiny_models.model("wren")).train()
+    batch = collate(examples(model.config.vocab_size), 0, share_prefix=False)
+    layer, head = best_head(model, [batch])
+    pointing = Pointing(layer, head, 1.0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    away = []
+    with watching(model, frozenset((layer,))) as seen:
+        for _ in range(30):
+            loss = loss_sum(model, batch)
+            pointed = pointing.loss_sum(seen, batch)
+            away.append(float(pointed.detach()))
+            (loss + pointed).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert away[-1] < 0.5 * away[0]
+    assert model.config._attn_implementation != "watched"
+
+
+def test_nothing_to_point_at_costs_nothing():
+    model = tiny_models.model("wren")
+    batch = collate([Tokens((5, 6, 7, 8), 2), Tokens((5, 6, 9), 2)], 0, share_prefix=False)
+    assert batch.pointers is None
+    assert best_head(model, [batch]) is None
+    with watching(model) as seen:
+        assert Pointing(0, 0, 1.0).loss_sum(seen, batch) == 0.0
