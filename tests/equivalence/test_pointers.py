@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-import tiny_models
 import torch
 
+import tiny_models
 from tunewright.train.batch import Tokens, collate
 from tunewright.train.loss import forward_rows, loss_sum
 from tunewright.train.pointers import Pointing, best_head, looked_away, places, sources, watching

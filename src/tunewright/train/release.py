@@ -94,9 +94,10 @@ not to chat, and it knows nothing about the world.
 
 {start}, {metrics["last_step"]:,} steps, {metrics["seen_tokens"]:,} tokens seen (padding included), {metrics["trained_tokens"]:,} trained,
 {metrics["total_seconds"] / 60:.0f} minutes on two processor cores.{loss} Muon on the matrices, AdamW on embeddings and norms.
-The data is made by `tunewright.data.corpus`: random-schema documents, copy drills, questions about passages, and prose
-(public domain, CC0, CC BY, MIT, Apache; the story authors of the CC BY parts are credited in the project's documents).
-No job's data, and no key of the shipped recipes' schemas, is in it. `pretraining.json` is the recipe, `pretraining.tsv`
+The data is made by `tunewright.data.corpus`: random-schema documents, invoices, receipts and forms of the synthesis, copy
+drills, questions about passages, and prose (public domain, CC0, CC BY, MIT, Apache; the story authors of the CC BY parts
+are credited in the project's documents). No job's data is in it, no key of the shipped recipes' schemas, and no layout,
+wording or name that the synthesis keeps for testing. `pretraining.json` is the recipe, `pretraining.tsv`
 the log, `pretraining.manifest` {manifest}.
 
 ## Examination

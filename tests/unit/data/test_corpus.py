@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
 
-from tunewright.data.corpus import documents, drills, layouts, mixture, notions, values
+from tunewright.data.corpus import documents, drills, layouts, mixture, notions, papers, values
 from tunewright.data.corpus.exam import CASES, exam
 from tunewright.data.corpus.values import Words
+from tunewright.data.synth import pools
+from tunewright.data.synth.draw import Draw
 from tunewright.data.synth.schemas import SCHEMAS
 from tunewright.text.schema import leaves
 
@@ -40,7 +43,7 @@ def test_every_value_asked_for_stands_in_its_document() -> None:
     """Amounts are normalised; every other value is there letter by letter."""
     amounts = 0
     for sample in stream(800):
-        if sample.kind != "document":
+        if sample.kind not in ("document", "paper"):
             continue
         text = sample.messages[-1]["content"]
         plain = text.translate(str.maketrans("०१२३४५६७८९", "0123456789")).replace(",", "")
@@ -50,6 +53,37 @@ def test_every_value_asked_for_stands_in_its_document() -> None:
                 amounts += 1
         assert json.loads(sample.reply) == sample.value
     assert amounts > 50
+
+
+def test_papers_draw_nothing_that_the_jobs_test_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, str, str]] = []
+    sides = []
+
+    class Traced(Draw):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.trace = drawn
+            sides.append((self.wordings, self.entities))
+
+    monkeypatch.setattr(papers, "Draw", Traced)
+    for i in range(300):
+        papers.paper(random.Random(i))
+    kept = [
+        atom for kind, name, atom in drawn if atom in set(pools.pool(name).sides[pools.UNSEEN]) and kind != "closed"
+    ]
+    assert len(drawn) > 3000
+    assert not kept
+    assert set(sides) == {(pools.SEEN, pools.SEEN)}
+
+
+def test_papers_ask_for_facts_lists_and_what_is_not_there() -> None:
+    made = [papers.paper(random.Random(i)) for i in range(400)]
+    values = [value for sample in made for value in sample.value.values()]
+    assert 0.03 < values.count(None) / len(values) < 0.2
+    assert sum(isinstance(value, list) for value in values) > 5
+    assert len({key for sample in made for key in sample.value}) > 300
+    assert {sample.language for sample in made} == {"en", "hi"}
+    assert not [s for s in made if any(0xE000 <= ord(c) < 0xF000 for c in s.reply + s.messages[-1]["content"])]
 
 
 def test_copying_comes_first_and_documents_grow() -> None:
