@@ -79,6 +79,7 @@ class Fit:
     report: Report = lambda event: None
     metrics: dict[str, Any] = field(default_factory=dict)
     _seen: Seen = field(init=False, repr=False)
+    _away: list[float] = field(default_factory=list, repr=False)
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the newest verified checkpoint if there is one. Returns the metrics."""
@@ -113,7 +114,7 @@ class Fit:
             self.report({"event": "damaged", "message": "no verified checkpoint is left: starting from the beginning"})
         started = last_logged = time.perf_counter()
         spent_before = self.metrics["total_seconds"]
-        window = {"loss": 0.0, "trained": 0, "seen": 0, "examples": 0}
+        window = {"loss": 0.0, "trained": 0, "seen": 0, "examples": 0, "looks": 0}
         self.model.train()
         while step < self.total_steps and self.metrics["stopped"] is None:
             batches = self.micro_batches(step)
@@ -126,6 +127,7 @@ class Fit:
             window["trained"] += trained
             window["seen"] += seen
             window["examples"] += sum(len(batch.input_ids) for batch in batches)
+            window["looks"] += sum(len(batch.pointers.rows) for batch in batches if batch.pointers is not None)
             now = time.perf_counter()
             self.metrics["total_seconds"] = spent_before + now - started
             if not math.isfinite(loss):
@@ -142,6 +144,9 @@ class Fit:
                     "seconds": self.metrics["total_seconds"],
                     "memory_bytes": peak_memory(),
                 }
+                if self.pointing is not None:
+                    line["looked_away"] = sum(self._away) / max(1, window["looks"])
+                    self._away.clear()
                 self.metrics["steps"].append(line)
                 self.report({"event": "step", "total_steps": self.total_steps, **line})
                 window = dict.fromkeys(window, 0)
@@ -186,7 +191,9 @@ class Fit:
                 loss = loss_sum(self.model, batch)
             total += float(loss.detach())
             if self.pointing is not None:
-                loss = loss + self.pointing.loss_sum(self._seen, batch)
+                away = self.pointing.loss_sum(self._seen, batch)
+                self._away.append(float(away.detach()))
+                loss = loss + self.pointing.weight * away
             self.accelerator.backward(loss / max(1, trained))
         torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.max_grad_norm)
         share = self.schedule(step)

@@ -169,11 +169,11 @@ class Pointing:
     head: int
     weight: float
 
-    def loss_sum(self, seen: Seen, batch: Batch) -> torch.Tensor | float:
-        """Weighted sum of `looked_away` over the batch of the newest pass."""
+    def loss_sum(self, seen: Seen, batch: Batch) -> torch.Tensor:
+        """Sum of `looked_away`, unweighted, over the batch of the newest pass."""
         if batch.pointers is None:
-            return 0.0
-        return self.weight * looked_away(seen[self.layer], self.head, batch.pointers).sum()
+            return batch.labels.new_zeros((), dtype=seen[self.layer][0].dtype)
+        return looked_away(seen[self.layer], self.head, batch.pointers).sum()
 
 
 def best_head(model: Any, batches: Sequence[Batch]) -> tuple[int, int] | None:

@@ -164,3 +164,18 @@ def test_a_folder_that_does_not_fit_is_refused(tmp_path, change, message: str) -
         Chat.load(tmp_path, tokenizer)
     assert caught.value.hint
     assert path.name == FILE
+
+
+def test_a_text_is_found_in_its_prompt_or_said_not_to_be(chat: Chat) -> None:
+    text = "Bill 12 of राम कुमार"
+    prompt = chat.prompt_ids([{"role": "system", "content": f"Read: {text}"}, {"role": "user", "content": text}])
+    found = chat.placed(text, prompt)
+    if found is None:
+        assert chat._spaced or chat.tokenizer(text, add_special_tokens=False).input_ids[0] not in prompt
+        return
+    at, offsets = found
+    assert chat.decode(prompt[at : at + len(offsets)]) == text
+    assert offsets[0][0] == 0
+    assert offsets[-1][1] == len(text)
+    assert chat.placed("not there", prompt) is None
+    assert chat.placed("", prompt) is None

@@ -150,3 +150,28 @@ def test_early_stopping_keeps_the_best(model: str, tmp_path: Path) -> None:
     assert any(
         torch.equal(kept[name], saved.tensors["best." + name.replace(".weight", ".default.weight")]) for name in kept
     )
+
+
+@pytest.mark.parametrize("method", [MethodOptions(lora_r=4), MethodOptions(name="full")])
+def test_pointing_teaches_a_head_and_survives_a_stop(model: str, tmp_path: Path, method: MethodOptions) -> None:
+    options = recipe(max_steps=24, pointer_weight=1.0, save_steps=8, eval_steps=8).model_copy(update={"method": method})
+    metrics = finetune(model, examples(), [], options, tmp_path / "whole")
+    away = [line["looked_away"] for line in metrics["steps"]]
+    assert sum(away[-4:]) < 0.9 * sum(away[:4])
+    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
+    shutil.rmtree(tmp_path / "parts" / "checkpoints" / "step-000024")
+    saved = "adapter/adapter_model.safetensors" if method.name == "lora" else "model/model.safetensors"
+    (tmp_path / "parts" / saved).unlink()
+    finetune(model, examples(), [], options, tmp_path / "parts")
+    assert (tmp_path / "parts" / saved).read_bytes() == (tmp_path / "whole" / saved).read_bytes()
+
+
+def test_tokens_say_where_values_are_copied_from(model: str) -> None:
+    loaded = load(model)
+    for example, one in zip(examples(6), tokenise(loaded, examples(6), point=True), strict=True):
+        assert one.sources
+        for token, from_ in one.sources:
+            assert token >= one.start > max(from_)
+        text = {one.ids[token] for token, _ in one.sources}
+        assert set(loaded.tokenizer(example.record.target["code"], add_special_tokens=False).input_ids) <= text
+    assert not any(one.sources for one in tokenise(loaded, examples(6)))
