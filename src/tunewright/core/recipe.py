@@ -77,24 +77,24 @@ class DataOptions(Options):
 class MethodOptions(Options):
     """How weights are made trainable (PEFT names)."""
 
-    name: Literal["lora", "full"] = "lora"
-    lora_r: Positive = 32
-    lora_alpha: float = Field(64, gt=0)
-    lora_dropout: Share = 0.0
+    name: Literal["lora", "full"] = Field("lora", description="lora: an adapter; full: every weight.")
+    lora_r: Positive = Field(32, description="Rank of the adapter.")
+    lora_alpha: float = Field(64, gt=0, description="The adapter counts lora_alpha / lora_r times.")
+    lora_dropout: Share = Field(0.0, description="Dropout before the adapter; above 0 the prompt prefix is not shared.")
     target_modules: str | tuple[str, ...] = Field("all-linear", description="`all-linear` or module names.")
-    use_rslora: bool = False
-    use_dora: bool = False
+    use_rslora: bool = Field(False, description="Rank-stabilised: lora_alpha / √lora_r (Kalajdzievski 2023).")
+    use_dora: bool = Field(False, description="Weight-decomposed (Liu et al. 2024): direction and length apart.")
 
 
 class TrainOptions(Options):
     """The training loop (Hugging Face names)."""
 
-    learning_rate: float = Field(2e-3, gt=0)
-    num_train_epochs: float = Field(1.0, gt=0)
+    learning_rate: float = Field(2e-3, gt=0, description="The highest rate, after warm-up.")
+    num_train_epochs: float = Field(1.0, gt=0, description="Passes over the training examples; parts of one count.")
     max_steps: int = Field(-1, ge=-1, description="Optimiser steps; -1: from num_train_epochs.")
-    per_device_train_batch_size: Positive = 32
-    per_device_eval_batch_size: Positive = 32
-    gradient_accumulation_steps: Positive = 1
+    per_device_train_batch_size: Positive = Field(32, description="Examples in one forward pass.")
+    per_device_eval_batch_size: Positive = Field(32, description="The same, for validation.")
+    gradient_accumulation_steps: Positive = Field(1, description="Forward passes in one optimiser step.")
     max_length: Positive = Field(2048, description="Longest prompt + reply in tokens.")
     over_length: Literal["refuse", "drop"] = Field(
         "refuse", description="What happens to longer examples; drops are counted."
@@ -102,15 +102,17 @@ class TrainOptions(Options):
     optim: Literal["adamw", "muon"] = Field(
         "adamw", description="muon: Muon on matrices, AdamW on the rest (full training)."
     )
-    weight_decay: float = Field(0.0, ge=0)
-    adam_beta1: float = Field(0.9, ge=0, lt=1)
-    adam_beta2: float = Field(0.99, ge=0, lt=1)
-    max_grad_norm: float = Field(1.0, gt=0)
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled, times the rate (Loshchilov & Hutter 2019).")
+    adam_beta1: float = Field(0.9, ge=0, lt=1, description="Memory of AdamW's mean gradient.")
+    adam_beta2: float = Field(0.99, ge=0, lt=1, description="Memory of AdamW's squared gradient.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Longer gradients are shortened to this norm.")
     pointer_weight: float = Field(
         0.0, ge=0, description="Weight of a loss that teaches one attention head where copied values stand; 0: none."
     )
-    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "cosine"
-    warmup_ratio: Share = 0.05
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] = Field(
+        "cosine", description="How the rate falls after warm-up."
+    )
+    warmup_ratio: Share = Field(0.05, description="Share of the steps over which the rate rises.")
     bf16: bool | Literal["auto"] = Field("auto", description="bf16 autocast; auto: where the processor has it.")
     share_prefix: bool = Field(
         True, description="Compute the prompt prefix that a batch shares once (needs dropout 0)."
@@ -119,17 +121,17 @@ class TrainOptions(Options):
     save_steps: Positive | None = Field(
         None, description="Checkpoint every so many steps; None: with every validation."
     )
-    save_total_limit: Positive = 2
-    logging_steps: Positive = 10
+    save_total_limit: Positive = Field(2, description="Checkpoints kept; older ones are deleted.")
+    logging_steps: Positive = Field(10, description="A line in the log every so many steps.")
     early_stopping_patience: int = Field(0, ge=0, description="Validations without gain before stopping; 0: never.")
-    load_best_model_at_end: bool = True
+    load_best_model_at_end: bool = Field(True, description="End with the weights of the lowest validation loss.")
 
 
 class DecodeOptions(Options):
     """How replies are written."""
 
-    batch_size: Positive = 64
-    max_new_tokens: Positive = 256
+    batch_size: Positive = Field(64, description="Documents answered together.")
+    max_new_tokens: Positive = Field(256, description="Where a reply is cut that does not end.")
     grammar: bool = Field(True, description="Hold `extract` and the tuned system to the schema's grammar.")
     verbatim: bool = Field(
         True, description="Under the grammar, hold values that the schema marks `x-verbatim` to what the document says."
@@ -139,7 +141,9 @@ class DecodeOptions(Options):
 class EvaluateOptions(Options):
     """What is compared, on how many documents, and what must be reached."""
 
-    systems: tuple[Literal["base", "few-shot", "tuned", "rules"], ...] = ("base", "few-shot", "tuned", "rules")
+    systems: tuple[Literal["base", "few-shot", "tuned", "rules"], ...] = Field(
+        ("base", "few-shot", "tuned", "rules"), description="Who answers the test documents."
+    )
     sample: Positive = Field(
         400, description="Stratified test documents for every cell but tuned × grammar, which takes all."
     )
@@ -152,8 +156,8 @@ class EvaluateOptions(Options):
     exams: tuple[str, ...] = Field(
         (), description="More test sets by name, never trained on; skipped with a word where absent."
     )
-    confidence_level: float = Field(0.95, gt=0.5, lt=1)
-    bootstrap_resamples: Positive = 2000
+    confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Of every interval.")
+    bootstrap_resamples: Positive = Field(2000, description="Draws of every bootstrap.")
     gates: dict[str, float] = Field({}, description="Metric → floor for tuned × grammar; below it `compare` exits 3.")
 
 
@@ -161,8 +165,8 @@ class Recipe(Options):
     """One job, from data to report."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder.")
-    description: str = ""
-    seed: int = Field(0, ge=0, le=2**63 - 1)
+    description: str = Field("", description="One line for lists and the report.")
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="Of everything that is drawn.")
     model: str = Field("wren", description="An embedded model's name, a folder, or a Hugging Face id.")
     task: TaskOptions = TaskOptions()
     data: DataOptions = DataOptions()
