@@ -53,10 +53,12 @@ def _small_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrain, "build_tokenizer", build)
 
 
-def test_slices_end_with_the_weights_of_one_go(prose: Path, tmp_path: Path) -> None:
-    options = PretrainOptions(**TINY)
+@pytest.mark.parametrize("pointing", [{}, {"pointer_layer": 0, "first_step": 9000}])
+def test_slices_end_with_the_weights_of_one_go(prose: Path, tmp_path: Path, pointing: dict[str, int]) -> None:
+    options = PretrainOptions(**(TINY | pointing))
     whole = pretrain.pretrain(options, tmp_path / "whole", prose)
     assert whole["stopped"] == "all steps done"
+    assert all((line.get("looked_away", 0) > 0) == bool(pointing) for line in whole["steps"])
     for _ in range(20):
         part = pretrain.pretrain(options, tmp_path / "parts", prose, minutes=1e-6)
         if "paused_at" not in part:
