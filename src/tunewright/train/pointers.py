@@ -171,8 +171,10 @@ class Pointing:
 
     def loss_sum(self, seen: Seen, batch: Batch) -> torch.Tensor:
         """Sum of `looked_away`, unweighted, over the batch of the newest pass."""
+        import torch
+
         if batch.pointers is None:
-            return batch.labels.new_zeros((), dtype=seen[self.layer][0].dtype)
+            return torch.zeros((), device=batch.labels.device)
         return looked_away(seen[self.layer], self.head, batch.pointers).sum()
 
 
