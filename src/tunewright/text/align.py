@@ -33,15 +33,16 @@ def locate(value: JSON, text: str, *, after: int = 0) -> Place | None:
     if not wanted or after > len(text):
         return None
     after = max(0, after)
-    exact = list(_exact(wanted, text, after))
-    found = _whole(exact, text)
+    same = list(exact(wanted, text, after))
+    found = _whole(same, text)
     if found is None:
         folded = _folded(wanted, text, after)
-        found = _whole(folded, text) or _printed_amount(wanted, text, after) or _uncut(exact + folded, text)
+        found = _whole(folded, text) or _printed_amount(wanted, text, after) or _uncut(same + folded, text)
     return found
 
 
-def _exact(wanted: str, text: str, after: int) -> Iterator[Place]:
+def exact(wanted: str, text: str, after: int = 0) -> Iterator[Place]:
+    """Every place of the very characters, at or after an offset; places may overlap."""
     start = text.find(wanted, after)
     while start >= 0:
         yield start, start + len(wanted)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import regex
 
-from tunewright.text.align import stands_alone
+from tunewright.text.align import exact, stands_alone
 from tunewright.text.numbers import amounts, ascii_digits
 from tunewright.train.batch import Batch, Pointers, Source
 
@@ -46,12 +46,7 @@ def places(value: str, text: str) -> list[list[int]]:
 
     Whole words and numbers only. A number in plain form finds its printed form (`5000` finds `₹5,000` and `५०००`).
     """
-    found = []
-    at = text.find(value)
-    while at >= 0:
-        if stands_alone(at, at + len(value), text):
-            found.append(list(range(at, at + len(value) + 1)))
-        at = text.find(value, at + 1)
+    found = [list(range(start, end + 1)) for start, end in exact(value, text) if stands_alone(start, end, text)]
     if not found and value[-1:].isdigit():
         for printed in amounts(text):
             if printed.value == value:
@@ -184,13 +179,13 @@ def best_head(model: Any, batches: Sequence[Batch]) -> tuple[int, int] | None:
 
     from tunewright.train.loss import forward_rows
 
-    away: dict[tuple[int, int], float] = {}
+    mass: dict[tuple[int, int], float] = {}
     with torch.no_grad(), watching(model) as seen:
         for batch in batches:
             if batch.pointers is not None:
                 forward_rows(model, batch)
                 for layer, taken in seen.items():
                     for head in range(taken[0].shape[1]):
-                        mass = float(looked_away(taken, head, batch.pointers).neg().exp().sum())
-                        away[layer, head] = away.get((layer, head), 0.0) + mass
-    return max(away, key=lambda one: away[one]) if away else None
+                        right = float(looked_away(taken, head, batch.pointers).neg().exp().sum())
+                        mass[layer, head] = mass.get((layer, head), 0.0) + right
+    return max(mass, key=lambda one: mass[one]) if mass else None

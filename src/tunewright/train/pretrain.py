@@ -127,7 +127,7 @@ class Stream:
 
     def encode(self, text: str) -> list[int]:
         """Ids of plain text; text that looks like a special token stays text."""
-        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+        return self.encoded(text).input_ids
 
     def encoded(self, text: str) -> Any:
         """`encode`, with the place of each token in the text."""
@@ -157,6 +157,8 @@ class Stream:
         ids += [*reply.input_ids, self.end]
         if len(ids) > self.options.max_length:
             return None
+        if self.options.pointer_layer is None:
+            return Tokens(tuple(ids), start)
         found = sources(sample.reply, reply.offset_mapping, sample.messages[-1]["content"], text.offset_mapping)
         return Tokens(tuple(ids), start, moved(found, start, at))
 

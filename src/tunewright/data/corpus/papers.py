@@ -18,6 +18,7 @@ from tunewright.data.synth import amounts, noise
 from tunewright.data.synth.documents import DOC_TYPES, write
 from tunewright.data.synth.draw import Draw
 from tunewright.data.synth.parts import ROLES
+from tunewright.data.synth.schemas import AMOUNTS
 from tunewright.text.serialise import dumps
 
 KEYS = {
@@ -54,7 +55,9 @@ ITEM_KEYS = {
 }
 MARKED = frozenset((*KEYS, "items", "facts"))
 PLAIN = MARKED - {"address", "items", "tax", "due_date", "payment_method", "date_of_birth"}
-SUMS = frozenset(("total_amount", "tax", "balance", "price"))
+SUMS = AMOUNTS | {"balance"}
+TAKEN = RESERVED_KEYS.union(*(words.split() for words in (*KEYS.values(), *HINDI_KEYS.values())))
+"""Keys that no fact is asked for under."""
 
 
 def _key(label: str) -> str:
@@ -68,8 +71,8 @@ def paper(rng: random.Random) -> Sample:
     kind = rng.choice(DOC_TYPES)
     detailed = rng.random() < 0.3
     draw = Draw(f"pretraining/{rng.getrandbits(64)}", language, kind, MARKED if detailed else PLAIN)
-    text, places = write(draw, noise.DEFAULT)[3:]
-    hindi = language == "hi" and rng.random() < 0.15
+    *_, text, places = write(draw, noise.DEFAULT)
+    keys = HINDI_KEYS if language == "hi" and rng.random() < 0.15 else KEYS
 
     def printed(path: str) -> str:
         start, end = places[path]
@@ -78,16 +81,15 @@ def paper(rng: random.Random) -> Sample:
     found: dict[str, JSON] = {}
     for path in places:
         if path in KEYS:
-            found[rng.choice((HINDI_KEYS if hindi else KEYS)[path].split())] = printed(path)
+            found[rng.choice(keys[path].split())] = printed(path)
     for path in ROLES[kind].values():
         if path not in places:
-            found[rng.choice((HINDI_KEYS if hindi else KEYS)[path].split())] = None
+            found[rng.choice(keys[path].split())] = None
     facts = [path for path in places if path.startswith("facts.")]
     rng.shuffle(facts)
-    taken = {word for words in (*KEYS.values(), *HINDI_KEYS.values()) for word in words.split()}
     for path in facts[: rng.randint(0, 5)]:
         key = _key(path[len("facts.") :])
-        if key and key.count("_") < 4 and key not in taken and key not in RESERVED_KEYS:
+        if key and key.count("_") < 4 and key not in TAKEN:
             found.setdefault(key, printed(path))
     asked = rng.sample(list(found), min(len(found), 9 if rng.random() < 0.5 else rng.randint(2, 9)))
     answer: dict[str, JSON] = {key: found[key] for key in asked}

@@ -22,7 +22,7 @@ def fact(draw: Draw, entry: str) -> Pair:
     left, _, value = entry.lstrip("@!").partition(" :: ")
     label = draw.fill(draw.pick(left.split("|")) if "<" not in left else left)
     filled = draw.fill(value)
-    if filled == marks.bare(filled):
+    if "facts" in draw.keys and filled == marks.bare(filled):
         filled = draw.mark(f"facts.{label}", filled)
     return Pair(None, labels.cased(draw, label), filled)
 
