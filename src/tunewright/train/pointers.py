@@ -29,16 +29,21 @@ Offsets = Sequence[tuple[int, int]]
 _STRING = regex.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
 MOST = 4
 """Places of one value that are told; a value that stands more often says nothing about where to look."""
+NOWHERE = -1
+"""Where to look for what is absent: at the token before the text, which begins the turn."""
 
 
 def values(reply: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of every string value of a JSON reply; the whole of any other reply."""
+    """(start, end) of every string value and every null of a JSON reply; the whole of any other reply."""
     if not reply.startswith(("{", "[")):
         yield 0, len(reply)
         return
     for found in _STRING.finditer(reply):
-        if found[1] and found[2] is None and "\\" not in found[1]:
-            yield found.span(1)
+        if found[2] is None:
+            if found[1] and "\\" not in found[1]:
+                yield found.span(1)
+        elif reply.startswith(" null", found.end()):
+            yield found.end() + 1, found.end() + 5
 
 
 def places(value: str, text: str) -> list[list[int]]:
@@ -70,17 +75,26 @@ def _digits(value: str, text: str, start: int, end: int) -> list[int] | None:
 
 
 def sources(reply: str, reply_offsets: Offsets, text: str, text_offsets: Offsets) -> list[Source]:
-    """Which tokens of a reply are copied from which tokens of a text, the token that ends a value included."""
-    token_at: dict[int, int] = {}
-    for index, (start, end) in enumerate(text_offsets):
-        for offset in range(start, end):
-            token_at.setdefault(offset, index)
+    """Which tokens of a reply are copied from which tokens of a text, the token that ends a value included.
+
+    The token that holds the space before a value tells a string from null (`": "` or `": `): it has the place of the
+    value's first token, and NOWHERE before null. So a model looks for the value before it says that there is one.
+    """
+    token_at, reply_at = _tokens_at(text_offsets), _tokens_at(reply_offsets)
     starts = {start: index for index, (start, end) in enumerate(reply_offsets) if end > start}
     made: list[Source] = []
     for start, end in values(reply):
+        if start and reply[start - 1] != '"':
+            if start - 1 in reply_at:
+                made.append((reply_at[start - 1], (NOWHERE,)))
+            continue
         stand = places(reply[start:end], text)
         if not 0 < len(stand) <= MOST:
             continue
+        first = {token_at[one[0]] for one in stand if one[0] in token_at}
+        space = reply_at.get(start - 2) if reply[start - 3 : start] == ': "' else None
+        if space is not None and first and space != starts.get(start):
+            made.append((space, tuple(sorted(first))))
         for offset in range(start, end + 1):
             token = starts.get(offset)
             if token is not None:
@@ -90,9 +104,22 @@ def sources(reply: str, reply_offsets: Offsets, text: str, text_offsets: Offsets
     return made
 
 
+def _tokens_at(offsets: Offsets) -> dict[int, int]:
+    """Which token holds each character; the first of several."""
+    at: dict[int, int] = {}
+    for index, (start, end) in enumerate(offsets):
+        for offset in range(start, end):
+            at.setdefault(offset, index)
+    return at
+
+
 def moved(found: Sequence[Source], reply: int, text: int) -> tuple[Source, ...]:
-    """Sources counted in the example: its reply begins at token `reply`, the text at token `text`."""
-    return tuple((reply + token, tuple(text + one for one in from_)) for token, from_ in found)
+    """Sources counted in the example: its reply begins at token `reply`, the text at token `text`.
+
+    Where nothing stands before the text, what is absent has no place.
+    """
+    counted = ((reply + token, tuple(text + one for one in from_)) for token, from_ in found)
+    return tuple(source for source in counted if min(source[1]) >= 0)
 
 
 NAME = "watched"

@@ -51,6 +51,8 @@ class Limits:
     """How hard documents are: the curriculum raises these. held: draw layouts, wordings and instructions kept for the examination."""
 
     fields: int = 7
+    least: int = 1
+    absent: float = 0.12
     nested: float = 0.2
     filler: float = 0.35
     noise: float = 0.15
@@ -69,7 +71,24 @@ def _label(rng: random.Random, notion: Notion, lang: str, held: bool) -> str:
     if lang == "hi" and not held and rng.random() < 0.1:
         lang = "en"
     pool = notion.held[lang] if held else notion.labels[lang]
-    return _case(rng, rng.choice(pool))
+    label = _case(rng, rng.choice(pool))
+    return label if held else _dressed(rng, label, notion)
+
+
+def _dressed(rng: random.Random, label: str, notion: Notion) -> str:
+    """Sometimes a label as forms print it: in both languages, cut short, or with a word before or after it."""
+    r = rng.random()
+    if r < 0.04:
+        pair = [rng.choice(notion.labels["hi"]), rng.choice(notion.labels["en"])]
+        rng.shuffle(pair)
+        return rng.choice((" / ", "/", " ", " | ")).join(pair)
+    if r < 0.08:
+        keep, mark = rng.choice((3, 3, 4)), rng.choice((".", ".", ""))
+        short = (word if len(word) <= keep + 1 or not word.isascii() else word[:keep] + mark for word in label.split())
+        return " ".join(short)
+    if r < 0.11:
+        return rng.choice(("Your ", "Our ", "The ", "My ") if label.isascii() else ("आपका ", "हमारा ", "उक्त ")) + label
+    return label + rng.choice(("*", " *", " (if any)", " ?", " ->", " (1)")) if r < 0.13 else label
 
 
 def _pseudo_notion(rng: random.Random, lang: str) -> Notion:
@@ -278,7 +297,7 @@ def _take_heading(
 
 def with_examples(rng: random.Random, words: Words) -> Sample:
     """A document after one or two others that were answered under the same schema: earlier turns show the way."""
-    schema, easy = rng.getrandbits(64), Limits(4, 0.0, 0.0, 0.0, simple=True)
+    schema, easy = rng.getrandbits(64), Limits(4, nested=0.0, filler=0.0, noise=0.0, simple=True)
     last = document(rng, words, easy, schema=schema)
     turns: list[dict[str, str]] = []
     for _ in range(rng.choice((1, 1, 2))):
@@ -292,7 +311,7 @@ def document(rng: random.Random, words: Words, limits: Limits, *, schema: int | 
     """One document, the schema asked of it, and the answer. schema: a seed for language and fields alone."""
     drawn = rng if schema is None else random.Random(schema)
     lang = "hi" if drawn.random() < 0.5 else "en"
-    chosen = _pick(drawn, drawn.randint(1, limits.fields), lang, limits)
+    chosen = _pick(drawn, drawn.randint(limits.least, limits.fields), lang, limits)
     hindi_keys = lang == "hi" and not limits.held and drawn.random() < 0.2
 
     pairs: list[layouts.Pair] = []
@@ -304,7 +323,7 @@ def document(rng: random.Random, words: Words, limits: Limits, *, schema: int | 
         if key in answer:
             continue
         label = _label(rng, notion, lang, limits.held)
-        present = rng.random() > 0.12
+        present = rng.random() > limits.absent
         made = values.make(rng, notion.kind, lang, words)
         if present:
             if (

@@ -130,8 +130,10 @@ def bracketed(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
 
 
 def value_first(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
-    form = rng.choice(("{v} ({l})", "{v} - {l}", "{v} : {l}", "{v} as {l}" if lang == "en" else "{v} ({l})"))
-    return rng.choice(("\n", ", ")).join(form.format(l=label, v=value) for label, value in pairs)
+    form = rng.choice(
+        ("{v} ({l})", "{v} - {l}", "{v} : {l}", "{v} as {l}" if lang == "en" else "{v} ({l})", "{v} [{l}]", "{v}, {l}", "{v} = {l}", "{v} {l}", "{v}\n({l})", "{v}\n{l}")
+    )  # fmt: skip
+    return rng.choice(("\n", "\n", ", ", "; ", " | ", "\n\n")).join(form.format(l=label, v=value) for label, value in pairs)
 
 
 def bullets(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
@@ -167,7 +169,7 @@ MARKS = (
     ":", "::", "=", "==", "~", "|", "||", "->", "-->", "=>", ">>", ">", "--", "-", "..", "...", "#", "@", "*", "+", "^", "&", "_", ";", "!",
     "—", "·", "•", "|:", "›", "≈", "→", ":-", "-:", "=:", "/", "\\", "%", "?", ",", "¦", "∷",
 )  # fmt: skip
-BRACKETS = (("[", "]"), ("(", ")"), ("{", "}"), ("<", ">"), ("*", "*"), ("'", "'"), ('"', '"'), ("„", "“"), ("_", "_"), ("|", "|"), ("~", "~"), ("[[", "]]"), ("**", "**"))  # fmt: skip
+BRACKETS = (("[", "]"), ("(", ")"), ("{", "}"), ("<", ">"), ("*", "*"), ("'", "'"), ('"', '"'), ("„", "“"), ("_", "_"), ("|", "|"), ("~", "~"), ("[[", "]]"), ("**", "**"), ("<<", ">>"), ("{{", "}}"), ("`", "`"), ("‹", "›"), ("“", "”"), ("#", "#"), ("__", "__"), ("((", "))"), ("|", ""), ("(", ".)"), ("†", "†"), ("=", "="))  # fmt: skip
 LEADS = ("- ", "> ", "# ", "@", "+ ", "§ ", "o ", "~ ", "* ", ">> ", ". ", "_ ", "| ", "-> ", "=")
 BETWEEN = (
     "\n",
@@ -198,21 +200,20 @@ def invented(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
     """
     mark = rng.choice(MARKS)
     link = rng.choice((f" {mark} ", f" {mark} ", f"{mark} ", mark, f" {mark}", "\n", f"{mark}\n", " ", "\t"))
-    label_form, value_form, whole = "{l}", "{v}", "{}"
-    a, b = rng.choice(BRACKETS)
+    around_label, around_value, around_both = ("", ""), ("", ""), ("", "")
     r = rng.random()
-    if r < 0.2:
-        label_form = f"{a}{{l}}{b}" if a != "{" else "{{{l}}}"
-    elif r < 0.4:
-        value_form = f"{a}{{v}}{b}" if a != "{" else "{{{v}}}"
+    if r < 0.3:
+        around_label = rng.choice(BRACKETS)
     elif r < 0.5:
-        whole = f"{a}{{}}{b}" if a != "{" else "{{{}}}"
+        around_value = rng.choice(BRACKETS)
+    elif r < 0.6:
+        around_both = rng.choice(BRACKETS)
     lead = rng.choice(LEADS) if rng.random() < 0.3 else ""
-    backwards = rng.random() < 0.3
+    backwards = rng.random() < 0.4
     out = []
     for label, value in pairs:
-        first, second = label_form.format(l=label), value_form.format(v=value)
-        out.append(lead + whole.format(f"{second}{link}{first}" if backwards else f"{first}{link}{second}"))
+        first, second = label.join(around_label), value.join(around_value)
+        out.append(lead + (f"{second}{link}{first}" if backwards else f"{first}{link}{second}").join(around_both))
     return rng.choice(BETWEEN).join(out)
 
 
@@ -241,6 +242,32 @@ def told(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
     )
 
 
+GLUE = {
+    "en": "and so the then with from now here at last under our your his her this that by order of desk copy file book who has had was were be being given taken got kept shown read sent put set down up only also still again later before after since about near against upon".split(),
+    "hi": "और तो फिर साथ अब यहाँ से में पर का की के को ने यह वह इस उस हमारे आपके उनके दिया लिया रखा बताया पाया मिला था थी थे हुआ हुई रहा कर केवल भी आज कल बाद पहले ऊपर नीचे पास द्वारा हेतु तथा अतः वाले".split(),
+}  # fmt: skip
+
+
+def glued(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
+    """Label and value in either order among words that say nothing; one form for all pairs, or a new one for each."""
+
+    def few(least: int, most: int) -> str:
+        return " ".join(rng.choice(GLUE[lang]) for _ in range(rng.randint(least, most)))
+
+    def form() -> tuple[bool, str, str, str]:
+        end = rng.choice((".", ".", ",", ";", " -", "!", "।" if lang == "hi" else "."))
+        return rng.random() < 0.5, few(0, 3), few(1, 3), few(0, 2) + end
+
+    same = form() if rng.random() < 0.5 else None
+    out = []
+    for label, value in pairs:
+        backwards, before, between, after = same or form()
+        first, second = (value, label) if backwards else (label, value)
+        sentence = " ".join(part for part in (before, first, between, second) if part)
+        out.append(sentence + (after if after[0] in ".,;!।" else f" {after}"))
+    return rng.choice((" ", " ", "\n")).join(out)
+
+
 def slashes(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
     return rng.choice(("\n", "  ")).join(f"{label} // {value}" for label, value in pairs)
 
@@ -264,6 +291,6 @@ def other_prose(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
 SEEN: list[Layout] = [
     lines, lines, mixed_lines, inline, inline, squeezed, squeezed, running, pipe_rows, pipe_table, aligned, right_aligned, prose, prose,
     letter, numbered, leaders, below, bracketed, value_first, bullets, markup, chat, uppercase_labels,
-    *[invented] * 10, *[told] * 4,
+    *[invented] * 12, *[told] * 5, *[glued] * 3, *[value_first] * 3,
 ]  # fmt: skip
 HELD: list[Layout] = [slashes, arrows, hashes, quoted, other_prose]

@@ -67,7 +67,8 @@ def limits_at(progress: float, rng: random.Random) -> Limits:
         length = rng.choice((600, 1000, 1500))
     if progress > 0.8 and rng.random() < 0.015:
         length = rng.choice((3000, 5000, 8000))
-    return Limits(fields=7 if rng.random() < 0.9 else 10, length=length)
+    least = rng.choice((1, 2, 4))
+    return Limits(7 if rng.random() < 0.85 else 10, least, absent=0.18, length=length)
 
 
 def drills_at(progress: float) -> tuple[float, float]:

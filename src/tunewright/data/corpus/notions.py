@@ -174,58 +174,330 @@ lawyer|वकील;अधिवक्ता|mpe
 winner|विजेता|mc
 """.strip()
 
+# the same, none of them kept for the examination
+MORE_THINGS = """
+ration|राशन|ndqt
+garden|बाग;बगीचा|mkz
+temple|मंदिर;देवालय|mchk
+festival|त्योहार;पर्व|mdyo
+donation|दान;चंदा|nadot
+wedding|विवाह;शादी|dxco
+bride|वधू;दुल्हन|mgc
+groom|वर;दूल्हा|mgc
+priest|पुजारी;पंडित|mpg
+caterer|कैटरर;हलवाई|mpac
+tailor|दर्जी|mpcf
+carpenter|बढ़ई|mpf
+plumber|नलसाज़;प्लंबर|mpf
+mechanic|मिस्त्री;मैकेनिक|mpfi
+electrician|बिजली मिस्त्री;इलेक्ट्रीशियन|mpfi
+cook|रसोइया|mpg
+gardener|माली|mpg
+guard|पहरेदार;चौकीदार|mpig
+nurse|नर्स;परिचारिका|mpie
+surgeon|शल्य चिकित्सक;सर्जन|mpfe
+pharmacy|दवाखाना;फार्मेसी|mcku
+laboratory|प्रयोगशाला;लैब|mckhu
+ward|वार्ड;खंड|nkhz
+bed|बिस्तर;पलंग|nta
+vaccine|टीका;वैक्सीन|mdqn
+appointment|मुलाकात;अपॉइंटमेंट|ndxs
+insurance|बीमा योजना;इंश्योरेंस|ntavd
+lottery|लॉटरी|nda
+prize|इनाम;पुरस्कार|manyt
+scholarship|छात्रवृत्ति|madyn
+hostel|छात्रावास;हॉस्टल|mchf
+library|पुस्तकालय;ग्रंथालय|mchzu
+magazine|पत्रिका|mnly
+newspaper|अखबार;समाचार पत्र|mcly
+article|लेख;आलेख|mdl
+song|गीत;गाना|mly
+singer|गायक|mgc
+actor|अभिनेता|mgc
+director|निर्देशक;संचालक|mpe
+theatre|रंगमंच;नाट्यशाला|mcz
+museum|संग्रहालय|mchu
+painting|चित्र;तस्वीर|mtay
+camera|कैमरा|nmta
+mobile|मोबाइल फोन;हैंडसेट|nma
+computer|कंप्यूटर;संगणक|nmta
+printer|प्रिंटर|nmta
+server|सर्वर|nmts
+software|सॉफ्टवेयर|mntv
+licensee|लाइसेंसधारी|mpi
+network|नेटवर्क;जाल|mkts
+tower|टावर;मीनार|nkct
+pump|पंप|ntam
+borewell|नलकूप;बोरवेल|nadt
+tractor|ट्रैक्टर|nmta
+fertiliser|खाद;उर्वरक|mqaw
+seed|बीज|mqaw
+mill|मिल;चक्की|mckh
+factory|कारखाना;फैक्ट्री|mckhu
+worker|मज़दूर;कामगार|mipg
+foreman|मुकादम;फोरमैन|mpi
+shift|पाली;शिफ्ट|nxth
+wage|मजदूरी;पगार|ady
+attendance|हाजिरी;उपस्थिति|ndzs
+leave|छुट्टी;अवकाश|ndtso
+bonus|बोनस|ady
+pension|पेंशन|nads
+pensioner|पेंशनभोगी|mpgi
+treasury|कोषागार;खजाना|mchk
+cheque|चेक;धनादेश|nadt
+draft|ड्राफ्ट|nad
+cashier|खजांची;रोकड़िया|mip
+counter|काउंटर;खिड़की|nkh
+token|टोकन|nxd
+queue|कतार;पंक्ति|nz
+locker|लॉकर;तिजोरी|nadt
+mortgage|गिरवी;बंधक|nadv
+borrower|कर्जदार;ऋणी|mpie
+lender|ऋणदाता|mpe
+auditor|लेखा परीक्षक;ऑडिटर|mpe
+auction|नीलामी|ndxc
+bidder|बोलीदाता|mpie
+bridge|पुल;सेतु|mnky
+road|सड़क|mnkt
+canal|नहर|mnk
+dam|बाँध|mnyk
+river|नदी|mk
+forest|वन;जंगल|mkt
+animal|पशु;जानवर|mtgnw
+cattle|मवेशी|ntgw
+dairy|डेयरी;दुग्धशाला|mchk
+milk|दूध|qadt
+bakery|बेकरी|mcu
+restaurant|भोजनालय;रेस्तराँ|mcpu
+waiter|बैरा;वेटर|mip
+table|मेज़;टेबल|nta
+menu|व्यंजन सूची;मेन्यू|mtl
+dish|व्यंजन;पकवान|mat
+kitchen|रसोई|nhk
+laundry|धुलाई;लॉन्ड्री|nadw
+garment|वस्त्र;कपड़ा|mtaq
+jewel|गहना;आभूषण|mtaw
+gold|सोना;स्वर्ण|wat
+goldsmith|सुनार|mpc
+bicycle|साइकिल|nmta
+scooter|स्कूटर|nmta
+garage|गैराज|mcpu
+tyre|टायर|nmta
+battery|बैटरी|nmtv
+fuel_station|ईंधन पंप|mckh
+toll|टोल;पथकर|nadx
+parking|पार्किंग|nxaf
+coach|डिब्बा;कोच|nkt
+berth|शायिका|ntk
+luggage|सामान;लगेज|nwqt
+porter|कुली|minp
+ship|जहाज;पोत|mntw
+captain|कप्तान|mpg
+port|बंदरगाह|mckh
+container|कंटेनर|nwtk
+customs|सीमा शुल्क;कस्टम|nad
+visa|वीज़ा|ndvto
+passport|पासपोर्ट|ndvt
+tour|यात्रा;भ्रमण|mdaot
+guide|मार्गदर्शक;गाइड|mpl
+society|समिति;सोसायटी|mnch
+club|क्लब;मंडल|mcfh
+election|चुनाव;निर्वाचन|dyck
+candidate|प्रत्याशी;उम्मीदवार|mngc
+voter|मतदाता|mnig
+booth|मतदान केंद्र;बूथ|nmkh
+party_worker|कार्यकर्ता|mpc
+ministry|मंत्रालय|mchu
+scheme|योजना;स्कीम|mkayo
+beneficiary|लाभार्थी;हितग्राही|mnpig
+grant|अनुदान|nady
+survey|सर्वेक्षण;सर्वे|ndoy
+surveyor|सर्वेक्षक;अमीन|mpi
+inspector|निरीक्षक;इंस्पेक्टर|mpie
+inspection|निरीक्षण|ndxsh
+notice|सूचना;नोटिस|ndto
+hearing|सुनवाई|ndxs
+verdict|फैसला;निर्णय|ndt
+accused|अभियुक्त;आरोपी|mg
+petitioner|याचिकाकर्ता;वादी|mpg
+police_station|थाना|mckh
+theft|चोरी|ndxt
+weapon|हथियार;शस्त्र|ntm
+soldier|सैनिक;जवान|mnig
+regiment|पलटन;रेजिमेंट|mnkh
+medal|पदक;तमगा|mty
+trophy|ट्रॉफी|my
+league|लीग;प्रतियोगिता|mdy
+coach_bus|यात्री बस|nkat
+umpire|अंपायर|mp
+stadium|मैदान;स्टेडियम|mcz
+gym|व्यायामशाला;जिम|mcfu
+yoga|योग|dxh
+lesson|पाठ|nmdx
+homework|गृहकार्य|ndt
+thesis|शोध प्रबंध;थीसिस|mydl
+journal|शोध पत्रिका|mnyl
+professor|प्राध्यापक;आचार्य|mpe
+principal|प्राचार्य|mpe
+degree|उपाधि;डिग्री|mnyt
+semester|सत्रार्ध;सेमेस्टर|ndf
+mark_sheet|अंकपत्र;अंकसूची|ndy
+subject_paper|प्रश्नपत्र|nkdx
+""".strip()
+
 # letter → key part, kind, English wordings, Hindi wordings ({t}: the thing); the last of each is held out
 ATTRIBUTES: dict[str, tuple[str, str, str, str]] = {
     "n": (
         "number",
         "code",
-        "{t} Number;{t} No;{t} No.;{t} #;{t} Num;{t} Nr.;Number of {t}",
-        "{t} संख्या;{t} नंबर;{t} क्र.;{t} क्रमांक;{t} सं.;{t} नं.;{t} की संख्या",
+        "{t} Number;{t} No;{t} No.;{t} #;{t} Num;{t} Nr.;{t} Serial No;{t} Reg. No.;{t} Ref. No;{t} Number & Series;Number of {t}",
+        "{t} संख्या;{t} नंबर;{t} क्र.;{t} क्रमांक;{t} सं.;{t} नं.;{t} पंजी. सं.;{t} संदर्भ;{t} का नंबर;{t} की संख्या",
     ),
-    "i": ("id", "code", "{t} ID;{t} Id;{t} Ident;ID of {t}", "{t} आईडी;{t} पहचान;{t} की आईडी"),
-    "k": ("code", "code", "{t} Code;{t} Cd.;Code of {t}", "{t} कोड;{t} का कोड"),
+    "i": (
+        "id",
+        "code",
+        "{t} ID;{t} Id;{t} Ident;{t} Identity;{t} Identification No;ID of {t}",
+        "{t} आईडी;{t} पहचान;{t} पहचान क्र.;{t} की आईडी",
+    ),
+    "k": (
+        "code",
+        "code",
+        "{t} Code;{t} Cd.;{t} Short Code;{t} Code No;Code of {t}",
+        "{t} कोड;{t} कोड सं.;{t} का कोड",
+    ),
     "m": (
         "name",
         "name",
-        "{t} Name;Name of {t};Name of the {t};{t};{t}'s Name",
-        "{t} का नाम;{t} नाम;नाम {t};{t};{t} का पूरा नाम",
+        "{t} Name;Name of {t};Name of the {t};{t};{t} Full Name;Full Name of {t};{t} (Name);Sh./Smt. {t};{t}'s Name",
+        "{t} का नाम;{t} नाम;नाम {t};{t};{t} (नाम);{t} का शुभ नाम;{t} का पूरा नाम",
     ),
     "d": (
         "date",
         "date",
-        "{t} Date;Date of {t};{t} Dt;{t} Dt.;{t} Dated;{t} Day",
-        "{t} तिथि;{t} दिनांक;{t} की तारीख;{t} ता.;{t} दि.;{t} का दिन",
+        "{t} Date;Date of {t};{t} Dt;{t} Dt.;{t} Dated;Date of the {t};{t} on;{t} made on;{t} Date & Day;{t} Day",
+        "{t} तिथि;{t} दिनांक;{t} की तारीख;{t} ता.;{t} दि.;{t} की तिथि;{t} दिनाँक;{t} का दिनांक;{t} का दिन",
     ),
     "v": (
         "valid_until",
         "date",
-        "{t} Valid Until;{t} Expiry;{t} Valid Till;{t} Expires",
-        "{t} वैधता;{t} की अंतिम तिथि;{t} मान्य",
+        "{t} Valid Until;{t} Expiry;{t} Valid Till;{t} Valid Upto;{t} Good Till;{t} Expires",
+        "{t} वैधता;{t} की अंतिम तिथि;{t} कब तक;{t} मान्य",
     ),
-    "x": ("time", "time", "{t} Time;Time of {t};{t} Hour", "{t} समय;{t} का समय;{t} बजे"),
+    "x": (
+        "time",
+        "time",
+        "{t} Time;Time of {t};{t} at;{t} Timing;{t} Clock;{t} Hour",
+        "{t} समय;{t} का समय;{t} का वक्त;{t} घड़ी;{t} बजे",
+    ),
     "a": (
         "amount",
         "amount",
-        "{t} Amount;{t} Amt;{t} Amt.;{t} Value;{t} Charges;{t} Sum",
-        "{t} राशि;{t} रकम;{t} शुल्क;{t} मूल्य;{t} की राशि",
+        "{t} Amount;{t} Amt;{t} Amt.;{t} Value;{t} Charges;{t} Cost;{t} Price;{t} Total;Total {t};Amount of {t};{t} Rs.;{t} Sum",
+        "{t} राशि;{t} रकम;{t} शुल्क;{t} मूल्य;{t} की कीमत;{t} खर्च;कुल {t};{t} रु.;{t} की राशि",
     ),
-    "b": ("balance", "amount", "{t} Balance;{t} Bal.;Balance in {t}", "{t} शेष;{t} बकाया;{t} में शेष"),
-    "f": ("fee", "amount", "{t} Fee;{t} Fees;Fee of {t}", "{t} शुल्क;{t} फीस;{t} की फीस"),
-    "s": ("status", "phrase", "{t} Status;Status of {t};{t} State", "{t} स्थिति;{t} की स्थिति;{t} दशा"),
-    "t": ("type", "phrase", "{t} Type;Type of {t};{t} Kind", "{t} प्रकार;{t} का प्रकार;{t} किस्म"),
-    "c": ("city", "place", "{t} City;City of {t};{t} Town", "{t} शहर;{t} का शहर;{t} नगर"),
+    "b": (
+        "balance",
+        "amount",
+        "{t} Balance;{t} Bal.;{t} Outstanding;Bal. of {t};Balance in {t}",
+        "{t} शेष;{t} बकाया;{t} बाकी;{t} का शेष;{t} में शेष",
+    ),
+    "f": (
+        "fee",
+        "amount",
+        "{t} Fee;{t} Fees;{t} Charge;Fees for {t};Fee of {t}",
+        "{t} शुल्क;{t} फीस;{t} का शुल्क;{t} फ़ीस;{t} की फीस",
+    ),
+    "s": (
+        "status",
+        "phrase",
+        "{t} Status;Status of {t};{t} Condition;Current {t} Status;{t} Stage;{t} State",
+        "{t} स्थिति;{t} की स्थिति;{t} हालत;{t} चरण;{t} दशा",
+    ),
+    "t": (
+        "type",
+        "phrase",
+        "{t} Type;Type of {t};{t} Category;{t} Variety;Nature of {t};{t} Kind",
+        "{t} प्रकार;{t} का प्रकार;{t} श्रेणी;{t} की श्रेणी;{t} किस प्रकार;{t} किस्म",
+    ),
+    "c": (
+        "city",
+        "place",
+        "{t} City;City of {t};{t} Location;{t} Place;{t} Based at;{t} Town",
+        "{t} शहर;{t} का शहर;{t} स्थान;{t} कहाँ;{t} नगर",
+    ),
     "p": (
         "mobile",
         "phone",
-        "{t} Mobile;{t} Mob.;{t} Contact No;{t} Tel;{t} Cell",
-        "{t} मोबाइल;{t} मो.;{t} संपर्क;{t} का मोबाइल",
+        "{t} Mobile;{t} Mob.;{t} Contact No;{t} Tel;{t} Phone;{t} Ph.;{t} Mob;{t} Mobile No;{t} (M);{t} Cell",
+        "{t} मोबाइल;{t} मो.;{t} संपर्क;{t} फोन;{t} मो. नं.;{t} दूरभाष;{t} का मोबाइल",
     ),
-    "e": ("email", "email", "{t} Email;{t} E-mail;{t} Mail ID;{t} Mail", "{t} ईमेल;{t} ई-मेल;{t} मेल"),
-    "g": ("age", "number", "{t} Age;Age of {t};{t} Age (years)", "{t} आयु;{t} उम्र;{t} की उम्र"),
-    "q": ("quantity", "quantity", "{t} Quantity;{t} Qty;Quantity of {t};{t} Qty.", "{t} मात्रा;{t} की मात्रा;{t} परिमाण"),
-    "r": ("roll_number", "code", "{t} Roll No;{t} Roll Number;{t} Roll", "{t} अनुक्रमांक;{t} रोल नं.;{t} रोल"),
-    "l": ("language", "phrase", "{t} Language;Language of {t};{t} Lang.", "{t} भाषा;{t} की भाषा"),
-}
+    "e": (
+        "email",
+        "email",
+        "{t} Email;{t} E-mail;{t} Mail ID;{t} E-mail ID;Email of {t};{t} Mail",
+        "{t} ईमेल;{t} ई-मेल;{t} ईमेल आईडी;{t} मेल",
+    ),
+    "g": (
+        "age",
+        "number",
+        "{t} Age;Age of {t};Age of the {t};{t} Years;{t} Age (years)",
+        "{t} आयु;{t} उम्र;{t} की आयु;{t} की उम्र",
+    ),
+    "q": (
+        "quantity",
+        "quantity",
+        "{t} Quantity;{t} Qty;Quantity of {t};{t} Qnty;{t} Count;Total {t} Qty;{t} Qty.",
+        "{t} मात्रा;{t} की मात्रा;{t} कितना;कुल {t};{t} परिमाण",
+    ),
+    "r": (
+        "roll_number",
+        "code",
+        "{t} Roll No;{t} Roll Number;{t} R.No.;{t} Roll",
+        "{t} अनुक्रमांक;{t} रोल नं.;{t} रोल क्र.;{t} रोल",
+    ),
+    "l": (
+        "language",
+        "phrase",
+        "{t} Language;Language of {t};{t} in Language;{t} Lang.",
+        "{t} भाषा;{t} की बोली;{t} की भाषा",
+    ),
+    "w": (
+        "weight",
+        "quantity",
+        "{t} Weight;Weight of {t};{t} Wt.;{t} Wt",
+        "{t} वजन;{t} का वजन;{t} भार",
+    ),
+    "y": (
+        "year",
+        "number",
+        "{t} Year;Year of {t};{t} in the Year",
+        "{t} वर्ष;{t} का वर्ष;{t} साल",
+    ),
+    "u": (
+        "website",
+        "url",
+        "{t} Website;Website of {t};{t} Web;{t} URL",
+        "{t} वेबसाइट;{t} की वेबसाइट;{t} वेब",
+    ),
+    "h": (
+        "head",
+        "name",
+        "{t} Head;Head of {t};{t} In-charge;{t} Chief",
+        "{t} प्रमुख;{t} प्रभारी;{t} के प्रमुख",
+    ),
+    "z": (
+        "count",
+        "number",
+        "No. of {t};{t} Count;Count of {t};{t} in all",
+        "{t} की गिनती;कितने {t};{t} कुल",
+    ),
+    "o": (
+        "purpose",
+        "phrase",
+        "{t} Purpose;Purpose of {t};{t} for;{t} Object",
+        "{t} का उद्देश्य;{t} प्रयोजन;{t} किसलिए",
+    ),
+}  # fmt: skip
 
 # key | kind | English wordings | Hindi wordings (last held out)
 SINGLES = """
@@ -322,9 +594,9 @@ units_consumed|number|Units Consumed;Units;Consumption|खपत;यूनिट
 """.strip()
 
 
-def _compose() -> list[Notion]:
+def _compose(things: str, singles: str) -> list[Notion]:
     notions: dict[str, Notion] = {}
-    for line in THINGS.splitlines():
+    for line in things.splitlines():
         thing, hindi_names, letters = line.split("|")
         hindi = hindi_names.split(";")
         for letter in letters:
@@ -334,7 +606,7 @@ def _compose() -> list[Notion]:
                 continue
             if part == "name" and thing in _PLACE_LIKE:
                 kind = "company"
-            en_all = [w.format(t=thing.title()) for w in en.split(";")]
+            en_all = [w.format(t=thing.replace("_", " ").title()) for w in en.split(";")]
             hi_forms = hi.split(";")
             hi_seen = tuple(w.format(t=h) for h in hindi for w in hi_forms[:-1])
             hi_held = tuple(hi_forms[-1].format(t=h) for h in hindi[:1])
@@ -345,7 +617,7 @@ def _compose() -> list[Notion]:
                 {"en": (en_all[-1],), "hi": hi_held},
                 hi_seen[0].replace(" ", "_"),
             )
-    for line in SINGLES.splitlines():
+    for line in singles.splitlines():
         key, kind, en, hi = line.split("|")
         en_list, hi_list = en.split(";"), hi.split(";")
         if key in RESERVED_KEYS:
@@ -379,6 +651,8 @@ _PLACE_LIKE = frozenset(
     ["hospital", "school", "college", "shop", "bank", "hotel", "court", "publisher", "supplier", "office", "team"]
 )
 
-ALL: list[Notion] = _compose()
+ALL: list[Notion] = _compose(THINGS, SINGLES)
 HELD: list[Notion] = ALL[5::12]
-SEEN: list[Notion] = [notion for i, notion in enumerate(ALL) if i % 12 != 5]
+_TAKEN = {notion.key for notion in ALL}
+MORE: list[Notion] = [notion for notion in _compose(MORE_THINGS, "") if notion.key not in _TAKEN]
+SEEN: list[Notion] = [notion for i, notion in enumerate(ALL) if i % 12 != 5] + MORE

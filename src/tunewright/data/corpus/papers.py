@@ -12,6 +12,7 @@ from typing import Any
 import regex
 
 from tunewright.core.records import JSON
+from tunewright.data.corpus import notions
 from tunewright.data.corpus.documents import INSTRUCTIONS, Sample
 from tunewright.data.corpus.notions import RESERVED_KEYS
 from tunewright.data.synth import amounts, noise
@@ -69,7 +70,7 @@ def paper(rng: random.Random) -> Sample:
     """One business paper and up to 9 of its values, its own and those of the facts beside them, in any order."""
     language = rng.choice(("en", "hi"))
     kind = rng.choice(DOC_TYPES)
-    detailed = rng.random() < 0.3
+    detailed = rng.random() < 0.4
     draw = Draw(f"pretraining/{rng.getrandbits(64)}", language, kind, MARKED if detailed else PLAIN)
     *_, text, places = write(draw, noise.DEFAULT)
     keys = HINDI_KEYS if language == "hi" and rng.random() < 0.15 else KEYS
@@ -91,10 +92,16 @@ def paper(rng: random.Random) -> Sample:
         key = _key(path[len("facts.") :])
         if key and key.count("_") < 4 and key not in TAKEN:
             found.setdefault(key, printed(path))
+    if rng.random() < 0.35:
+        lower = text.casefold()
+        for notion in rng.sample(notions.SEEN, 2):
+            words = " ".join((notion.key.replace("_", " "), *notion.labels["en"], *notion.labels["hi"])).casefold().split()
+            if notion.key not in TAKEN and not any(word in lower for word in words):
+                found.setdefault(notion.key, None)
     asked = rng.sample(list(found), min(len(found), 9 if rng.random() < 0.5 else rng.randint(2, 9)))
     answer: dict[str, JSON] = {key: found[key] for key in asked}
     wanted = list(asked)
-    if any(path.startswith("items[") for path in places) and rng.random() < 0.4:
+    if any(path.startswith("items[") for path in places) and rng.random() < 0.5:
         names = {field: rng.choice(words.split()) for field, words in ITEM_KEYS.items()}
         outer = rng.choice(LISTS.split())
         rows = sorted({int(path[6 : path.index("]")]) for path in places if path.startswith("items[")})
