@@ -19,6 +19,7 @@ def verb(model: str, recipe: str | None, folder: str | None, minutes: float | No
 
     \b
       tunewright pretrain wren --minutes 120
+      torchrun --nproc-per-node 2 -m tunewright pretrain wren     two processes, one thread each
     """
     from tunewright.train import pretrain
 

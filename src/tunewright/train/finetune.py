@@ -192,7 +192,8 @@ def finetune(
         say(f"head {pointing.head} of layer {pointing.layer} is taught to look at what is copied")
     accelerator = Accelerator(mixed_precision="bf16" if mixed else "no", cpu=device == "cpu")
     optimizers = _optimizers(parameters, options)
-    model, *prepared = accelerator.prepare(model, *(optimizer for optimizer, _ in optimizers))
+    model = accelerator.prepare_model(model, evaluation_mode=True)  # unwrapped: the loop sums gradients itself
+    prepared = [accelerator.prepare_optimizer(optimizer) for optimizer, _ in optimizers]
 
     held_size = options.model_copy(update={"per_device_train_batch_size": options.per_device_eval_batch_size})
     held_batches = Epochs(held, epochs.pad, held_size, recipe.seed, share_prefix=share_prefix) if held else None

@@ -3,6 +3,9 @@
 A run is a function of its step number: `micro_batches(step)` gives the same batches whoever asks, so a loop that
 stops anywhere and starts again from its newest verified checkpoint ends with the same weights, bit for bit (CPU, same
 number of threads). The loss is weighted by tokens: accumulation and batch size do not change what is minimised.
+
+Under torchrun every process takes its share of a step's micro-batches and the gradients are summed, so two processes
+take the step that one would (up to the order of sums). The first process reports and saves.
 """
 
 from __future__ import annotations
@@ -83,10 +86,11 @@ class Fit:
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the newest verified checkpoint if there is one. Returns the metrics."""
+        if not self.accelerator.is_main_process:
+            self.report = lambda event: None
         if self.pointing is None:
             return self._run()
-        core = getattr(self.model, "module", self.model)  # under DistributedDataParallel
-        with watching(core, frozenset((self.pointing.layer,))) as self._seen:
+        with watching(self.model, frozenset((self.pointing.layer,))) as self._seen:
             return self._run()
 
     def _run(self) -> dict[str, Any]:
@@ -164,7 +168,7 @@ class Fit:
                     if self.patience and waited >= self.patience:
                         self.metrics["stopped"] = f"no gain in {waited} validations"
             out_of_time = self.stop_after is not None and now - started > self.stop_after
-            leaving = out_of_time or self.stop()
+            leaving = self._anyone(out_of_time or self.stop())
             if leaving or (self.save_steps and step % self.save_steps == 0) or step == self.total_steps:
                 self._save(step, waited, best)
             last_logged += time.perf_counter() - paused
@@ -184,17 +188,19 @@ class Fit:
     def _step(self, step: int, batches: Sequence[Batch]) -> tuple[float, int]:
         """One optimiser step over all micro-batches. Returns (summed loss, trained tokens)."""
         trained = sum(len(batch.labels) for batch in batches)
-        total = 0.0
-        for batch in batches:
+        total, looked_away = 0.0, 0.0
+        for batch in self._mine(batches):
             batch = batch.to(self.accelerator.device)
             with self.accelerator.autocast():
                 loss = loss_sum(self.model, batch)
             total += float(loss.detach())
             if self.pointing is not None:
                 away = self.pointing.loss_sum(self._seen, batch)
-                self._away.append(float(away.detach()))
+                looked_away += float(away.detach())
                 loss = loss + self.pointing.weight * away
             self.accelerator.backward(loss / max(1, trained))
+        total, looked_away = self._summed(total, looked_away)
+        self._away.append(looked_away)
         torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.max_grad_norm)
         share = self.schedule(step)
         for optimizer, peak in self.optimizers:
@@ -204,6 +210,36 @@ class Fit:
         for optimizer, _ in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         return total, trained
+
+    def _mine(self, batches: Sequence[Batch]) -> Sequence[Batch]:
+        """The micro-batches of this process: with others beside it, about as many tokens as each of them has."""
+        processes = self.accelerator.num_processes
+        if processes == 1:
+            return batches
+        given: list[list[Batch]] = [[] for _ in range(processes)]
+        for batch in sorted(batches, key=lambda one: -one.seen):
+            min(given, key=lambda one: sum(other.seen for other in one)).append(batch)
+        return given[self.accelerator.process_index]
+
+    def _summed(self, *numbers: float) -> list[float]:
+        """These numbers summed over all processes, and the gradients with them."""
+        if self.accelerator.num_processes == 1:
+            return list(numbers)
+        parameters = list(self.parameters.values())
+        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        told = torch.tensor(numbers, device=self.accelerator.device)
+        flat = self.accelerator.reduce(torch.cat([*(part.reshape(-1).float() for part in parts), told]), "sum")
+        sizes = [part.numel() for part in parts]
+        for parameter, part, summed in zip(parameters, parts, flat[: sum(sizes)].split(sizes), strict=True):
+            parameter.grad = summed.view_as(part).to(part.dtype)
+        return [float(number) for number in flat[sum(sizes) :]]
+
+    def _anyone(self, wanted: bool) -> bool:
+        """Whether any process wants it."""
+        if self.accelerator.num_processes == 1:
+            return wanted
+        told = torch.tensor([float(wanted)], device=self.accelerator.device)
+        return bool(self.accelerator.reduce(told, "sum") > 0)
 
     def _validate(self, step: int) -> float:
         assert self.validate is not None
@@ -216,6 +252,11 @@ class Fit:
         return value
 
     def _save(self, step: int, waited: int, best: dict[str, torch.Tensor]) -> None:
+        if self.accelerator.is_main_process:
+            self._write(step, waited, best)
+        self.accelerator.wait_for_everyone()
+
+    def _write(self, step: int, waited: int, best: dict[str, torch.Tensor]) -> None:
         tensors: dict[str, torch.Tensor] = {f"weight.{name}": p for name, p in self.parameters.items()}
         tensors |= {f"best.{name}": value for name, value in best.items()}
         tensors["random"] = torch.get_rng_state()

@@ -36,22 +36,21 @@ def only_rows(model: Any, rows: torch.Tensor) -> Iterator[None]:
 
 def forward_rows(model: Any, batch: Batch) -> torch.Tensor:
     """Logits at trained positions, `[trained, vocab]`. A shared prefix is computed once and its cache expanded."""
-    core = getattr(model, "module", model)  # under DistributedDataParallel
     extra: dict[str, Any] = {"use_cache": False}
     if batch.prefix is not None:
-        cache = _prefix_cache(model, core, batch.prefix, len(batch.input_ids))
+        cache = _prefix_cache(model, batch.prefix, len(batch.input_ids))
         extra = {"use_cache": True, "past_key_values": cache}
-    with only_rows(core, batch.rows):
+    with only_rows(model, batch.rows):
         logits = model(input_ids=batch.input_ids, **extra).logits
     return logits[0]
 
 
-def _prefix_cache(model: Any, core: Any, prefix: torch.Tensor, rows: int) -> Any:
+def _prefix_cache(model: Any, prefix: torch.Tensor, rows: int) -> Any:
     """Keys and values of the prefix, with their gradients, as if every row had computed them."""
     from transformers import DynamicCache
 
     last = torch.tensor([prefix.shape[1] - 1], device=prefix.device)
-    with only_rows(core, last):  # the head has nothing to do here: one row is the least it takes
+    with only_rows(model, last):  # the head has nothing to do here: one row is the least it takes
         cache = model(input_ids=prefix, use_cache=True, past_key_values=DynamicCache()).past_key_values
     for layer in cache.layers:
         layer.keys = layer.keys.expand(rows, *layer.keys.shape[1:])

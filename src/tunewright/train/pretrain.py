@@ -229,19 +229,21 @@ def pretrain(
     from tunewright.models.load import locate
     from tunewright.train.loop import Fit, Schedule
 
+    accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
     prose = mixture.read_prose([data / "prose_en", data / "prose_hi"])
     folder.mkdir(parents=True, exist_ok=True)
-    if options.start_from is not None:
-        _take_over(locate(options.start_from), folder)
-    if not (folder / "tokenizer" / "tokenizer.json").is_file():
-        build_tokenizer(options, prose, folder / "tokenizer")
-    if not (folder / "start" / "config.json").is_file():
-        build_model(options, folder / "start")
+    with accelerator.main_process_first():  # the others find everything there
+        if options.start_from is not None:
+            _take_over(locate(options.start_from), folder)
+        if not (folder / "tokenizer" / "tokenizer.json").is_file():
+            build_tokenizer(options, prose, folder / "tokenizer")
+        if not (folder / "start" / "config.json").is_file():
+            build_model(options, folder / "start")
     tokenizer = AutoTokenizer.from_pretrained(str(folder / "tokenizer"))
     model: Any = AutoModelForCausalLM.from_pretrained(str(folder / "start"), dtype=torch.float32)
-    (folder / "pretraining.json").write_text(json.dumps(options.model_dump(), indent=1) + "\n", encoding="utf-8")
+    if accelerator.is_main_process:
+        (folder / "pretraining.json").write_text(json.dumps(options.model_dump(), indent=1) + "\n", encoding="utf-8")
 
-    accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
     stream = Stream(options, prose, tokenizer)
     named = dict(model.named_parameters())
     matrices = [p for name, p in named.items() if p.ndim == 2 and "embed" not in name]
@@ -287,6 +289,8 @@ def pretrain(
         else Pointing(options.pointer_layer, options.pointer_head, options.pointer_weight),
         report=report,
     ).run()
+    if not accelerator.is_main_process:
+        return metrics
     out = folder / "model"
     model.model.__dict__.pop("forward", None)  # the compiled one is not saved
     model.to(torch.bfloat16).save_pretrained(str(out))
@@ -350,6 +354,8 @@ def main(
             hint="--data DIR, or TUNEWRIGHT_DATA",
         )
     place = Path(folder or f"pretraining/{model}")
+    if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
+        return pretrain(options, place, home, minutes=minutes)
     progress = Progress(sys.stderr)
     with Events(place, progress=progress) as events:
         progress.start("pretrain", options.total_steps, unit="steps")
