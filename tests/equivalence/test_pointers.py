@@ -10,7 +10,7 @@ import torch
 import tiny_models
 from tunewright.train.batch import Tokens, collate
 from tunewright.train.loss import forward_rows, loss_sum
-from tunewright.train.pointers import Pointing, best_head, looked_away, places, sources, watching
+from tunewright.train.pointers import NOWHERE, Pointing, best_head, looked_away, moved, places, sources, watching
 
 
 def spans(text: str, pieces: list[str]) -> list[tuple[int, int]]:
@@ -48,12 +48,29 @@ def test_sources_follow_the_value_and_what_ends_it():
     in_text = ["No", ":", " ", "A", "-", "1", ";", " ", "to", " ", "Ravi"]
     in_reply = ['{"', "n", '": "', "A", "-", "1", '", "', "who", '": "', "Ravi", '", "', "x", '": null}']
     found = sources(reply, spans(reply, in_reply), text, spans(text, in_text))
-    assert found == [(3, (3,)), (4, (4,)), (5, (5,)), (6, (6,)), (9, (10,))]
+    told, absent = (8, (10,)), (12, (NOWHERE,))
+    assert found == [(2, (3,)), (3, (3,)), (4, (4,)), (5, (5,)), (6, (6,)), told, (9, (10,)), absent]
 
 
-def test_keys_nulls_and_common_words_point_nowhere():
-    text, reply = "a a a a a key", '{"key": null, "b": "a"}'
-    assert sources(reply, [(0, len(reply))], text, [(0, 1)]) == []
+def test_an_absent_value_has_the_place_before_the_text():
+    text, reply = "key", '{"key": null}'
+    pieces = ['{"', "key", '": ', "null", "}"]
+    assert sources(reply, spans(reply, pieces), text, [(0, 3)]) == [(2, (NOWHERE,))]
+    assert moved([(2, (NOWHERE,))], reply=10, text=4) == ((12, (3,)),)
+    assert moved([(2, (NOWHERE,)), (3, (0,))], reply=10, text=0) == ((13, (0,)),), "nothing stands before"
+
+
+def test_keys_and_common_words_point_nowhere():
+    text, reply = "a a a a a key", '{"key": "a"}'
+    pieces = ['{"', "key", '": "', "a", '"}']
+    assert sources(reply, spans(reply, pieces), text, [(0, 1)]) == []
+
+
+def test_where_a_string_opens_in_a_token_of_its_own():
+    text, reply = "No: A-1", '{"n": "A-1", "x": null, "l": ["A-1"]}'
+    in_reply = ['{"', "n", '":', ' "', "A-1", '",', ' "', "x", '":', " null", ",", ' "', "l", '":', ' ["', "A-1", '"]', "}"]
+    found = sources(reply, spans(reply, in_reply), text, spans(text, ["No", ": ", "A-1"]))
+    assert found == [(3, (2,)), (4, (2,)), (9, (NOWHERE,)), (15, (2,))]
 
 
 def examples(size: int) -> list[Tokens]:

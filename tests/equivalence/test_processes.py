@@ -16,7 +16,8 @@ SCRIPT = Path(__file__).with_name("one_of_several.py")
 
 def launch(folder: Path, processes: int, *more: str) -> dict[int, dict[str, torch.Tensor]]:
     folder.mkdir()
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    run = [sys.executable, *(torchrun if processes > 1 else ())]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([*run, str(SCRIPT), str(folder), *more], env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
