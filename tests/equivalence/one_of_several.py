@@ -14,10 +14,10 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import tiny_models  # noqa: E402
-from tunewright.train.batch import Tokens, collate  # noqa: E402
-from tunewright.train.loop import Fit, Schedule  # noqa: E402
-from tunewright.train.pointers import Pointing  # noqa: E402
+import tiny_models
+from tunewright.train.batch import Tokens, collate
+from tunewright.train.loop import Fit, Schedule
+from tunewright.train.pointers import Pointing
 
 
 def batches(step: int) -> list:

@@ -68,7 +68,26 @@ def test_keys_and_common_words_point_nowhere():
 
 def test_where_a_string_opens_in_a_token_of_its_own():
     text, reply = "No: A-1", '{"n": "A-1", "x": null, "l": ["A-1"]}'
-    in_reply = ['{"', "n", '":', ' "', "A-1", '",', ' "', "x", '":', " null", ",", ' "', "l", '":', ' ["', "A-1", '"]', "}"]
+    in_reply = [
+        '{"',
+        "n",
+        '":',
+        ' "',
+        "A-1",
+        '",',
+        ' "',
+        "x",
+        '":',
+        " null",
+        ",",
+        ' "',
+        "l",
+        '":',
+        ' ["',
+        "A-1",
+        '"]',
+        "}",
+    ]
     found = sources(reply, spans(reply, in_reply), text, spans(text, ["No", ": ", "A-1"]))
     assert found == [(3, (2,)), (4, (2,)), (9, (NOWHERE,)), (15, (2,))]
 

@@ -27,6 +27,9 @@ class PretrainOptions(Options):
 
     seed: int = 0
     start_from: str | None = Field(None, description="An embedded version whose weights and tokenizer to go on from.")
+    new_layers_after: list[int] = Field(
+        [], description="Layers of that version behind which a new one is put, which at first changes nothing."
+    )
     first_step: int = Field(0, ge=0, description="Where in the stream and the curriculum to begin, in steps.")
     vocab_size: Positive = 6144
     hidden_size: Positive = 224
@@ -111,6 +114,43 @@ def _take_over(version: Path, folder: Path) -> None:
     template = version / "chat_template.jinja"
     if template.is_file():
         shutil.copy(template, folder / "tokenizer")
+
+
+def _layers(folder: Path) -> int:
+    return int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"])
+
+
+def deepen(folder: Path, after: Sequence[int]) -> None:
+    """Put a new layer behind each of these layers of the model in `folder`.
+
+    It is a copy whose two output projections are zero, so the model computes what it did (Wu et al. 2024, "LLaMA Pro:
+    Progressive LLaMA with Block Expansion", section 3.2). Raises UsageError for a layer that is not there.
+    """
+    import copy
+
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from tunewright.core.errors import UsageError
+
+    model: Any = AutoModelForCausalLM.from_pretrained(str(folder))
+    layers = model.model.layers
+    wrong = [index for index in after if not 0 <= index < len(layers)]
+    if wrong:
+        raise UsageError(f"new_layers_after: there is no layer {wrong[0]} among {len(layers)}")
+    grown = []
+    for index, layer in enumerate(layers):
+        grown.append(layer)
+        for _ in range(list(after).count(index)):
+            new = copy.deepcopy(layer)
+            torch.nn.init.zeros_(new.self_attn.o_proj.weight)
+            torch.nn.init.zeros_(new.mlp.down_proj.weight)
+            grown.append(new)
+    model.model.layers = torch.nn.ModuleList(grown)
+    model.config.num_hidden_layers = len(grown)
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = ["full_attention"] * len(grown)
+    model.save_pretrained(str(folder))
 
 
 class Stream:
@@ -234,7 +274,10 @@ def pretrain(
     folder.mkdir(parents=True, exist_ok=True)
     with accelerator.main_process_first():  # the others find everything there
         if options.start_from is not None:
-            _take_over(locate(options.start_from), folder)
+            version = locate(options.start_from)
+            _take_over(version, folder)
+            if options.new_layers_after and _layers(folder / "start") == _layers(version):
+                deepen(folder / "start", options.new_layers_after)
         if not (folder / "tokenizer" / "tokenizer.json").is_file():
             build_tokenizer(options, prose, folder / "tokenizer")
         if not (folder / "start" / "config.json").is_file():

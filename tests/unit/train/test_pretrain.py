@@ -113,3 +113,44 @@ def test_a_release_holds_what_it_says_and_never_changes(prose: Path, tmp_path: P
     assert leakage.read_manifest(tmp_path / "wren-9" / "pretraining.manifest") is not None
     with pytest.raises(RunError, match="released"):
         release(tmp_path / "made", tmp_path / "wren-9", prose, [row])
+
+
+def test_a_deeper_model_computes_what_it_did_and_learns_in_every_layer(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    import tiny_models
+
+    tiny_models.model("wren").save_pretrained(str(tmp_path))
+    before = AutoModelForCausalLM.from_pretrained(str(tmp_path))
+    pretrain.deepen(tmp_path, [0, 1])
+    after = AutoModelForCausalLM.from_pretrained(str(tmp_path))
+    layers = before.config.num_hidden_layers
+    assert after.config.num_hidden_layers == len(after.model.layers) == layers + 2
+    ids = torch.randint(5, 60, (2, 11), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(before(input_ids=ids).logits, after(input_ids=ids).logits)
+    after(input_ids=ids, labels=ids).loss.backward()
+    for new in (1, 3):
+        assert after.model.layers[new].self_attn.o_proj.weight.grad.abs().max() > 0
+        assert after.model.layers[new].mlp.down_proj.weight.grad.abs().max() > 0
+    with torch.no_grad():
+        after.model.layers[1].mlp.down_proj.weight += 0.1
+    assert not torch.allclose(before(input_ids=ids).logits, after(input_ids=ids).logits)
+    with pytest.raises(UsageError, match="no layer 99"):
+        pretrain.deepen(tmp_path, [99])
+
+
+def test_pretraining_deepens_once(prose: Path, tmp_path: Path) -> None:
+    from tunewright.models import load
+
+    options = PretrainOptions(**TINY)
+    pretrain.pretrain(options, tmp_path / "first", prose)
+    shelf = tmp_path / "first" / "model"
+    real, load.locate = load.locate, lambda name: shelf
+    try:
+        deeper = options.model_copy(update={"start_from": "first", "new_layers_after": [0]})
+        pretrain.pretrain(deeper, tmp_path / "second", prose, minutes=1e-9)
+        pretrain.pretrain(deeper, tmp_path / "second", prose)
+    finally:
+        load.locate = real
+    assert json.loads((tmp_path / "second" / "model" / "config.json").read_text())["num_hidden_layers"] == 2

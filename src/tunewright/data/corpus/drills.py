@@ -46,23 +46,22 @@ def random_tokens(rng: random.Random) -> Sample:
 
 
 def recall(rng: random.Random) -> Sample:
-    """Runs of random tokens, each after its cue; then some of the cues again, in another order, each with its run.
+    """Runs of random tokens, each after its cue or each before it; then some of the cues again, in another order,
+    each followed by its run.
 
     value: as for `random_tokens`.
     """
     stop, link = rng.random(), rng.random()
-    pairs = [
-        [
-            *(rng.random() for _ in range(rng.randint(1, 3))),
-            link,
-            *(rng.random() for _ in range(rng.randint(1, 6))),
-            stop,
-        ]
-        for _ in range(rng.randint(2, 8))
-    ]
-    prompt = [token for pair in pairs for token in pair]
-    asked = rng.sample(pairs, rng.randint(1, len(pairs)))
-    return Sample((), "", "tokens", [prompt, [token for pair in asked for token in pair]])
+    backwards = rng.random() < 0.4
+    prompt: list[float] = []
+    said: list[list[float]] = []
+    for _ in range(rng.randint(2, 8)):
+        cue = [rng.random() for _ in range(rng.randint(1, 3))]
+        run = [rng.random() for _ in range(rng.randint(1, 6))]
+        prompt += [*run, link, *cue, stop] if backwards else [*cue, link, *run, stop]
+        said.append([*cue, link, *run, stop])
+    asked = rng.sample(said, rng.randint(1, len(said)))
+    return Sample((), "", "tokens", [prompt, [token for one in asked for token in one]])
 
 
 SHORT = ("code", "number", "name", "place", "phrase", "date", "quantity", "company", "amount")
@@ -82,7 +81,9 @@ def pairs(rng: random.Random, words: Words) -> Sample:
     kind = rng.choice(SHORT)
     made = {key: values.make(rng, kind, lang, words) for key in labels}
     link, between = rng.choice((": ", ": ", " ", " - ", " = ", " | ")), rng.choice(("\n", "\n", ", ", " | ", "; "))
-    text = between.join(f"{shown}{link}{made[key].printed}" for key, shown in labels.items())
+    first, second = ("{v}", "{l}") if rng.random() < 0.35 else ("{l}", "{v}")
+    form = f"{first}{link}{second}"
+    text = between.join(form.format(l=shown, v=made[key].printed) for key, shown in labels.items())
     asked = rng.sample(list(labels), rng.randint(1, len(labels)))
     answer = {key: made[key].wanted for key in asked}
     system = f"{INSTRUCTIONS[0]}\n{', '.join(asked)}"

@@ -133,7 +133,9 @@ def value_first(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
     form = rng.choice(
         ("{v} ({l})", "{v} - {l}", "{v} : {l}", "{v} as {l}" if lang == "en" else "{v} ({l})", "{v} [{l}]", "{v}, {l}", "{v} = {l}", "{v} {l}", "{v}\n({l})", "{v}\n{l}")
     )  # fmt: skip
-    return rng.choice(("\n", "\n", ", ", "; ", " | ", "\n\n")).join(form.format(l=label, v=value) for label, value in pairs)
+    return rng.choice(("\n", "\n", ", ", "; ", " | ", "\n\n")).join(
+        form.format(l=label, v=value) for label, value in pairs
+    )
 
 
 def bullets(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
@@ -209,7 +211,7 @@ def invented(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
     elif r < 0.6:
         around_both = rng.choice(BRACKETS)
     lead = rng.choice(LEADS) if rng.random() < 0.3 else ""
-    backwards = rng.random() < 0.4
+    backwards = rng.random() < 0.3
     out = []
     for label, value in pairs:
         first, second = label.join(around_label), value.join(around_value)

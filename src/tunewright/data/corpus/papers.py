@@ -95,7 +95,9 @@ def paper(rng: random.Random) -> Sample:
     if rng.random() < 0.35:
         lower = text.casefold()
         for notion in rng.sample(notions.SEEN, 2):
-            words = " ".join((notion.key.replace("_", " "), *notion.labels["en"], *notion.labels["hi"])).casefold().split()
+            words = (
+                " ".join((notion.key.replace("_", " "), *notion.labels["en"], *notion.labels["hi"])).casefold().split()
+            )
             if notion.key not in TAKEN and not any(word in lower for word in words):
                 found.setdefault(notion.key, None)
     asked = rng.sample(list(found), min(len(found), 9 if rng.random() < 0.5 else rng.randint(2, 9)))
