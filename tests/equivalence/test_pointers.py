@@ -43,6 +43,26 @@ def test_places_of_an_amount_skip_its_commas():
     assert text[one[-1]] == " "
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("12, High St, Pune 411001", "Addr:\n12,\nHigh  St,\n Pune 411001\nTel"),
+        ("प्लॉट 9 कानपुर", "पता प्लॉट 9\nकानपुर"),
+    ],
+)
+def test_a_value_over_several_lines_is_found_character_by_character(value, text):
+    (one,) = places(value, text)
+    assert len(one) == len(value) + 1
+    for character, offset in zip(value, one[:-1], strict=True):
+        assert text[offset] == character or (character == " " and text[offset].isspace())
+    assert text[one[0] : one[-1]].split() == value.split()
+
+
+def test_lines_do_not_part_a_word():
+    assert places("High Street", "High Street2") == []
+    assert places("High Street", "HighStreet") == []
+
+
 def test_sources_follow_the_value_and_what_ends_it():
     text, reply = "No: A-1; to Ravi", '{"n": "A-1", "who": "Ravi", "x": null}'
     in_text = ["No", ":", " ", "A", "-", "1", ";", " ", "to", " ", "Ravi"]

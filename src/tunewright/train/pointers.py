@@ -49,9 +49,12 @@ def values(reply: str) -> Iterator[tuple[int, int]]:
 def places(value: str, text: str) -> list[list[int]]:
     """For every place of `value` in `text`: the offset of each of its characters, and of what follows.
 
-    Whole words and numbers only. A number in plain form finds its printed form (`5000` finds `₹5,000` and `५०००`).
+    Whole words and numbers only. A value of several words may go over several lines. A number in plain form finds its
+    printed form (`5000` finds `₹5,000` and `५०००`).
     """
     found = [list(range(start, end + 1)) for start, end in exact(value, text) if stands_alone(start, end, text)]
+    if not found and " " in value.strip():
+        found = list(_over_lines(value, text))
     if not found and value[-1:].isdigit():
         for printed in amounts(text):
             if printed.value == value:
@@ -59,6 +62,21 @@ def places(value: str, text: str) -> list[list[int]]:
                 if offsets is not None:
                     found.append(offsets)
     return found
+
+
+def _over_lines(value: str, text: str) -> Iterator[list[int]]:
+    """Places that agree with `value` but for white space where it has white space: a line's end for a space."""
+    for match in regex.finditer(r"\s+".join(map(regex.escape, value.split())), text):
+        if stands_alone(match.start(), match.end(), text):
+            offsets, at = [], match.start()
+            for character, following in zip(value, [*value[1:], ""], strict=True):
+                offsets.append(at)
+                if not character.isspace():
+                    at += 1
+                elif not following.isspace():
+                    while text[at].isspace():
+                        at += 1
+            yield [*offsets, at]
 
 
 def _digits(value: str, text: str, start: int, end: int) -> list[int] | None:

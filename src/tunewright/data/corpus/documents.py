@@ -175,7 +175,7 @@ def _leaf_schema(rng: random.Random, notion: Notion, described: bool) -> dict[st
 
 EXAMPLES = {
     "code": "AB-12", "name": "A B", "company": "AB Ltd", "place": "X", "date": "01/01/2000", "phone": "9000000000", "email": "a@b.c", "url": "a.b",
-    "number": "1", "percent": "1%", "quantity": "1 kg", "time": "10:00", "phrase": "...", "amount": "100",
+    "number": "1", "percent": "1%", "quantity": "1 kg", "time": "10:00", "phrase": "...", "amount": "100", "address": "1, X, Y",
 }  # fmt: skip
 
 

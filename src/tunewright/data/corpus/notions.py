@@ -343,6 +343,28 @@ degree|उपाधि;डिग्री|mnyt
 semester|सत्रार्ध;सेमेस्टर|ndf
 mark_sheet|अंकपत्र;अंकसूची|ndy
 subject_paper|प्रश्नपत्र|nkdx
+hospital|अस्पताल;चिकित्सालय|j
+school|विद्यालय;स्कूल|j
+shop|दुकान|j
+buyer|खरीदार;क्रेता|j
+supplier|आपूर्तिकर्ता;सप्लायर|j
+owner|मालिक;स्वामी|j
+tenant|किरायेदार|j
+hotel|होटल|j
+student|छात्र;विद्यार्थी|j
+doctor|डॉक्टर;चिकित्सक|j
+patient|मरीज;रोगी|j
+member|सदस्य;मेंबर|j
+farmer|किसान;कृषक|j
+sender|प्रेषक;भेजने वाला|j
+receiver|प्राप्तकर्ता;पाने वाला|j
+office|कार्यालय;दफ्तर|j
+warehouse|गोदाम;भंडार|j
+branch|शाखा;ब्रांच|j
+house|मकान;घर|j
+delivery|डिलीवरी;सुपुर्दगी|j
+site|कार्यस्थल;साइट|jnm
+godown|माल गोदाम|jmh
 """.strip()
 
 # letter → key part, kind, English wordings, Hindi wordings ({t}: the thing); the last of each is held out
@@ -490,6 +512,12 @@ ATTRIBUTES: dict[str, tuple[str, str, str, str]] = {
         "number",
         "No. of {t};{t} Count;Count of {t};{t} in all",
         "{t} की गिनती;कितने {t};{t} कुल",
+    ),
+    "j": (
+        "address",
+        "address",
+        "{t} Address;Address of {t};{t} Addr.;{t} Addr;{t} Location",
+        "{t} का पता;{t} पता;{t} ठिकाना",
     ),
     "o": (
         "purpose",

@@ -354,9 +354,30 @@ def phrase(rng: random.Random, lang: str, words: Words) -> str:
     return " ".join(word(rng, lang, words) for _ in range(count))
 
 
+def address(rng: random.Random, lang: str, words: Words) -> str:
+    """Two to five parts with commas between: a house, a street, a quarter, a town and often its code."""
+    house = rng.choice(
+        ("No. {}", "{}", "H.No. {}", "Plot {}", "Flat {}", "#{}")
+        if lang == "en"
+        else ("म.नं. {}", "{}", "मकान {}", "प्लॉट {}")
+    )
+    number = digits(rng, 1, 3) + rng.choice(("", "", "/" + digits(rng, 1, 2), "-" + rng.choice("ABCD")))
+    parts = [house.format(number), *(place(rng, lang, words) for _ in range(rng.choice((1, 1, 2, 3))))]
+    if rng.random() < 0.3:
+        parts[:2] = [" ".join(parts[:2])]
+    town = word(rng, lang, words).capitalize()
+    r = rng.random()
+    code = digits(rng, 5, 6)
+    parts.append(
+        f"{town} {code}" if r < 0.3 else f"{town}-{code}" if r < 0.5 else f"{code} {town}" if r < 0.65 else town
+    )
+    text = rng.choice((", ", ", ", ", ", " ")).join(parts)
+    return text.upper() if lang == "en" and rng.random() < 0.3 else text
+
+
 PLAIN = {
     "code": code, "name": name, "company": company, "place": place, "date": date, "phone": phone, "email": email, "url": url,
-    "number": number, "percent": percent, "quantity": quantity, "time": time, "phrase": phrase,
+    "number": number, "percent": percent, "quantity": quantity, "time": time, "phrase": phrase, "address": address,
 }  # fmt: skip
 
 
@@ -372,7 +393,7 @@ def make(rng: random.Random, kind: str, lang: str, words: Words) -> Value:
     """A value of one kind. Hindi documents carry some English values (names of firms, codes), as real ones do."""
     if kind == "amount":
         return Value(*amount(rng, lang, words))
-    if lang == "hi" and kind in ("company", "phrase", "name", "place") and rng.random() < 0.12:
+    if lang == "hi" and kind in ("company", "phrase", "name", "place", "address") and rng.random() < 0.12:
         lang = "en"
     wanted = PLAIN[kind](rng, lang, words)
     if kind in ("code", "date", "phone") and lang == "hi" and rng.random() < 0.12:
@@ -382,4 +403,21 @@ def make(rng: random.Random, kind: str, lang: str, words: Words) -> Value:
         if lang == "hi" and rng.random() < 0.2:
             printed += " जी"
         return Value(printed, wanted)
+    if kind in WRAPPED and wanted.count(" ") > 1 and rng.random() < WRAPPED[kind]:
+        return Value(_wrapped(rng, wanted), wanted)
     return Value(wanted, wanted)
+
+
+WRAPPED = {"address": 0.45, "phrase": 0.06, "company": 0.06}
+"""How often a long value of a kind goes over several lines; the answer has a space there."""
+
+
+def _wrapped(rng: random.Random, text: str) -> str:
+    """The text over two or more lines, broken after commas where it has some."""
+    parts = text.split(", ")
+    if len(parts) > 1 and rng.random() < 0.8:
+        breaks = [rng.random() < 0.6 for _ in parts[1:]]
+        return parts[0] + "".join((",\n" if new else ", ") + part for new, part in zip(breaks, parts[1:], strict=True))
+    single = text.split(" ")
+    at = rng.randrange(1, len(single))
+    return " ".join(single[:at]) + "\n" + " ".join(single[at:])
