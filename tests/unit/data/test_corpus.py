@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from tunewright.data.corpus import documents, drills, layouts, mixture, notions, papers, values
+from tunewright.data.corpus import documents, drills, layouts, mixture, notions, papers, values, wordings
 from tunewright.data.corpus.exam import CASES, exam
 from tunewright.data.corpus.values import Words
 from tunewright.data.synth import pools
-from tunewright.data.synth.draw import Draw
 from tunewright.data.synth.schemas import SCHEMAS
 from tunewright.text.schema import leaves
 
@@ -64,13 +63,13 @@ def test_papers_draw_nothing_that_the_jobs_test_on(monkeypatch: pytest.MonkeyPat
     drawn: list[tuple[str, str, str]] = []
     sides = []
 
-    class Traced(Draw):
+    class Traced(papers.Reworded):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             self.trace = drawn
             sides.append((self.wordings, self.entities))
 
-    monkeypatch.setattr(papers, "Draw", Traced)
+    monkeypatch.setattr(papers, "Reworded", Traced)
     for i in range(300):
         papers.paper(random.Random(i))
     kept = [
@@ -79,6 +78,31 @@ def test_papers_draw_nothing_that_the_jobs_test_on(monkeypatch: pytest.MonkeyPat
     assert len(drawn) > 3000
     assert not kept
     assert set(sides) == {(pools.SEEN, pools.SEEN)}
+
+
+def test_label_wordings_of_the_grammar_are_many_and_none_is_one_of_the_jobs() -> None:
+    rng = random.Random(4)
+    made = {pool: [wordings.wording(rng, f"label.{pool}") for _ in range(400)] for pool in wordings.WORDINGS}
+    assert min(len(set(some)) for some in made.values()) > 50
+    theirs = {
+        pools.atom_key(entry)
+        for name, pool in pools.pools().items()
+        if name.startswith("label.") and pool.kind == "wordings"
+        for entry in pool.sides[pools.UNSEEN]
+    }
+    assert not {w for some in made.values() for w in some if w is not None and pools.atom_key(w) in theirs}
+    assert not [w for some in made.values() for w in some if w is not None and ("[" in w or "{" in w)]
+    assert wordings.wording(rng, "label.id.pan.en") is None
+
+
+def test_labels_of_papers_are_often_worded_by_the_grammar() -> None:
+    own = {pools.atom_key(entry) for pool in pools.pools().values() for side in pool.sides for entry in side}
+    drawn = []
+    for i in range(200):
+        draw = papers.Reworded(str(i), "en", "invoice", papers.PLAIN)
+        drawn.append(draw.atom("label.date.invoice.en"))
+    share = sum(pools.atom_key(label) not in own for label in drawn) / len(drawn)
+    assert 0.3 < share < 0.6
 
 
 def test_papers_ask_for_facts_lists_and_what_is_not_there() -> None:

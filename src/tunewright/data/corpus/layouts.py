@@ -211,7 +211,7 @@ def invented(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
     elif r < 0.6:
         around_both = rng.choice(BRACKETS)
     lead = rng.choice(LEADS) if rng.random() < 0.3 else ""
-    backwards = rng.random() < 0.3
+    backwards = rng.random() < 0.1
     out = []
     for label, value in pairs:
         first, second = label.join(around_label), value.join(around_value)
@@ -293,6 +293,6 @@ def other_prose(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
 SEEN: list[Layout] = [
     lines, lines, mixed_lines, inline, inline, squeezed, squeezed, running, pipe_rows, pipe_table, aligned, right_aligned, prose, prose,
     letter, numbered, leaders, below, bracketed, value_first, bullets, markup, chat, uppercase_labels,
-    *[invented] * 12, *[told] * 5, *[glued] * 3, *[value_first] * 3,
+    *[invented] * 12, *[told] * 5, *[glued] * 3,
 ]  # fmt: skip
 HELD: list[Layout] = [slashes, arrows, hashes, quoted, other_prose]

@@ -79,7 +79,7 @@ def drills_at(progress: float) -> tuple[float, float]:
         return 0.4, 0.2
     if progress < 0.5:
         return 0.1, 0.5
-    return (0.1, 0.3) if progress < 0.8 else (0.06, 0.14)
+    return (0.1, 0.3) if progress < 0.8 else (0.05, 0.1)
 
 
 def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
@@ -93,19 +93,19 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
     if r < copying + recalling:
         return drills.recall(rng) if rng.random() < 0.25 else drills.pairs(rng, words)
     r = rng.random()
-    if r < 0.06:
+    if r < 0.05:
         return drills.lookup(rng, words)
-    if r < 0.10:
+    if r < 0.08:
         return drills.passage(rng, words)
-    if r < 0.13:
+    if r < 0.10:
         return drills.kinds(rng, words)
-    if r < 0.17:
+    if r < 0.12:
         return drills.letter(rng, words)
-    if r < 0.20 and prose.passages and progress > 0.5:
+    if r < 0.15 and prose.passages and progress > 0.5:
         text, lang = prose.passages[rng.randrange(len(prose.passages))]
         return Sample((), text, "prose", None, lang)
-    if r < 0.22 and progress > 0.5:
+    if r < 0.17 and progress > 0.5:
         return documents.with_examples(rng, words)
-    if r < 0.6 and progress > 0.5:
+    if r < 0.72 and progress > 0.5:
         return papers.paper(rng)
     return documents.document(rng, words, limits_at(progress, rng))

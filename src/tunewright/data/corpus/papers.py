@@ -12,7 +12,7 @@ from typing import Any
 import regex
 
 from tunewright.core.records import JSON
-from tunewright.data.corpus import notions
+from tunewright.data.corpus import notions, wordings
 from tunewright.data.corpus.documents import INSTRUCTIONS, Sample
 from tunewright.data.corpus.notions import RESERVED_KEYS
 from tunewright.data.synth import amounts, noise
@@ -54,6 +54,8 @@ ITEM_KEYS = {
     "quantity": "qty count pieces",
     "price": "amount cost line_total",
 }
+REWORDED = 0.6
+"""Share of labels that the grammar words, where it has any."""
 MARKED = frozenset((*KEYS, "items", "facts"))
 PLAIN = MARKED - {"address", "items", "tax", "due_date", "payment_method", "date_of_birth"}
 SUMS = AMOUNTS | {"balance"}
@@ -66,12 +68,23 @@ def _key(label: str) -> str:
     return "_".join(regex.findall(r"[\p{L}\p{M}\p{N}]+", label.lower()))
 
 
+class Reworded(Draw):
+    """A draw whose labels are often worded by the grammar of `wordings`."""
+
+    def atom(self, name: str) -> str:
+        if name.startswith("label.") and self.chance(REWORDED):
+            made = wordings.wording(random.Random(self.random()), name)
+            if made is not None:
+                return made
+        return super().atom(name)
+
+
 def paper(rng: random.Random) -> Sample:
-    """One business paper and up to 9 of its values, its own and those of the facts beside them, in any order."""
+    """One business paper and its values, its own and those of the facts beside them, all or some, in any order."""
     language = rng.choice(("en", "hi"))
     kind = rng.choice(DOC_TYPES)
     detailed = rng.random() < 0.4
-    draw = Draw(f"pretraining/{rng.getrandbits(64)}", language, kind, MARKED if detailed else PLAIN)
+    draw = Reworded(f"pretraining/{rng.getrandbits(64)}", language, kind, MARKED if detailed else PLAIN)
     *_, text, places = write(draw, noise.DEFAULT)
     keys = HINDI_KEYS if language == "hi" and rng.random() < 0.15 else KEYS
 
@@ -88,7 +101,7 @@ def paper(rng: random.Random) -> Sample:
             found[rng.choice(keys[path].split())] = None
     facts = [path for path in places if path.startswith("facts.")]
     rng.shuffle(facts)
-    for path in facts[: rng.randint(0, 5)]:
+    for path in facts[: 8 if rng.random() < 0.5 else rng.randint(0, 4)]:
         key = _key(path[len("facts.") :])
         if key and key.count("_") < 4 and key not in TAKEN:
             found.setdefault(key, printed(path))
@@ -100,7 +113,7 @@ def paper(rng: random.Random) -> Sample:
             )
             if notion.key not in TAKEN and not any(word in lower for word in words):
                 found.setdefault(notion.key, None)
-    asked = rng.sample(list(found), min(len(found), 9 if rng.random() < 0.5 else rng.randint(2, 9)))
+    asked = rng.sample(list(found), min(len(found), 12 if rng.random() < 0.6 else rng.randint(2, 9)))
     answer: dict[str, JSON] = {key: found[key] for key in asked}
     wanted = list(asked)
     if any(path.startswith("items[") for path in places) and rng.random() < 0.5:
