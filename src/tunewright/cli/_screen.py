@@ -87,13 +87,15 @@ def comparison(outcome: Outcome) -> str:
                 str(row["n"]),
                 f"{percent(row['a_value'])} → {percent(row['b_value'])}",
                 f"{100 * row['difference']:+.1f} ({low:+.1f} to {high:+.1f})",
-                _p(row["p_holm"]),
+                _p(row["p_holm"]) + ("*" if row.get("primary") else ""),
                 percent(row["minimum_detectable_effect"]),
                 row["verdict"],
             ]
         )
     heads = ("on", "metric", "compared", "n", "values", "points", "p (Holm)", "detectable", "verdict")
     parts = [table(rows, heads=heads) if rows else "nothing to compare: one system answered alone"]
+    if any(row.get("primary") for row in outcome.pairs):
+        parts.append("* the comparison named beforehand: its p is not corrected")
     if outcome.gates:
         gates = [
             [gate["metric"], f"{gate['value']:.4g}", f"{gate['floor']:g}", "met" if gate["met"] else "missed"]

@@ -6,8 +6,8 @@
   1993, ch. 16; Koehn 2004): percentile interval of the difference, p twice the smaller tail. Where fewer than ten
   resamples make that tail, p is Student's on difference / bootstrap standard error: resampling 2,000 times cannot
   tell 0.0005 from less, and a correction over many comparisons needs it told.
-- Holm (1979) over all comparisons made together. A verdict needs both: the corrected p below 1 - level, and an
-  interval without zero.
+- One comparison may be named before there is an answer (the primary one): its p stands as it is. Holm (1979) over all
+  others made together. A verdict needs both: this p below 1 - level, and an interval without zero.
 - Minimum detectable effect: the smallest true difference that a test of this n would have found in 80 of 100 tries
   (Connor 1987 for McNemar; (z + z') × standard error otherwise), at the level of a single comparison.
 """
@@ -85,19 +85,21 @@ def compare(
     *,
     pairs: Sequence[tuple[str, str]] | None = None,
     metrics: Sequence[str] | None = None,
+    primary: tuple[str, str, str, str] | None = None,
     level: float,
     resamples: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Compare cells pairwise on the documents that both answered, Holm-corrected over the whole list.
+    """Compare cells pairwise on the documents that both answered, Holm-corrected over all but the primary one.
 
     pairs: (a, b), a the one to beat; a pair is taken on every trial that has both cells. None: `usual_pairs`.
     metrics: names of scores (`exact_match`, `field_accuracy`, `chrf`, `field:date`, …); None: exact match, field
     accuracy and field F1 for JSON, exact match, ROUGE-L and chrF++ for text.
+    primary: (a, b, on, metric) of the comparison that the work was made for, chosen before any answer is known.
 
     Returns rows of {"a", "b", "on", "metric", "n", "a_value", "b_value", "difference", "low", "high", "test", "p",
-    "p_holm", "minimum_detectable_effect", "verdict"}; difference is b - a, n the common documents, and the verdict
-    ("better", "worse", "no difference shown") is about b.
+    "p_holm", "primary", "minimum_detectable_effect", "verdict"}; difference is b - a, n the common documents, p_holm the p
+    that is judged (the primary comparison's own), and the verdict ("better", "worse", "no difference shown") is about b.
 
     Raises UsageError for a metric or a cell that no trial has.
     """
@@ -120,8 +122,13 @@ def compare(
                     both = [[answers[cell][name] for name in common] for cell in (a, b)]
                     found = _differences(both[0], both[1], metrics, level, resamples, seed)
                     rows += [{"a": a, "b": b, "on": trial.on, **row} for row in found]
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+    for row in rows:
+        row["primary"] = (row["a"], row["b"], row["on"], row["metric"]) == primary
+        row["p_holm"] = row["p"]
+    others = [row for row in rows if not row["primary"]]
+    for row, p in zip(others, holm([row["p"] for row in others]), strict=True):
         row["p_holm"] = p
+    for row in rows:
         row["verdict"] = _verdict(row, level)
     return rows
 

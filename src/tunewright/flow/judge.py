@@ -39,7 +39,11 @@ def compare(job: Run, events: Events) -> None:
         trials.append(paired.Trial(on, examples, answers))
     main = next((cell for cell in cells if cell.name == main_cell(recipe) and cell.on == TEST), None)
     pairs = paired.compare(
-        trials, level=options.confidence_level, resamples=options.bootstrap_resamples, seed=recipe.seed
+        trials,
+        primary=("base/free", main_cell(recipe), TEST, "exact_match"),
+        level=options.confidence_level,
+        resamples=options.bootstrap_resamples,
+        seed=recipe.seed,
     )
     gates: list[dict[str, Any]] = []
     if options.gates and main is not None:

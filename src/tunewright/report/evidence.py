@@ -103,7 +103,10 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A paired comparison of two cells on the same documents; differences are b − a, shares of 0..1."""
+    """A paired comparison of two cells on the same documents; differences are b − a, shares of 0..1.
+
+    primary: the one comparison that was named before there were answers; its p is not corrected.
+    """
 
     a: str
     b: str
@@ -118,6 +121,7 @@ class Pair:
     test: str
     p: float | None
     p_holm: float | None
+    primary: bool
     detectable: float | None
     verdict: str
 
@@ -315,6 +319,7 @@ def _read_comparison(found: Evidence) -> None:
                 metric=str(row.get("metric") or ""),
                 n=None if n is None else int(n),
                 test=str(row.get("test") or "paired test"),
+                primary=bool(row.get("primary")),
                 detectable=number(row.get("minimum_detectable_effect")),
                 verdict=str(row.get("verdict") or ""),
                 **numbers,
@@ -333,7 +338,7 @@ def _turned(pair: Pair) -> Pair:
     verdict = {"better": "worse", "worse": "better"}.get(pair.verdict, pair.verdict)
     return Pair(
         pair.b, pair.a, pair.on, pair.metric, pair.n, pair.b_value, pair.a_value, minus(pair.difference),
-        minus(pair.high), minus(pair.low), pair.test, pair.p, pair.p_holm, pair.detectable, verdict,
+        minus(pair.high), minus(pair.low), pair.test, pair.p, pair.p_holm, pair.primary, pair.detectable, verdict,
     )  # fmt: skip
 
 

@@ -251,6 +251,7 @@ def _pair_row(evidence: Evidence, pair: Any) -> dict[str, Any]:
         "between": between,
         "test": pair.test,
         "p": p_value(pair.p_holm if holm else pair.p),
+        "primary": pair.primary,
         "verdict": pair.verdict if pair.shown else "no difference shown",
         "detectable": points(pair.detectable, sign=False),
     }

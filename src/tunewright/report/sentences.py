@@ -391,7 +391,8 @@ def _evidence(evidence: Evidence, pair: Pair) -> str:
         parts.append(f"{share(evidence.level, digits=0)} interval {points(pair.low)} to {points(pair.high)}")
     p = pair.p_holm if pair.p_holm is not None else pair.p
     if p is not None:
-        parts.append(f"{pair.test}, {p_value(p)}{' after Holm' if pair.p_holm is not None else ''}")
+        corrected = pair.p_holm is not None and not pair.primary
+        parts.append(f"{pair.test}, {p_value(p)}{' after Holm' if corrected else ''}")
     return "; ".join(parts) or "no test was computed"
 
 

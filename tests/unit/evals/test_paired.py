@@ -165,6 +165,21 @@ def test_correction_is_over_everything_compared_together(answer):
     rows = compare([test, exam], pairs=[("a", "b"), ("a", "c")], metrics=["exact_match"], **OPTIONS)
     assert [(row["b"], row["on"]) for row in rows] == [("b", "test"), ("c", "test"), ("c", "exam")]
     assert [row["p_holm"] for row in rows] == pytest.approx(holm([row["p"] for row in rows]))
+    assert not any(row["primary"] for row in rows)
+
+
+def test_the_comparison_named_beforehand_is_judged_by_its_own_p(answer):
+    trial = _trial(answer, {"a": range(40), "b": range(8, 60), "c": range(20, 90)})
+    wanted = {"pairs": [("a", "b"), ("a", "c")], "metrics": ["exact_match", "field_accuracy"], **OPTIONS}
+    named = ("a", "b", "test", "exact_match")
+    rows = compare([trial], primary=named, **wanted)
+    first = [row for row in rows if row["primary"]]
+    assert [(row["a"], row["b"], row["on"], row["metric"]) for row in first] == [named]
+    assert first[0]["p_holm"] == first[0]["p"]
+    others = [row for row in rows if not row["primary"]]
+    assert [row["p_holm"] for row in others] == pytest.approx(holm([row["p"] for row in others]))
+    corrected = next(row for row in compare([trial], **wanted) if row["metric"] == "exact_match" and row["b"] == "b")
+    assert corrected["p_holm"] > first[0]["p_holm"]
 
 
 def test_one_field_by_itself(answer):

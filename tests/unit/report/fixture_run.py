@@ -166,6 +166,7 @@ def pair(
         "test": "exact McNemar" if metric == "exact_match" else "paired bootstrap",
         "p": 0.00001 if shown else 0.41,
         "p_holm": 0.00004 if shown else 0.82,
+        "primary": (a, b, on, metric) == ("base/free", "tuned/grammar", "test", "exact_match"),
         "minimum_detectable_effect": 0.035,
         "verdict": ("better" if difference > 0 else "worse") if shown else "no difference shown",
     }

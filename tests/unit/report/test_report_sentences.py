@@ -21,7 +21,7 @@ def pair(**changes: object) -> Pair:
     values: dict[str, object] = {
         "a": "base/free", "b": "tuned/grammar", "on": "test", "metric": "exact_match", "n": 400, "a_value": 0.1,
         "b_value": 0.3, "difference": 0.2, "low": 0.15, "high": 0.25, "test": "exact McNemar", "p": 0.001,
-        "p_holm": 0.004,         "detectable": 0.03, "verdict": "better",
+        "p_holm": 0.004, "primary": False, "detectable": 0.03, "verdict": "better",
     }  # fmt: skip
     return Pair(**(values | changes))  # type: ignore[arg-type]
 
