@@ -98,8 +98,9 @@ def compare(
     primary: (a, b, on, metric) of the comparison that the work was made for, chosen before any answer is known.
 
     Returns rows of {"a", "b", "on", "metric", "n", "a_value", "b_value", "difference", "low", "high", "test", "p",
-    "p_holm", "primary", "minimum_detectable_effect", "verdict"}; difference is b - a, n the common documents, p_holm the p
-    that is judged (the primary comparison's own), and the verdict ("better", "worse", "no difference shown") is about b.
+    "p_holm", "primary", "minimum_detectable_effect", "verdict"}; difference is b - a, n the common documents, p_holm
+    the p that is judged (the primary comparison's own), and the verdict ("better", "worse", "no difference shown") is
+    about b.
 
     Raises UsageError for a metric or a cell that no trial has.
     """

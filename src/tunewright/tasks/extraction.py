@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tunewright.core.errors import DataError, did_you_mean
 from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import JSON, Example, Message, Record
 from tunewright.text import schema as schemas_of
-from tunewright.text.serialise import dumps, in_schema_order
+from tunewright.text.serialise import STRICT, NotStrict, dumps, in_schema_order
 
 MAX_REPLY = 1_000_000
 """Longest reply that is parsed, in characters."""
@@ -90,14 +89,14 @@ class Extraction:
         return Example(record=record, messages=tuple(messages), completion=completion, schema=schema)
 
     def parse(self, text: str, example: Example | None = None) -> tuple[JSON, str | None]:
-        """A raw reply as (object, None), or (None, why not). Strict JSON; duplicate keys and NaN are faults."""
+        """A raw reply as (object, None), or (None, why not). Strict JSON: no NaN, no key twice."""
         if len(text) > MAX_REPLY:
             return None, f"longer than {MAX_REPLY:,} characters"
         if not text.strip():
             return None, "empty"
         try:
-            value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
-        except _Fault as fault:
+            value = STRICT.decode(text)
+        except NotStrict as fault:
             return None, str(fault)
         except json.JSONDecodeError as error:
             return None, f"not JSON: {error.msg} at character {error.pos}"
@@ -109,25 +108,6 @@ class Extraction:
 
 
 _KINDS: dict[type, str] = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "true or false"}
-
-
-class _Fault(ValueError):
-    pass
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _Fault(f"duplicate key {json.dumps(key, ensure_ascii=False)}")
-            seen.add(key)
-    return value
-
-
-def _refuse(word: str) -> JSON:
-    raise _Fault(f"not JSON: {word}")
 
 
 def _read(path: Path) -> JSON:

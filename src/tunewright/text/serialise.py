@@ -13,6 +13,29 @@ ITEM_SEPARATOR = ", "
 KEY_SEPARATOR = ": "
 
 
+class NotStrict(ValueError):
+    """What Python reads as JSON and JSON does not know: NaN, an infinity, a key twice in one object."""
+
+
+def _once(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise NotStrict(f"the key {json.dumps(key, ensure_ascii=False)} stands twice in one object")
+            seen.add(key)
+    return value
+
+
+def _no_constant(name: str) -> JSON:
+    raise NotStrict(f"{name} is not JSON")
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+"""Reads JSON as the standard has it. Raises NotStrict or json.JSONDecodeError, both ValueError."""
+
+
 def dumps(value: JSON) -> str:
     """`value` in canonical form. Raises ValueError for NaN and infinities, which JSON does not have."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(ITEM_SEPARATOR, KEY_SEPARATOR))

@@ -249,7 +249,7 @@ BAD = [
     ("17", "a number, not an object"),
     ('{"text": NaN}', "NaN is not JSON"),
     ('{"text": "a", "x": 1e999}', "inf is not a JSON number"),
-    ('{"text": "a", "text": "b"}', "'text' stands twice"),
+    ('{"text": "a", "text": "b"}', '"text" stands twice'),
     ('{"text": "a\\u0000b"}', "NUL"),
     ('{"text": "a\\ud800b"}', "half a surrogate pair (U+D800)"),
     ('{"text": "a", "x": ' + "[" * 90 + "]" * 90 + "}", "nested deeper than 64"),

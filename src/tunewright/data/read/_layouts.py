@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunewright.core.records import JSON, Message, Record, Span
-from tunewright.data.read._shared import DECODER, fault, kind
+from tunewright.data.read._shared import fault, kind
+from tunewright.text.serialise import STRICT
 
 GROUPS = ("group", "group_id", "series", "speaker_id", "article", "context_id", "block", "focus")
 """Columns known to hold groups, the surest first."""
@@ -93,7 +94,7 @@ def _parsed(value: JSON, key: str) -> JSON:
     if not isinstance(value, str):
         return value
     try:
-        found = DECODER.decode(value.strip())
+        found = STRICT.decode(value.strip())
     except (ValueError, RecursionError) as error:
         raise Misfit(f"{key} is a string that is not JSON: {str(error)[:80]}") from None
     reason = fault(found)

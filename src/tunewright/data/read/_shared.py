@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 
 from tunewright.core.errors import DataError
 from tunewright.core.records import JSON
+from tunewright.text.serialise import STRICT
 
 MAX_DEPTH = 64
 """Deepest nesting of a row; deeper ones are set aside."""
@@ -161,27 +162,8 @@ def not_utf8(error: UnicodeDecodeError, offset: int = 0) -> str:
     return f"byte 0x{error.object[error.start]:02X} at offset {offset + error.start} of the file is not UTF-8"
 
 
-def _no_repeats(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise ValueError(f"the key '{key}' stands twice in one object")
-            seen.add(key)
-    return value
-
-
-def _no_constant(name: str) -> JSON:
-    raise ValueError(f"{name} is not JSON")
-
-
-DECODER = json.JSONDecoder(object_pairs_hook=_no_repeats, parse_constant=_no_constant)
-"""Strict JSON: no NaN, no repeated keys."""
-
-
 def json_reason(error: Exception) -> str:
-    """Why `DECODER` refused a text, in a few words."""
+    """Why `STRICT` refused a text, in a few words."""
     if isinstance(error, RecursionError):
         return f"nested deeper than {MAX_DEPTH} levels"
     if isinstance(error, json.JSONDecodeError):
@@ -194,7 +176,7 @@ def json_reason(error: Exception) -> str:
 def row_or_rejected(text: str, line: int) -> Row | Rejected:
     """One JSON object as a row, or why it is none. Never raises."""
     try:
-        value = DECODER.decode(text)
+        value = STRICT.decode(text)
     except (ValueError, RecursionError) as error:
         return Rejected(line, json_reason(error), excerpt(text))
     return checked(value, line, text)

@@ -15,7 +15,6 @@ from pathlib import Path
 from tunewright.core.errors import DataError
 from tunewright.data.read import jsonl
 from tunewright.data.read._shared import (
-    DECODER,
     Rejected,
     Row,
     checked,
@@ -25,6 +24,7 @@ from tunewright.data.read._shared import (
     kind,
     open_bytes,
 )
+from tunewright.text.serialise import STRICT
 
 suffixes = (".json",)
 
@@ -98,7 +98,7 @@ def _elements(text: str, start: int, line_at: LineAt, split: str | None = None) 
         broken: Exception | None = None
         value = None
         try:
-            value, end = DECODER.raw_decode(text, position)
+            value, end = STRICT.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             broken = error
             end = _element_end(text, position) if budget > 0 else len(text)
@@ -160,7 +160,7 @@ def _element_end(text: str, position: int) -> int:
 
 def _wrapped(text: str, start: int, line_at: LineAt, path: Path) -> Iterator[Row | Rejected]:
     try:
-        value, end = DECODER.raw_decode(text, start)
+        value, end = STRICT.raw_decode(text, start)
         if _skip(text, end) != len(text):
             raise ValueError("something follows after the first value")
     except (ValueError, RecursionError) as error:

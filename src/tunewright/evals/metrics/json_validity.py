@@ -6,11 +6,11 @@ schema asks for an array, an array is right and an object is not.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from tunewright.core.records import JSON, Example, Prediction
+from tunewright.core.records import Example, Prediction
 from tunewright.evals.metrics._shared import ratio
+from tunewright.text.serialise import STRICT
 
 name = "json_validity"
 structured = True
@@ -18,21 +18,10 @@ proportions = frozenset({"json_validity"})
 binary = "valid"
 
 
-def _refuse(constant: str) -> JSON:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _once(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("a key stands twice")
-    return value
-
-
 def valid(text: str, wanted: type = dict) -> bool:
     """Whether `text` is strictly one JSON value of the type wanted (dict or list)."""
     try:
-        return isinstance(json.loads(text, parse_constant=_refuse, object_pairs_hook=_once), wanted)
+        return isinstance(STRICT.decode(text), wanted)
     except (ValueError, RecursionError):
         return False
 
