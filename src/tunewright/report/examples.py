@@ -9,19 +9,18 @@ from __future__ import annotations
 import difflib
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup, escape
-from scipy.optimize import linear_sum_assignment
 
 from tunewright.core.records import JSON, Prediction, Record
 from tunewright.report.evidence import TEST, Cell, Evidence
 from tunewright.report.figures import field_name
 from tunewright.text import align, unicode
-from tunewright.text.schema import leaves
+from tunewright.text.outcomes import Outcome, outcomes
+from tunewright.text.schema import path_of
 
 LONGEST = 6000
 """Characters of a document that are shown; how many more there are is said."""
@@ -140,14 +139,14 @@ def _records(evidence: Evidence, on: str) -> Iterable[Record]:
 
 
 def _judge(record: Record, answer: Prediction, other: Prediction | None) -> _Judged:
-    outcomes = compare(record.target, answer)
+    results = compare(record.target, answer)
     others = compare(record.target, other) if other else {}
     sliced = record.provenance.get("slice")
     return _Judged(
         record.id,
-        sum(outcome != "correct" for outcome in outcomes.values()),
-        len(outcomes),
-        sum(outcome != "correct" for outcome in others.values()),
+        sum(result != "correct" for result in results.values()),
+        len(results),
+        sum(result != "correct" for result in others.values()),
         sum(value == "unseen" for value in sliced.values()) if isinstance(sliced, dict) else 0,
         len(record.text),
         record.language or "",
@@ -173,11 +172,13 @@ def _in_turn(judged: Sequence[_Judged], count: int, key: Callable[[_Judged], Any
     return [one for _, _, one in sorted(first, key=lambda entry: entry[1])]
 
 
-def flat(value: JSON) -> dict[str, JSON]:
-    """Path → scalar. A value that is no object stands at the path `answer`."""
-    if isinstance(value, dict | list):
-        return leaves(value)
-    return {} if value is None else {"answer": value}
+KINDS = {"null": "correct", "unanswered": "omitted"}
+
+
+def became(gold: JSON, answer: Prediction) -> dict[str, Outcome]:
+    """Path → what became of it, as it is scored; an answer that is no object stands at the path `answer`."""
+    found = outcomes(gold, answer.value, answered=answer.failure is None)
+    return {path_of(one.at) or "answer": one for one in found}
 
 
 def compare(gold: JSON, answer: Prediction) -> dict[str, str]:
@@ -185,67 +186,33 @@ def compare(gold: JSON, answer: Prediction) -> dict[str, str]:
 
     A reply that could not be read is wrong in every field, as it is in the scores.
     """
-    golds = flat(gold)
-    if answer.failure is not None:
-        return dict.fromkeys(golds, "omitted")
-    answers = flat(aligned(gold, answer.value))
-    results = {path: outcome(golds.get(path), answers.get(path)) for path in dict.fromkeys((*golds, *answers))}
-    return {path: result for path, result in results.items() if path in golds or result != "correct"}
+    return {path: _kind(one) for path, one in became(gold, answer).items()}
 
 
-def aligned(gold: JSON, answer: JSON) -> JSON:
-    """`answer` with the items of its lists in the order of the gold items they are most like, so that items are
-    compared with their own; what is left over follows."""
-    if isinstance(gold, dict) and isinstance(answer, dict):
-        return {key: aligned(gold.get(key), value) for key, value in answer.items()}
-    if not isinstance(gold, list) or not isinstance(answer, list) or not gold or not answer or gold == answer:
-        return answer
-    wholes = [flat({"item": item}) for item in gold], [flat({"item": item}) for item in answer]
-    alike = np.array([[_agreement(one, other) for other in wholes[1]] for one in wholes[0]])
-    order = dict(zip(*(side.tolist() for side in linear_sum_assignment(alike, maximize=True)), strict=True))
-    items = [aligned(item, answer[order[i]]) if i in order else None for i, item in enumerate(gold)]
-    return items + [item for j, item in enumerate(answer) if j not in order.values()]
-
-
-def _agreement(one: dict[str, JSON], other: dict[str, JSON]) -> float:
-    """How many leaves agree; likeness of the whole settles ties."""
-    same = sum(outcome(value, other.get(path)) == "correct" for path, value in one.items() if value is not None)
-    return same + difflib.SequenceMatcher(None, str(one), str(other), autojunk=False).ratio() / 10
-
-
-def outcome(gold: JSON, predicted: JSON) -> str:
-    if gold is None and predicted is None:
-        return "correct"
-    if predicted is None:
-        return "omitted"
-    if gold is None:
-        return "hallucinated"
-    same = type(gold) is type(predicted) and (
-        unicode.nfc(gold) == unicode.nfc(predicted) if isinstance(gold, str) else gold == predicted
-    )
-    return "correct" if same else "substituted"
+def _kind(one: Outcome) -> str:
+    return KINDS.get(one.kind, one.kind)
 
 
 def _case(record: Record, answer: Prediction, baseline: str | None, other: Prediction | None) -> Case:
-    golds, answers = flat(record.target), flat(aligned(record.target, answer.value))
-    others = flat(aligned(record.target, other.value)) if other else {}
-    other_outcomes = compare(record.target, other) if other else {}
+    found = became(record.target, answer)
+    others = became(record.target, other) if other else {}
     rows = []
-    for path, result in compare(record.target, answer).items():
-        gold, predicted = golds.get(path), answers.get(path)
+    for path, one in found.items():
+        before = others.get(path)
+        result = _kind(one)
         rows.append(
             FieldRow(
                 path,
-                gold,
-                predicted,
+                one.gold,
+                one.reply,
                 result,
-                difference(gold, predicted) if result == "substituted" else Markup(escape(shown(predicted))),
-                shown(others.get(path)) if other else "",
-                other_outcomes.get(path, outcome(gold, others.get(path))) if other else "",
-                answer.confidence.get(path),
+                difference(one.gold, one.reply) if result == "substituted" else Markup(escape(shown(one.reply))),
+                shown(before.reply if before else None) if other else "",
+                (_kind(before) if before else "correct") if other else "",
+                answer.confidence.get(path_of(one.said)),
             )
         )
-    marks = _marks(record, answer, rows)
+    marks = _marks(record, answer, found)
     text = record.text[:LONGEST]
     sliced = record.provenance.get("slice")
     return Case(
@@ -267,18 +234,18 @@ def _case(record: Record, answer: Prediction, baseline: str | None, other: Predi
     )
 
 
-def _marks(record: Record, answer: Prediction, rows: Sequence[FieldRow]) -> list[Mark]:
+def _marks(record: Record, answer: Prediction, found: Mapping[str, Outcome]) -> list[Mark]:
     gold_spans = {span.path: (span.start, span.end) for span in record.spans}
     answer_spans = {span.path: (span.start, span.end) for span in answer.spans}
     marks = []
-    for row in rows:
-        gold = gold_spans.get(row.path) or _locate(row.gold, record.text)
-        if row.outcome == "correct":
-            marks += [Mark(*gold, RIGHT, row.path)] if gold else []
+    for path, one in found.items():
+        gold = gold_spans.get(path) or _locate(one.gold, record.text)
+        if _kind(one) == "correct":
+            marks += [Mark(*gold, RIGHT, path)] if gold else []
             continue
-        marks += [Mark(*gold, MISSED, row.path)] if gold else []
-        taken = answer_spans.get(row.path) or _locate(row.predicted, record.text)
-        marks += [Mark(*taken, TAKEN, row.path)] if taken else []
+        marks += [Mark(*gold, MISSED, path)] if gold else []
+        taken = answer_spans.get(path_of(one.said)) or _locate(one.reply, record.text)
+        marks += [Mark(*taken, TAKEN, path)] if taken else []
     return marks
 
 

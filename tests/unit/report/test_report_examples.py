@@ -56,6 +56,12 @@ def test_items_are_compared_with_their_own() -> None:
     results = examples.compare(gold, reply(said))
     assert results["items[0].name"] == results["items[0].price"] == results["items[2].name"] == "correct"
     assert results["items[1].name"] == results["items[1].price"] == "omitted"
+    found = examples.became(gold, reply(said))
+    assert (found["items[0].price"].gold, found["items[0].price"].reply) == ("5", "5")
+    assert found["items[0].price"].said == ("items", 1, "price")
+    more = examples.became({"items": gold["items"][:1]}, reply(said))
+    assert more["items[1].name"].kind == "hallucinated"
+    assert more["items[1].name"].said == ("items", 0, "name")
     swapped = {"items": [{"name": "pen", "price": "9"}, {"name": "ink", "price": "5"}]}
     wrong = [
         path

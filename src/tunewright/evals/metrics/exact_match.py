@@ -8,28 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunewright.core.records import JSON, Example, Prediction
+from tunewright.core.records import Example, Prediction
 from tunewright.evals.metrics._shared import ratio
+from tunewright.text.outcomes import equal
 from tunewright.text.unicode import nfc
 
 name = "exact_match"
 proportions = frozenset({"exact_match"})
 binary = "correct"
-
-
-def equal(one: JSON, other: JSON) -> bool:
-    """Whether two JSON values are the same; 1 and 1.0 are, true and 1 are not."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(equal, one, other))
-    if isinstance(one, str) and isinstance(other, str):
-        return one == other or nfc(one) == nfc(other)
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return one == other
-    return one is None and other is None
 
 
 def statistics(example: Example, prediction: Prediction) -> dict[str, float]:

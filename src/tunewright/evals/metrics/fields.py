@@ -17,8 +17,8 @@ from collections import Counter
 from typing import Any
 
 from tunewright.core.records import Example, Prediction
-from tunewright.evals.metrics._alignment import Kind, Outcome, outcomes
 from tunewright.evals.metrics._shared import ratio
+from tunewright.text.outcomes import Kind, Outcome, outcomes
 
 name = "fields"
 structured = True
