@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.core import recipe_file
 from tunewright.core import run as run_folder
+from tunewright.core.errors import ModelError, RunError, UsageError
 from tunewright.core.events import Progress
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Record
@@ -134,6 +135,8 @@ def plan(
     """
     from tunewright.flow import plan as planning
 
+    if not isinstance(recipe, Recipe) and not sets and name is None and is_run(recipe):
+        return planning.plan(Run.open(recipe).recipe, runs=Path(recipe).parent, name=Path(recipe).name, data=data)
     return planning.plan(read_recipe(recipe, sets), runs=runs, name=name, data=data)
 
 
@@ -145,9 +148,9 @@ def check_metrics(names: Iterable[str]) -> None:
 
 
 def find_run(name: str | Path | None = None, *, runs: Path | str = "runs", done: str | None = None) -> Run:
-    """A run by its folder or its name below `runs`; None: the one last worked on whose stage `done` is complete.
+    """A run by its folder or its name below `runs`; None: the one last worked on. Its stage `done` is complete.
 
-    Raises RunError where there is none.
+    Raises RunError where there is none, or where the one named has not got so far.
 
     >>> find_run().name, find_run("smoke").name
     ('smoke', 'smoke')
@@ -155,8 +158,10 @@ def find_run(name: str | Path | None = None, *, runs: Path | str = "runs", done:
     if name is None:
         what = f"a run whose stage {done} is complete" if done else "a run"
         return run_folder.newest(runs, lambda found: done is None or complete(found, done), what=what)
-    below = Path(runs) / name
-    return Run.open(below if (below / "recipe.yaml").is_file() else name)
+    found = Run.named(name, runs)
+    if done is not None and not complete(found, done):
+        raise RunError(f"its stage {done} is not complete", where=str(found.path), hint=f"tunewright run {found.path}")
+    return found
 
 
 def outcome(folder: Run | str | Path) -> Outcome:
@@ -233,6 +238,7 @@ def extract(
     from tunewright.flow import use
 
     chosen = model if isinstance(model, use.Model) else use.load(model)
+    chosen.check(doc_type)
     for records in _blocks(use.documents(documents, say), use.AT_ONCE):
         readable = (record for record in records if isinstance(record, Record))
         answers = chosen.answers(
@@ -243,7 +249,9 @@ def extract(
 
 
 def generate_json(text: str, schema: Mapping[str, Any], *, model: str = "wren", instruction: str | None = None) -> Any:
-    """One JSON value from a text, held to `schema` by the grammar: it is always an instance of the schema.
+    """One JSON object from a text, held to `schema` by the grammar: it is always an instance of the schema.
+
+    Raises UsageError for a schema of something else than an object, ModelError where the model's reply broke off.
 
     model: an embedded model's name, a folder or a Hugging Face id. instruction: what to do, in place of "Extract
     these fields as JSON".
@@ -255,12 +263,17 @@ def generate_json(text: str, schema: Mapping[str, Any], *, model: str = "wren", 
     from tunewright.core.recipe import DecodeOptions, TaskOptions
     from tunewright.flow import prepare, use
 
+    if schema.get("type", "object") != "object":
+        raise UsageError("the schema is not one of an object", hint='{"type": "object", "properties": {…}}')
     options = TaskOptions.model_validate({"instruction": instruction} if instruction else {})
     schemas = {use.ALONE: dict(schema)}
     chosen = use.Model(
         _loaded(model), prepare.make_task(options, schemas), DecodeOptions.model_validate({}), model, schemas
     )
-    return chosen.extract(text)
+    [found] = chosen.answers([Record("text", text)])
+    if found.failure is not None:
+        raise ModelError(f"the reply is no answer: {found.failure}", where=model)
+    return found.value
 
 
 @functools.lru_cache(maxsize=1)

@@ -160,7 +160,7 @@ def test_a_gpu_that_torch_cannot_use_warns(monkeypatch, torch):
 
 @pytest.mark.parametrize(("gigabytes", "status"), [(1, "fail"), (3, "warn"), (16, "ok")])
 def test_memory(monkeypatch, gigabytes, status):
-    monkeypatch.setattr(doctor, "available_memory", lambda: gigabytes * 10**9)
+    monkeypatch.setattr(doctor, "free_memory", lambda: gigabytes * 10**9)
     check = doctor.memory()
     assert check.status == status
     assert status == "ok" or check.fix
@@ -169,9 +169,9 @@ def test_memory(monkeypatch, gigabytes, status):
 def test_a_containers_limit_counts_as_memory(tmp_path):
     (tmp_path / "memory.max").write_text("1000\n")
     (tmp_path / "memory.current").write_text("400\n")
-    assert doctor.available_memory(tmp_path) == 600
+    assert doctor.free_memory(tmp_path) == 600
     (tmp_path / "memory.max").write_text("max\n")
-    assert doctor.available_memory(tmp_path) > 10**6
+    assert doctor.free_memory(tmp_path) > 10**6
 
 
 @pytest.mark.parametrize(("gigabytes", "status"), [(0.5, "fail"), (2, "warn"), (50, "ok")])

@@ -121,6 +121,35 @@ def test_comparing_before_evaluating_says_what_is_missing(world, tunewright):
     code, out, err = tunewright("compare")
     assert (code, out) == (1, "")
     assert "there is no run whose stage evaluate is complete here yet" in err
+    for verb in ("compare", "report"):
+        code, out, err = tunewright(verb, "runs/mine")
+        assert (code, out) == (1, "")
+        assert "its stage evaluate is not complete" in err
+    assert world.trained == 0
+
+
+def test_a_run_folder_is_planned_as_it_would_go_on(world, tunewright, monkeypatch):
+    from tunewright import api
+    from tunewright.flow import plan
+
+    tunewright("prepare", "mine/recipe.yaml", "--quiet", "--name", "longer")
+    asked = []
+    monkeypatch.setattr(plan, "plan", lambda recipe, **where: asked.append((recipe.name, where)))
+    api.plan("runs/longer")
+    assert asked[0][1]["name"] == "longer"
+    assert str(asked[0][1]["runs"]) == "runs"
+
+
+def test_a_recipe_that_trains_nothing_and_a_floor_that_is_no_number_are_refused(world, tunewright):
+    code, _, err = tunewright("train", "mine/recipe.yaml", "--set", "evaluate.systems=[base]")
+    assert code == 2
+    assert "trains nothing" in err
+    assert tunewright("compare", "runs/mine", "--fail-under", "exact_match=nan")[0] == 2
+
+
+def test_a_name_that_looks_like_a_number_is_a_name(world, tunewright):
+    assert tunewright("init", "2024")[0] == 0
+    assert tunewright("prepare", "2024/recipe.yaml", "--quiet")[0] == 0
 
 
 def test_init_writes_a_job_that_the_next_command_prepares(world, tunewright):

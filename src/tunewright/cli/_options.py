@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -91,6 +92,8 @@ def _floors(context: click.Context, option: click.Parameter, given: Sequence[str
         metric, _, value = text.partition("=")
         try:
             floors[metric.strip()] = float(value)
+            if math.isnan(floors[metric.strip()]):
+                raise ValueError
         except ValueError:
             raise click.BadParameter(f"'{text}' is not of the form METRIC=VALUE", context, option) from None
     return floors

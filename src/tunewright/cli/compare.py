@@ -24,8 +24,10 @@ def verb(run: str | None, root: str, floors: dict[str, float], as_json: bool) ->
     """
     from tunewright import api
     from tunewright.cli import _screen as screen
+    from tunewright.core.events import Progress
 
-    outcome = api.resume(api.find_run(run, runs=root, done="evaluate"), until="compare")
+    evaluated = api.find_run(run, runs=root, done="evaluate")
+    outcome = api.resume(evaluated, until="compare", progress=Progress(quiet=as_json))
     if as_json:
         options.print_json(
             {"run": str(outcome.path), "level": outcome.level, "pairs": outcome.pairs, "gates": outcome.gates}

@@ -22,7 +22,7 @@ def verb(run: str | None, root: str, as_json: bool) -> None:
     """
     from tunewright import api
 
-    written = api.report(api.find_run(run, runs=root))
+    written = api.report(api.find_run(run, runs=root, done="evaluate"))
     if as_json:
         options.print_json({name: str(path) for name, path in written.items()})
     else:

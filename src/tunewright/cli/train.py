@@ -29,6 +29,8 @@ def verb(
     from tunewright.core import files
     from tunewright.core.events import Progress
 
+    if "tuned" not in api.read_recipe(recipe, sets).evaluate.systems:
+        raise click.UsageError("the recipe trains nothing: 'tuned' is not among its evaluate.systems")
     outcome = api.run(recipe, sets=sets, runs=root, name=name, data=data, until="train", progress=Progress(quiet=quiet))
     metrics = files.read_json(outcome.path / "systems" / "tuned" / "training_metrics.json")
     if as_json:

@@ -55,6 +55,25 @@ def write_text(path: Path | str, text: str) -> None:
         file.write(text)
 
 
+def write_new(path: Path | str, text: str) -> bool:
+    """Write a file that is not there, whole or not at all. False where another process was first."""
+    path = Path(path)
+    own = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    write_text(own, text)
+    try:
+        os.link(own, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if path.exists():
+            return False
+        os.replace(own, path)
+    finally:
+        own.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
 def write_bytes(path: Path | str, content: bytes) -> None:
     with replacing(path, "wb") as file:
         file.write(content)

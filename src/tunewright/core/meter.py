@@ -36,11 +36,30 @@ def reset_peak() -> bool:
     return True
 
 
-def free_memory() -> int:
-    """Bytes that new work may take without swapping."""
+CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux tells a container its bounds."""
+
+
+def cores(cgroup: Path = CGROUP) -> float:
+    """Processor cores this process may use: its affinity, less where a container's quota is smaller."""
+    counted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        return min(float(counted), int(quota) / int(period))
+    except (OSError, ValueError):  # no cgroup, or "max": no quota
+        return float(counted)
+
+
+def free_memory(cgroup: Path = CGROUP) -> int:
+    """Bytes that new work may take without swapping: the machine's, less where a container's limit is nearer."""
     import psutil
 
-    return int(psutil.virtual_memory().available)
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit, used = (int((cgroup / name).read_text()) for name in ("memory.max", "memory.current"))
+        return max(0, min(free, limit - used))
+    except (OSError, ValueError):
+        return free
 
 
 class Meter:

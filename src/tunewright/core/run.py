@@ -72,6 +72,12 @@ class Run:
         return cls(path, recipe_file.read(path / "recipe.yaml", environment={}))
 
     @classmethod
+    def named(cls, name: Path | str, root: Path | str) -> Run:
+        """A run by its folder, or by its name below `root`. Raises as `open`."""
+        below = Path(root) / name
+        return cls.open(below if (below / "recipe.yaml").is_file() else name)
+
+    @classmethod
     def create(cls, root: Path | str, recipe: Recipe, *, name: str | None = None) -> Run:
         """The run of a recipe below `root`: the one that is there where the recipe is the same, else a new one.
 
@@ -79,11 +85,12 @@ class Run:
         it again. Raises RunError where `name` is given and belongs to another recipe.
         """
         path = place(root, recipe, name=name)
-        if (path / "recipe.yaml").is_file():
-            return cls.open(path)
-        path.mkdir(parents=True, exist_ok=True)
-        files.write_json(path / "lock.json", lock(recipe))
-        files.write_text(path / "recipe.yaml", recipe_file.resolved(recipe))
+        while not (path / "recipe.yaml").is_file():
+            path.mkdir(parents=True, exist_ok=True)
+            files.write_new(path / "recipe.yaml", recipe_file.resolved(recipe))
+            path = place(root, recipe, name=name)  # another process may have taken it for another recipe
+        if not (path / "lock.json").is_file():
+            files.write_json(path / "lock.json", lock(recipe))
         return cls.open(path)
 
     # ------------------------------------------------------------ stages

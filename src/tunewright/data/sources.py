@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,14 @@ def load(
     """
     options = options or DataOptions.model_validate({})
     named = _named_folder(folder)
+    if sample and not _NAME.fullmatch(source):
+        raise UsageError(
+            f"'{source}' has no small sample: those are of named sets ({', '.join(_samples())})",
+            hint="data.documents: 200 takes fewer documents",
+        )
     if source.startswith("synth:"):
         return _synthesised(source, options, seed)
-    if sample and _NAME.fullmatch(source):
+    if sample:
         return _files(source, "sample", _sample_folder(source), options, seed)
     if source.startswith("hf:"):
         return _hub(source, source[3:], options, seed)
@@ -134,8 +139,12 @@ def _named_folder(folder: Path | str | None) -> Path | None:
     return path
 
 
+def _samples() -> list[str]:
+    return sorted(each.name for each in SAMPLES.iterdir() if each.is_dir()) if SAMPLES.is_dir() else []
+
+
 def _sample_folder(source: str) -> Path:
-    have = sorted(each.name for each in SAMPLES.iterdir() if each.is_dir()) if SAMPLES.is_dir() else []
+    have = _samples()
     if source not in have:
         raise DataError(
             f"no sample of '{source}' ships with the package",
@@ -164,6 +173,16 @@ def _missing(source: str, path: Path, named: Path | None) -> DataError:
     else:
         hint = f"a file, a folder, synth:NAME, or a named set (say where they are: --data DIR or {ENVIRONMENT})"
     return DataError(f"there is no data '{source}'", hint=hint)
+
+
+def changed(source: str, before: Mapping[str, str], folder: Path | str | None = None) -> list[Path]:
+    """Files of a local source whose bytes are not those of `before` (name → sha256). What is gone is not counted."""
+    path, named = Path(source).expanduser(), _named_folder(folder)
+    if not path.exists() and named is not None:
+        path = named / source
+    where = path if path.is_dir() else path.parent
+    there = [where / name for name in before if (where / name).is_file()]
+    return [file for file in there if sha256(file) != before[file.name]]
 
 
 # Synthesis
@@ -395,6 +414,7 @@ def _add_schemas(found: Source, file: Path | None) -> None:
     if file is not None and targets:
         given = _read_schema(file)
         found.sha256[file.name] = sha256(file)
+        found.notes.append(f"schema: {file.name}, beside the data")
         if _is_schema(given):
             found.schemas = dict.fromkeys(types or [found.name], given)
         else:

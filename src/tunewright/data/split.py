@@ -152,7 +152,7 @@ def _by_share(records: Sequence[Record], result: Splits, options: DataOptions, s
         if len(sizes) == 1:
             raise DataError(
                 f"all {len(usable)} records are of one group: no test set can be taken out",
-                hint="name another column (data.columns: {group: …}), or set data.test_share=0",
+                hint="name another column (data.columns: {group: …}), or train without a test set: data.test_share=0",
             )
         order = _order(f"test:{seed}")
         chosen = {min(sizes, key=lambda group: (sizes[group], order(group)))}

@@ -286,7 +286,8 @@ def note_machine(job: Run) -> None:
 def _warn_of_overlap(job: Run, events: Events) -> None:
     """Say where documents of test or an exam share text with what an embedded model was pretrained on."""
     from tunewright.data import leakage
-    from tunewright.models.load import EMBEDDED, is_embedded, locate
+    from tunewright.models.embedded import EMBEDDED, is_embedded
+    from tunewright.models.load import locate
 
     if not is_embedded(job.recipe.model):
         return

@@ -12,7 +12,7 @@ from tunewright.core.errors import UsageError
 RECIPE = """\
 # yaml-language-server: $schema=recipe.schema.json
 # Every key and its default: tunewright recipes smoke. Unknown keys are refused with the nearest name.
-name: {name}
+name: "{name}"
 description: What this job does, in one line
 seed: 0
 

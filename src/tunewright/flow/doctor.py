@@ -24,7 +24,7 @@ from typing import Any, Literal
 import psutil
 
 from tunewright.core.files import TEMPORARY, folder_bytes, read_json, sha256
-from tunewright.core.meter import size
+from tunewright.core.meter import cores, free_memory, size
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -179,16 +179,6 @@ def torch_imports() -> Check:
     return Check("torch", "ok", str(torch.__version__))
 
 
-def cores(cgroup: Path = Path("/sys/fs/cgroup")) -> float:
-    """Processor cores this process may use: its affinity, less where a container's quota is smaller."""
-    counted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
-        return min(float(counted), int(quota) / int(period))
-    except (OSError, ValueError):  # no cgroup, or "max": no quota
-        return float(counted)
-
-
 def threads() -> Check:
     """torch's threads beside the cores there are: more threads than cores make everything slower."""
     used, there = _torch().get_num_threads(), cores()
@@ -247,18 +237,8 @@ def _nvidia_device() -> bool:
     return Path("/dev/nvidia0").exists() or Path("/proc/driver/nvidia/version").exists()
 
 
-def available_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes this process may still take: the machine's, less where a container's limit is nearer."""
-    free = int(psutil.virtual_memory().available)
-    try:
-        limit, used = (int((cgroup / name).read_text()) for name in ("memory.max", "memory.current"))
-        return max(0, min(free, limit - used))
-    except (OSError, ValueError):
-        return free
-
-
 def memory() -> Check:
-    free = available_memory()
+    free = free_memory()
     detail = f"{size(free)} free"
     fix = "close other programs, or: --set train.per_device_train_batch_size=8 --set decode.batch_size=16"
     if free < LEAST_MEMORY:

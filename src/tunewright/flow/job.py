@@ -18,6 +18,7 @@ from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
 from tunewright.flow import answer, judge, prepare
 from tunewright.flow.outcome import STAGES, Outcome, complete
+from tunewright.models import embedded
 
 TUNED = "systems/tuned"
 
@@ -36,16 +37,27 @@ def run(
     data: the folder of data sets that recipes call by name. Raises RunError where the run is being written by another
     process or `name` belongs to another recipe; whatever a stage raises.
     """
-    if until not in STAGES:
-        raise UsageError(f"there is no stage '{until}'", hint=did_you_mean(until, STAGES) or ", ".join(STAGES))
-    folder = Run.create(runs, recipe, name=name)
+    check_stage(until)
+    folder = Run.create(runs, settled(recipe), name=name)
     return go_on(folder, data=data, until=until, progress=progress)
+
+
+def check_stage(name: str) -> None:
+    """Raises UsageError where there is no stage of that name."""
+    if name not in STAGES:
+        raise UsageError(f"there is no stage '{name}'", hint=did_you_mean(name, STAGES) or ", ".join(STAGES))
+
+
+def settled(recipe: Recipe) -> Recipe:
+    """The recipe with the very model that it means today: an adapter fits one version of a family only."""
+    return recipe.model_copy(update={"model": embedded.pinned(recipe.model)})
 
 
 def go_on(
     job: Run, *, data: Path | str | None = None, until: str = STAGES[-1], progress: Progress | None = None
 ) -> Outcome:
     """Do what is missing of a run, up to the stage `until`."""
+    check_stage(until)
     wanted = STAGES[: STAGES.index(until) + 1]
     with job.writing(), Events(job.path, progress=progress) as events:
         if not all(complete(job, name) for name in wanted):
@@ -53,6 +65,8 @@ def go_on(
         if "data" in wanted:
             with stage(job, events, "data"):
                 prepare.prepare(job, events, data=data)
+        if "evaluate" in wanted:
+            prepare.check_testable(job)
         if "train" in wanted:
             with stage(job, events, "train"):
                 train(job, events)
@@ -96,7 +110,8 @@ def stage(job: Run, events: Events, name: str) -> Iterator[None]:
     except BaseException as error:
         if events.progress is not None:
             events.progress.finish()
-        events.add(name, "broken off", error=type(error).__name__, message=str(error)[:500])
+        spent = round(time.monotonic() - began, 3)
+        events.add(name, "broken off", error=type(error).__name__, message=str(error)[:500], seconds=spent)
         raise
     if events.progress is not None:
         events.progress.finish()
@@ -127,6 +142,9 @@ def train(job: Run, events: Events) -> None:
         events,
         events.progress,
     )
+    for name in ("adapter", "model"):
+        if (folder / name).is_dir():
+            prepare.describe_task(job, folder / name)
     made = [path for name in ("adapter", "model") for path in sorted((folder / name).rglob("*")) if path.is_file()]
     job.finish(
         TUNED,

@@ -85,7 +85,7 @@ class Outcome:
         missed = [f"{gate['metric']} {gate['value']:.4g} < {gate['floor']:g}" for gate in self.gates if not gate["met"]]
         for metric, floor in floors.items():
             value = self.value(metric)
-            if value < floor:
+            if not value >= floor:
                 missed.append(f"{metric} {value:.4g} < {floor:g}")
         if missed:
             raise GateMissed(
@@ -148,7 +148,7 @@ def complete(run: Run, stage: str) -> bool:
         case "compare":
             return (run.path / "metrics_comparison.json").is_file()
         case "report":
-            return (run.path / "report.html").is_file()
+            return (run.path / "report.html").is_file() and complete(run, "compare")
     raise UsageError(f"there is no stage '{stage}'", hint=did_you_mean(stage, STAGES) or ", ".join(STAGES))
 
 
@@ -167,11 +167,11 @@ def _cells(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _seconds(path: Path) -> float | None:
-    """Time spent in finished stages, over all starts."""
+    """Time spent in stages, over all starts; what a killed process spent is not known."""
     if not (path / "events.jsonl").is_file():
         return None
     rows = [row for row in files.whole_lines(path / "events.jsonl") if isinstance(row, dict)]
-    spent = [row["seconds"] for row in rows if row.get("event") == "end" and "seconds" in row]
+    spent = [row["seconds"] for row in rows if row.get("event") in ("end", "broken off") and "seconds" in row]
     return round(sum(spent), 1) if spent else None
 
 

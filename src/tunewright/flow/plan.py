@@ -19,6 +19,7 @@ from tunewright.core.recipe import Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
 from tunewright.flow import prepare
+from tunewright.flow.job import settled
 from tunewright.flow.outcome import STAGES, complete, main_cell
 from tunewright.text.serialise import dumps
 
@@ -92,6 +93,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
 
     Raises what the job itself would raise on its way to the model: a missing data set, a model that is not there.
     """
+    recipe = settled(recipe)
     path = place(runs, recipe, name=name)
     exists = changes(path, recipe) is not None
     done = tuple(stage for stage in STAGES if exists and complete(Run.open(path), stage))
@@ -107,7 +109,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     options = recipe.train
     batch = options.per_device_train_batch_size * options.gradient_accumulation_steps
     steps = (
-        math.ceil(counts["train"] / batch * options.num_train_epochs) if options.max_steps < 0 else options.max_steps
+        math.ceil(counts["train"] / batch * options.num_train_epochs) if options.max_steps < 1 else options.max_steps
     )
     steps = steps if tuned else 0
     trained = steps * batch

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunewright.core import catalogue, files
 from tunewright.core.contracts import Task
@@ -17,15 +17,24 @@ from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import JSON, Record
 from tunewright.core.run import Run
 
+if TYPE_CHECKING:
+    from tunewright.data.read import Rejected
+
 SPLITS = ("train", "validation", "test")
+ALONE = "answer"
+"""doc_type of a schema that was given on its own."""
+TASK = "task.json"
+"""Beside the weights: what they were tuned for, so that an adapter can be used without its run."""
 
 
 def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None:
     """Fill data/ and exams/ of a run. Rows that cannot be used go to data/rejected.jsonl with line and reason.
 
-    data: the folder of sets that recipes call by name. Raises DataError where nothing is left to train or test on.
+    data: the folder of sets that recipes call by name. Raises DataError where nothing is left to train on, and where
+    the data is finished and its files have changed since.
     """
     if job.done("data"):
+        _unchanged(job, data)
         return
     from tunewright.data import leakage, sources
     from tunewright.data.clean import clean
@@ -40,17 +49,27 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
     files.write_lines(folder / "raw.jsonl", rows(source.records))
 
     cleaned = clean(source.records)
-    rejected = [*source.rejected, *cleaned.rejected]
+    task = make_task(recipe.task, source.schemas)
+    schemas, given = source.schemas, getattr(task, "schema", None)
+    if given is not None:
+        schemas = {ALONE: given}
+        events.say("every answer obeys the recipe's task.json_schema")
+    fit, unfit = _fitting(task, cleaned.records)
+    rejected = [*source.rejected, *cleaned.rejected, *unfit]
     files.write_lines(folder / "rejected.jsonl", (row.to_row() for row in rejected))
     if rejected:
         events.say(f"{len(rejected)} rows set aside, each with its reason in {folder / 'rejected.jsonl'}")
     events.say(cleaned.note())
+    if unfit:
+        events.say(f"{len(unfit)} of them have an answer that does not obey its schema, first: {unfit[0].reason}")
+    if not fit:
+        raise DataError("no row can be used", where=options.source, hint=str(folder / "rejected.jsonl"))
 
-    parts = split(cleaned.records, options, recipe.seed)
+    parts = split(fit, options, recipe.seed)
     for note in parts.notes:
         events.say(note)
 
-    exams = {name: records(job, name) for name in take_exams(job, events, source.schemas, data=data)}
+    exams = {name: records(job, name) for name in take_exams(job, events, schemas, data=data)}
     held = [*parts.test, *(record for exam in exams.values() for record in exam)]
     # Validation stands first: of two alike, one in train and one in validation, validation keeps its own.
     found = leakage.duplicates([*parts.validation, *parts.train], held, options.near_duplicates)
@@ -70,7 +89,7 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
         files.write_lines(folder / f"{name}.jsonl", rows(records_of_split))
     everything = [record for part in kept.values() for record in part]
     files.write_lines(folder / "processed.jsonl", rows(everything))
-    schemas, verbatim = mark(source.schemas, kept["train"])
+    schemas, verbatim = mark(schemas, kept["train"])
     if verbatim:
         fields = ", ".join(f"{path} ({share:.1%})" for path, share in verbatim.items())
         events.say(f"held to what the document says, as their answers in train are: {fields}")
@@ -92,15 +111,70 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
             "cleaning": cleaned.counts,
             "split": parts.counts(),
             "duplicates": found.to_row(),
-            "schemas_inferred": source.inferred,
+            "schemas_inferred": source.inferred and given is None,
             "verbatim": verbatim,
             "notes": [*source.notes, *parts.notes],
-            "source_sha256": source.sha256,
+            "source_sha256": source.sha256 | _schema_file(job),
             "sha256": {
                 path.name: files.sha256(path) for path in sorted(folder.iterdir()) if path.suffix in (".jsonl", ".json")
             },
         },
     )
+
+
+def _schema_file(job: Run) -> dict[str, str]:
+    """The recipe's own schema file and its hash, where it names one."""
+    path = job.recipe.task.json_schema
+    return {path: files.sha256(path)} if isinstance(path, str) else {}
+
+
+def _unchanged(job: Run, data: Path | str | None) -> None:
+    """Raises DataError where the files that finished data was read from are other ones now."""
+    from tunewright.data import sources
+
+    manifest = job.manifest("data")
+    before, schema = dict(manifest.get("source_sha256", {})), job.recipe.task.json_schema
+    changed = []
+    if isinstance(schema, str) and before.pop(schema, None) not in (None, files.sha256(schema)):
+        changed.append(Path(schema))
+    if manifest.get("kind") in ("file", "folder", "set"):
+        changed += sources.changed(job.recipe.data.source, before, data)
+    if changed:
+        raise DataError(
+            "has changed since this run read it",
+            where=str(changed[0]),
+            hint=f"give the new data a run of its own with --name, or remove {job.path} to begin anew",
+        )
+
+
+def _fitting(task: Task, found: Sequence[Record]) -> tuple[list[Record], list[Rejected]]:
+    """(records whose target obeys its schema, those that do not, with what is wrong)."""
+    from tunewright.data.read import Rejected, excerpt
+    from tunewright.text.schema import validate
+
+    schema_of = getattr(task, "schema_of", None)
+    fit, unfit = [], []
+    for record in found:
+        faults = validate(record.target, schema_of(record)) if schema_of and record.target is not None else []
+        if faults:
+            line, file = record.provenance.get("line"), record.provenance.get("file")
+            reason = f"the answer of '{record.id}' does not obey its schema: {faults[0]}"
+            raw = excerpt(record.target)
+            unfit.append(Rejected(line if isinstance(line, int) else 0, reason, raw, str(file or "")))
+        else:
+            fit.append(record)
+    return fit, unfit
+
+
+def check_testable(job: Run) -> None:
+    """Raises DataError where systems are to be evaluated and no document is left to test them on."""
+    path = job.path / "data" / "test.jsonl"
+    if job.recipe.evaluate.systems and path.is_file() and not path.stat().st_size:
+        raise DataError(
+            "no document is left to test on",
+            where=str(path),
+            hint="raise data.test_share, or stop after training: tunewright train",
+        )
 
 
 def take_exams(
@@ -124,6 +198,9 @@ def take_exams(
                 continue
             source = sources.load(name, seed=job.recipe.seed, folder=data, sample=sample)
             cleaned = clean(source.records).records
+            if not cleaned:
+                events.say(f"exam '{name}' has no document that can be used and is skipped")
+                continue
             own = {record.doc_type for record in cleaned}
             if not (source.inferred and own <= set(known)):
                 files.write_json(job.path / "exams" / f"{name}.schemas.json", source.schemas)
@@ -151,8 +228,22 @@ def records(job: Run, on: str) -> list[Record]:
 def task_of(job: Run, on: str = "test") -> Task:
     """The recipe's task with the schemas of the run's data, or of an exam that brought its own."""
     own = job.path / "exams" / f"{on}.schemas.json"
-    schemas = files.read_json(own) if on not in SPLITS and own.is_file() else _schemas(job)
-    return make_task(job.recipe.task, schemas)
+    given = job.recipe.task.json_schema is not None
+    schemas = files.read_json(own) if on not in SPLITS and own.is_file() and not given else _schemas(job)
+    return make_task(task_options(job), schemas)
+
+
+def task_options(job: Run) -> TaskOptions:
+    """The recipe's task; a schema of its own as the data stage left it, with what is held to the document marked."""
+    options = job.recipe.task
+    marked = _schemas(job).get(ALONE) if options.json_schema is not None else None
+    return options if marked is None else options.model_copy(update={"json_schema": marked})
+
+
+def describe_task(job: Run, folder: Path) -> None:
+    """Write TASK into a folder of weights: the base, the task's options, the schemas by doc_type."""
+    options = task_options(job)
+    files.write_json(folder / TASK, {"base": job.recipe.model, "task": options.model_dump(), "schemas": _schemas(job)})
 
 
 def make_task(options: TaskOptions, schemas: dict[str, dict[str, JSON]]) -> Task:

@@ -41,6 +41,8 @@ def synthesise(recipe: Recipe, folder: Path | str, *, progress: Progress | None 
     from tunewright.data.synth.schemas import SCHEMAS
 
     options, folder = recipe.data, Path(folder)
+    if options.sample:
+        raise UsageError("what is synthesised has no small sample", hint="--documents 200 makes fewer")
     name = options.source.removeprefix("synth:")
     if name == options.source or name not in SCHEMAS:
         raise UsageError(

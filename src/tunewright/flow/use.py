@@ -16,13 +16,11 @@ from tunewright.core.recipe import DecodeOptions, TaskOptions
 from tunewright.core.records import JSON, Record
 from tunewright.core.run import Run
 from tunewright.flow import answer, prepare
+from tunewright.flow.prepare import ALONE, TASK
 from tunewright.text.schema import leaves
 
 AT_ONCE = 64
 """Documents that are answered together."""
-
-ALONE = "answer"
-"""doc_type of a schema that was given on its own."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +86,29 @@ class Model:
         """The answer to one document, or None where the model's reply is no JSON (only without the grammar).
 
         doc_type: which of the model's schemas; None: the one that fits best.
+        Raises UsageError for a doc_type that the model has no schema for.
         """
+        self.check(doc_type)
         [found] = self.answers([Record("document", text, doc_type=doc_type)])
         return found.value
+
+    def check(self, doc_type: str | None) -> None:
+        """Raises UsageError for a doc_type that the model has no schema for."""
+        if doc_type is not None and self.schemas and doc_type not in self.schemas:
+            raise UsageError(
+                self._no_schema(doc_type),
+                hint=did_you_mean(doc_type, self.schemas) or f"it knows: {', '.join(self.schemas)}",
+            )
+
+    def _no_schema(self, doc_type: str) -> str:
+        return f"this model has no schema for '{doc_type}'"
 
     def answers(self, documents: Iterable[Record], *, free: bool = False) -> Iterator[Found]:
         """What comes of each document, in order, read from an iterator.
 
         A document without a doc_type is answered under every schema of the model; the answer that finds the largest
-        share of its fields is kept, among equals the one the model was surest of.
+        share of its fields is kept, among equals the one the model was surest of. Where there is one schema, it is
+        every document's; where there are several, a document of a type without one comes back with a failure.
         """
         waiting: list[Record] = []
         for document in documents:
@@ -111,19 +123,19 @@ class Model:
 
         asked: list[Record] = []
         owners: list[int] = []
+        best: dict[int, tuple[tuple[float, float], Found]] = {}
         for place, document in enumerate(documents):
             kinds: Sequence[str | None] = [document.doc_type]
-            if document.doc_type is None and len(self.schemas) > 1:
+            if len(self.schemas) == 1:
+                kinds = [None]
+            elif self.schemas and document.doc_type is None:
                 kinds = list(self.schemas)
-            elif document.doc_type is not None and self.schemas and document.doc_type not in self.schemas:
-                raise UsageError(
-                    f"this model has no schema for '{document.doc_type}'",
-                    hint=did_you_mean(document.doc_type, self.schemas) or f"it knows: {', '.join(self.schemas)}",
-                )
+            elif self.schemas and document.doc_type not in self.schemas:
+                best[place] = (0.0, 0.0), Found(document.id, None, self._no_schema(str(document.doc_type)))
+                continue
             for kind in kinds:
                 asked.append(document.replace(doc_type=kind))
                 owners.append(place)
-        best: dict[int, tuple[tuple[float, float], Found]] = {}
         decoding: Literal["free", "grammar"] = "free" if free else "grammar"
         replies = extract(self.loaded, self.task, asked, decoding=decoding, options=self.options)
         for place, record, reply in zip(owners, asked, replies, strict=True):
@@ -167,8 +179,8 @@ def load(
     """A model ready to answer: a run's tuned one, or a base model or an adapter with a schema.
 
     run: a run folder; None and nothing else named: the newest trained run below `runs`. model: a name, folder or hub
-    id. adapter: a PEFT folder; its base is `model`, or what its own config names. schema: a JSON Schema or its file,
-    in place of the run's own.
+    id. adapter: a PEFT folder; its base is `model`, or what it was trained on. schema: a JSON Schema or its file, in
+    place of the run's own, or of what an adapter or model trained by Tunewright brings along.
     Raises RunError where there is no trained run, ModelError, UsageError where a schema is missing.
     """
     own = _schema(schema)
@@ -176,19 +188,25 @@ def load(
         job = find(run, runs)
         recipe = job.recipe
         schemas = own or files.read_json(job.path / "data" / "schemas.json")
-        options = recipe.task.model_copy(update={"json_schema": None}) if own else recipe.task
+        options = recipe.task.model_copy(update={"json_schema": None}) if own else prepare.task_options(job)
         loaded = answer.load_tuned(job)
         return _made(loaded, options, recipe.decode, f"the tuned model of {job.path}", schemas)
     if run is not None:
         raise UsageError("a run and a model are both named", hint="leave one of them out")
-    if own is None:
+    tuned = Path(str(adapter or model)) / TASK
+    brought: dict[str, Any] = files.read_json(tuned) if tuned.is_file() else {}
+    if own is None and not brought:
         raise UsageError("a model without a run needs a schema", hint="--schema FILE names a JSON Schema")
     from tunewright.models.load import load as load_model
 
-    name = model or _base_of(Path(str(adapter)))
+    name = model or brought.get("base") or _base_of(Path(str(adapter)))
     loaded = load_model(name, adapter=adapter)
-    what = f"the adapter {adapter} on {name}" if adapter else f"the model {loaded.name}, not tuned"
-    return _made(loaded, TaskOptions.model_validate({}), DecodeOptions.model_validate({}), what, own)
+    untuned = "" if brought else ", not tuned"
+    what = f"the adapter {adapter} on {name}" if adapter else f"the model {loaded.name}{untuned}"
+    options = TaskOptions.model_validate(brought.get("task", {}))
+    if own is not None:
+        options = options.model_copy(update={"json_schema": None})
+    return _made(loaded, options, DecodeOptions.model_validate({}), what, own or brought["schemas"])
 
 
 def find(run: str | Path | Run | None, runs: str | Path) -> Run:
@@ -197,8 +215,7 @@ def find(run: str | Path | Run | None, runs: str | Path) -> Run:
         return run
     if run is None:
         return run_folder.newest(runs, lambda job: job.done("systems/tuned"), what="a trained run")
-    below = Path(runs) / run
-    return Run.open(below if (below / "recipe.yaml").is_file() else run)
+    return Run.named(run, runs)
 
 
 def _made(loaded: Any, task: TaskOptions, decode: DecodeOptions, what: str, schemas: dict[str, JSON]) -> Model:

@@ -6,16 +6,20 @@ answer more than one process of two. A cell is answered whole by one process, an
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
+import types
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
+from tunewright.core import meter
 from tunewright.core.events import Events
 from tunewright.core.run import Run
 from tunewright.flow import answer
@@ -27,13 +31,16 @@ FEWEST_DOCUMENTS = 600
 LARGEST_MODEL = 1 << 30
 """Bytes of weights up to which every process may hold its own."""
 
+PROCESS_BYTES = 1_000_000_000
+"""Memory of a process that answers, its weights aside."""
+
 
 def useful(job: Run, counts: Sequence[int]) -> int:
     """How many processes should answer cells of so many documents: the recipe's word, else what this machine allows."""
     asked = job.recipe.evaluate.workers
     if asked:
         return min(asked, len(counts))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = int(meter.cores())
     if len(counts) < 2 or cores < 2 or sum(counts) < FEWEST_DOCUMENTS:
         return 1
     import torch
@@ -41,13 +48,15 @@ def useful(job: Run, counts: Sequence[int]) -> int:
     weights = _weights(job.recipe.model)
     if torch.cuda.is_available() or weights is None or weights > LARGEST_MODEL:
         return 1
-    return min(cores, len(counts))
+    room = meter.free_memory() // (PROCESS_BYTES + 2 * weights)
+    return max(1, min(cores, len(counts), room))
 
 
 def _weights(model: str) -> int | None:
     """Bytes of a model's files; None where it is not on this machine under a plain name or path."""
     from tunewright.core.errors import TunewrightError
-    from tunewright.models.load import is_embedded, locate
+    from tunewright.models.embedded import is_embedded
+    from tunewright.models.load import locate
 
     if not is_embedded(model) and not Path(model).is_dir():
         return None
@@ -63,14 +72,16 @@ def answered(
     """Answer `cells` in `workers` processes. Yields each, with what was measured, as soon as it is whole."""
     context = multiprocessing.get_context("spawn")
     queue: Any = context.SimpleQueue()
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, int(meter.cores()) // workers)
     # The longest first, so that no process is left alone with it at the end.
     order = sorted(range(len(cells)), key=lambda i: -counts[i] * (2 if cells[i].system == "few-shot" else 1))
     if events.progress is not None:
         events.progress.start("answers", sum(counts), unit="documents")
     done: dict[Cell, int] = {}
+    before = set(multiprocessing.active_children())
     with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads, os.getpid(), queue)) as pool:
-        waiting = {pool.submit(_answer, job.path, cells[i]): cells[i] for i in order}
+        with _without_main():
+            waiting = {pool.submit(_answer, job.path, cells[i]): cells[i] for i in order}
         try:
             while waiting:
                 finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -80,9 +91,23 @@ def answered(
                 for future in finished:
                     yield waiting.pop(future), future.result()
         except BaseException:
-            for process in multiprocessing.active_children():  # nobody wants their answers any more
+            for process in set(multiprocessing.active_children()) - before:  # nobody wants their answers any more
                 process.terminate()
             raise
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes started within do not run the caller's script again, as spawned ones otherwise do.
+
+    A script that calls `api.run` without `if __name__ == "__main__"` would begin its job anew in each of them.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _pass_on(what: str, cell: Cell, values: Any, done: dict[Cell, int], events: Events) -> None:

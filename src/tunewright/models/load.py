@@ -16,10 +16,8 @@ from typing import Any
 import torch
 
 from tunewright.core.errors import ModelError, nearest
+from tunewright.models import embedded
 from tunewright.models.chat import Chat
-
-EMBEDDED = Path(__file__).parent / "wren"
-"""Folder of the models in the package, one folder a version: wren-1, wren-2 …"""
 
 DTYPES = {"fp32": torch.float32, "float32": torch.float32, "bf16": torch.bfloat16, "bfloat16": torch.bfloat16}
 
@@ -64,30 +62,14 @@ class Loaded:
         return 2048
 
 
-def embedded() -> list[str]:
-    """Names of the models in the package, oldest first."""
-    found = [
-        p.name for p in EMBEDDED.iterdir() if re.fullmatch(r"[a-z]+-\d+", p.name) and (p / "config.json").is_file()
-    ]
-    return sorted(found, key=lambda name: (name.split("-")[0], int(name.split("-")[1])))
-
-
-def is_embedded(name: str) -> bool:
-    """Whether a name means a model inside the package: a version (`wren-1`) or its family (`wren`)."""
-    return any(name in (version, version.split("-")[0]) for version in embedded())
-
-
 def locate(name: str) -> Path:
     """The folder that holds a model's files; downloads a hub id that is not in the cache.
 
     Raises ModelError where nothing of that name can be had, with near names.
     """
-    versions = embedded()
-    family = [version for version in versions if version.split("-")[0] == name]
-    if family:
-        return EMBEDDED / family[-1]
-    if name in versions:
-        return EMBEDDED / name
+    versions = embedded.embedded()
+    if embedded.pinned(name) in versions:
+        return embedded.EMBEDDED / embedded.pinned(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -106,7 +88,10 @@ def locate(name: str) -> Path:
 def _missing(name: str, versions: list[str]) -> ModelError:
     known = [*dict.fromkeys(version.split("-")[0] for version in versions), *versions]
     near = nearest(name, known)
-    if near:
+    gone = re.fullmatch(r"([a-z]+)-(\d+)", name)
+    if gone and gone[1] in known and any(int(gone[2]) < int(version.split("-")[1]) for version in versions):
+        hint = f"this installation has {', '.join(versions)}; an older tunewright has it"
+    elif near:
         hint = f"did you mean '{near[0]}'?"
     elif known:
         hint = f"embedded models: {', '.join(known)}; else a model's folder or a Hugging Face id"
@@ -241,7 +226,7 @@ def load(
         model=model,
         tokenizer=tokenizer,
         chat=chat,
-        name=folder.name if folder.parent == EMBEDDED else name,
+        name=folder.name if folder.parent == embedded.EMBEDDED else name,
         parameters=sum(p.numel() for p in weights),
         bytes=sum(p.numel() * p.element_size() for p in weights),
         path=folder,

@@ -78,7 +78,7 @@ def test_a_whole_job_fills_the_run_folder_and_tells_what_came_out(world):
     assert found["tuned/grammar"]["sample"] == "all"
     assert {cell["n"] for name, cell in found.items() if name != "tuned/grammar"} == {3}
     assert found["base/free"]["sample"] == "stratified"
-    assert found["tuned/grammar"]["cost"]["adapter_bytes"] == len("weights")
+    assert found["tuned/grammar"]["cost"]["adapter_bytes"] == files.folder_bytes(path / "systems" / "tuned" / "adapter")
     assert found["tuned/grammar"]["cost"]["peak_memory_bytes"] > 0
     assert outcome.value("exact_match") == 1.0
     assert outcome.value("exact_match", "base/free") == 0.0
@@ -230,6 +230,72 @@ def test_rows_that_cannot_be_used_are_kept_with_their_reason(world, tmp_path):
     assert [row["line"] for row in rejected] == [21, 22]
     assert all(row["reason"] for row in rejected)
     assert Outcome.of(Run.open(path)).counts["rejected"] == 2
+
+
+def test_an_answer_that_does_not_obey_its_schema_is_set_aside_and_counted(world):
+    with open("mine/data.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"text": "order 9", "json": {"order_number": "9"}}\n')
+    path = job.run(recipe(), until="data").path
+    [row] = files.read_lines(path / "data" / "rejected.jsonl")
+    assert row["line"] == 21
+    assert "does not obey its schema" in row["reason"]
+    assert "customer" in row["reason"]
+
+
+def test_a_schema_of_the_recipe_is_marked_and_used_as_marked(world):
+    with open("mine/data.jsonl", "a", encoding="utf-8") as file:
+        for i in range(80):
+            gold = {"order_number": f"C-{i}", "customer": None, "city": "Pune", "total": None}
+            file.write(files.line({"text": f"order C-{i} to Pune, number {i * 37}", "json": gold}))
+    path = job.run(recipe("data.near_duplicates=0"), until="data").path
+    run = Run.open(path)
+    assert run.manifest("data")["verbatim"].keys() >= {"order_number", "city"}
+    schema = job.prepare.task_of(run).schema
+    assert schema["properties"]["city"]["x-verbatim"] is True
+    (path.parent.parent / "mine" / "schema.json").unlink()
+    assert job.prepare.task_of(run).schema == schema
+
+
+def test_data_that_changed_since_is_refused_by_name(world):
+    path = job.run(recipe(), until="data").path
+    job.run(recipe(), until="data")
+    with open("mine/data.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"text": "one more"}\n')
+    with pytest.raises(DataError, match="has changed") as caught:
+        job.run(recipe())
+    assert caught.value.where.endswith("mine/data.jsonl")
+    assert str(path) in caught.value.hint
+    job.run(recipe("seed=2"), until="data", name="another")
+    files.write_json("mine/schema.json", {"type": "object", "properties": {"order_number": {"type": "string"}}})
+    with pytest.raises(DataError, match="has changed") as caught:
+        job.run(recipe("seed=2"), until="data", name="another")
+    assert caught.value.where.endswith("mine/schema.json")
+
+
+def test_without_test_documents_nothing_is_trained_to_be_evaluated(world):
+    with pytest.raises(DataError, match="left to test on"):
+        job.run(recipe("data.test_share=0"))
+    assert world.trained == 0
+    job.run(recipe("data.test_share=0"), until="train")
+    assert world.trained == 1
+
+
+def test_the_family_wren_is_pinned_to_its_version(world):
+    from tunewright.models import embedded
+
+    run = Run.open(job.run(recipe(), until="data").path)
+    assert run.recipe.model == embedded.embedded()[-1]
+    assert run.recipe.model != "wren"
+    assert job.run(recipe(), until="data").path == run.path
+
+
+def test_an_unknown_stage_is_refused_before_and_after_the_run_is_there(world):
+    for _ in range(2):
+        with pytest.raises(UsageError, match="no stage 'trian'"):
+            job.run(recipe(), until="trian")
+        path = job.run(recipe(), until="data").path
+    with pytest.raises(UsageError):
+        job.go_on(Run.open(path), until="trian")
 
 
 def test_missing_data_is_an_error_and_leaves_no_finished_stage(world):

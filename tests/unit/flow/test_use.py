@@ -13,7 +13,7 @@ import tiny_models
 from tunewright import api
 from tunewright.core import files
 from tunewright.core.errors import DataError, ModelError, RunError, UsageError
-from tunewright.core.recipe import DecodeOptions, TaskOptions
+from tunewright.core.recipe import DecodeOptions, Recipe, TaskOptions
 from tunewright.core.records import Prediction, Record, Span
 from tunewright.core.run import Run
 from tunewright.flow import prepare, use
@@ -105,8 +105,19 @@ def test_the_schema_that_fits_best_is_found_and_a_named_one_is_taken(replying):
         "confidence": {"kind": 0.9},
     }
     with pytest.raises(UsageError) as caught:
-        list(model("invoice", "receipt").answers([Record("1", "x", doc_type="invoise")]))
+        model("invoice", "receipt").extract("x", doc_type="invoise")
     assert caught.value.hint == "did you mean 'invoice'?"
+
+
+def test_a_row_of_an_unknown_type_does_not_stop_the_others(replying):
+    rows = [Record("1", "a receipt"), Record("2", "x", doc_type="memo"), Record("3", "an invoice", doc_type="invoice")]
+    found = list(model("invoice", "receipt").answers(rows))
+    assert [(each.id, each.value is None) for each in found] == [("1", False), ("2", True), ("3", False)]
+    assert found[1].failure == "this model has no schema for 'memo'"
+    [alone] = model(use.ALONE).answers([rows[1]])
+    assert alone.failure is None
+    with pytest.raises(UsageError):
+        list(api.extract(["nowhere"], model("invoice", "receipt"), doc_type="memo"))
 
 
 def test_one_schema_is_asked_once_and_order_is_kept_over_many_blocks(replying):
@@ -163,9 +174,19 @@ def test_an_untuned_model_answers_under_a_schema(tmp_path):
     assert scores["metrics"]["json_validity"]["value"] == 1.0
 
 
-def test_a_run_is_found_by_folder_name_or_as_the_newest_trained(tmp_path):
-    from tunewright.core.recipe import Recipe
+def test_weights_bring_their_task_along(tmp_path):
+    folder = tiny_models.save("wren", tmp_path / "model")
+    run = Run.create(tmp_path, Recipe(name="mine", model=str(folder)))
+    files.write_json(run.path / "data" / "schemas.json", {"order": SCHEMA})
+    prepare.describe_task(run, folder)
+    chosen = api.load(model=str(folder))
+    assert "not tuned" not in chosen.what
+    assert list(chosen.extract("Order 7 goes to Pune.")) == ["city"]
+    with pytest.raises(UsageError, match="an object"):
+        api.generate_json("x", {"type": "array", "items": {"type": "string"}}, model=str(folder))
 
+
+def test_a_run_is_found_by_folder_name_or_as_the_newest_trained(tmp_path):
     first = Run.create(tmp_path, Recipe(name="first"))
     Run.create(tmp_path, Recipe(name="second"))
     first.finish("systems/tuned", {})

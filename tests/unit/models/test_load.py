@@ -10,6 +10,7 @@ import torch
 
 import tiny_models
 from tunewright.core.errors import ModelError
+from tunewright.models import embedded
 from tunewright.models import load as module
 from tunewright.models.load import load, locate
 
@@ -25,7 +26,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text("{}")
     (tmp_path / "wren-3").mkdir()  # without a config: unfinished
-    monkeypatch.setattr(module, "EMBEDDED", tmp_path)
+    monkeypatch.setattr(embedded, "EMBEDDED", tmp_path)
     return tmp_path
 
 
@@ -50,7 +51,10 @@ def test_precision_follows_the_hardware_or_the_wish(folder: Path) -> None:
 
 
 def test_the_newest_version_is_the_familys(shelf: Path) -> None:
-    assert module.embedded() == ["wren-1", "wren-2", "wren-10"]
+    assert embedded.embedded() == ["wren-1", "wren-2", "wren-10"]
+    assert embedded.pinned("wren") == "wren-10"
+    assert embedded.pinned("wren-2") == "wren-2"
+    assert embedded.pinned("gpt2") == "gpt2"
     assert locate("wren") == shelf / "wren-10"
     assert locate("wren-2") == shelf / "wren-2"
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from tunewright.core import meter
 from tunewright.core.errors import DataError, did_you_mean
 from tunewright.core.records import JSON, Record, Span
 from tunewright.data.synth import (
@@ -68,7 +69,7 @@ def generate(
     if count < 0 or start < 0:
         raise DataError("count and start are not below 0")
     shares = ocr.check(ocr.DEFAULT if noise is None else noise)
-    processes = workers or os.cpu_count() or 1
+    processes = workers or max(1, int(meter.cores()))
     processes = min(processes, max(1, count // (2 * CHUNK)))
     job = (name, seed, split, tuple(shares.items()))
     if processes < 2:
