@@ -322,8 +322,9 @@ def _plain(loaded: Loaded, row: Row) -> None:
     with torch.inference_mode():
         while not row.done:
             ids = torch.tensor([read], device=loaded.device)
-            output = loaded.model(input_ids=ids, past_key_values=memory, use_cache=True)
-            memory, scores = output.past_key_values, output.logits[0, -1]
+            past = {} if memory is None else {"past_key_values": memory}
+            output = loaded.model(input_ids=ids, use_cache=True, **past)
+            memory, scores = getattr(output, "past_key_values", None), output.logits[0, -1]
             row.reply.passes += 1
             if row.matcher is not None and row.matcher.compute_ff_tokens():
                 token, free = row.best_allowed(scores), False
@@ -338,5 +339,6 @@ def _plain(loaded: Loaded, row: Row) -> None:
             else:
                 chosen = log_chance(scores, token) if free else 0.0
                 row.push(token, chosen if row.reply.logprobs is not None else None)
-            read = row.ids[-1:]
+            # A recurrent model that keeps its state elsewhere reads everything again: slow, and right.
+            read = row.ids[-1:] if memory is not None else [*row.prompt, *row.ids]
     row.reply.seconds = time.perf_counter() - started

@@ -15,8 +15,8 @@ from tunewright.core.records import JSON, Example, Prediction, Record, Span
 from tunewright.decode.repair import repair
 from tunewright.decode.system import Decoding, LocalSystem
 from tunewright.models.load import Loaded
-from tunewright.text.schema import path_of
-from tunewright.text.serialise import dumps, in_schema_order
+from tunewright.text.schema import in_schema_order, path_of
+from tunewright.text.serialise import dumps
 
 OVERLAP = 0.2
 """Share of a window that the next one repeats."""
@@ -148,21 +148,25 @@ def merge(answers: Sequence[tuple[tuple[int, int], Answer]], schema: dict[str, J
     """The answers of a document's windows as one.
 
     Scalars: the non-null value that its window was surest of, the first one among equals. Objects key by key. Arrays:
-    one after the other, without those items of a window that the window before has too. Spans are shifted to the
-    whole document; the text is the merged value in canonical form; `failure` is that of the first window that failed.
+    one after the other, without those items of a window that the one before it, which it overlaps, has too. Spans are
+    shifted to the whole document; the text is the merged value in canonical form; `failure` is that of the first window
+    that failed.
     """
     if len(answers) == 1:
         [(where, answer)] = answers
         return replace(answer, windows=(where,))
     merged: JSON = None
+    before: JSON = None
     sure: dict[str, float] = {}
     found: dict[str, Span] = {}
     for (start, _), answer in answers:
         part = answer.prediction
         if part.value is None:
+            before = None
             continue
         spans = {span.path: Span(span.path, span.start + start, span.end + start) for span in part.spans}
-        merged = _joined(merged, part.value, (), (), _Notes(sure, found, part.confidence, spans))
+        merged = _joined(merged, part.value, before, (), (), _Notes(sure, found, part.confidence, spans))
+        before = part.value
     merged = in_schema_order(merged, schema)
     parts = [answer.prediction for _, answer in answers]
     failures = [part.failure for part in parts if part.failure]
@@ -204,18 +208,21 @@ class _Notes:
             self.found[path] = Span(path, self.new_found[new].start, self.new_found[new].end)
 
 
-def _joined(old: JSON, new: JSON, steps: tuple[Any, ...], new_steps: tuple[Any, ...], notes: _Notes) -> JSON:
+def _joined(
+    old: JSON, new: JSON, before: JSON, steps: tuple[Any, ...], new_steps: tuple[Any, ...], notes: _Notes
+) -> JSON:
+    """`old`, merged so far, with `new`, the window's own. before: what the window before had here."""
     if isinstance(new, dict) and (old is None or isinstance(old, dict)):
-        made = dict(old or {})
+        made, last = dict(old or {}), before if isinstance(before, dict) else {}
         for key, value in new.items():
-            made[key] = _joined(made.get(key), value, (*steps, key), (*new_steps, key), notes)
+            made[key] = _joined(made.get(key), value, last.get(key), (*steps, key), (*new_steps, key), notes)
         return made
     if isinstance(new, list) and (old is None or isinstance(old, list)):
         items = list(old or [])
-        seen = {dumps(item) for item in items}
+        seen = {dumps(item) for item in before} if isinstance(before, list) else set()
         for index, item in enumerate(new):
             if dumps(item) not in seen:
-                items.append(_joined(None, item, (*steps, len(items)), (*new_steps, index), notes))
+                items.append(_joined(None, item, None, (*steps, len(items)), (*new_steps, index), notes))
         return items
     if old is None:
         notes.take(steps, new_steps)

@@ -4,8 +4,8 @@
   just one of the two got right), interval of Bonett & Price (2012), which keeps its width when no document differs.
 - Every other metric, and exact match of grouped documents: paired bootstrap over whole groups (Efron & Tibshirani
   1993, ch. 16; Koehn 2004): percentile interval of the difference, p twice the smaller tail. Where fewer than ten
-  resamples make that tail, p is Student's on difference / bootstrap standard error: resampling 2,000 times cannot
-  tell 0.0005 from less, and a correction over many comparisons needs it told.
+  resamples make that tail, Student's p on difference / bootstrap standard error is taken if it is smaller: resampling
+  2,000 times cannot tell 0.0005 from less, and a correction over many comparisons needs it told.
 - One comparison may be named before there is an answer (the primary one): its p stands as it is. Holm (1979) over all
   others made together. A verdict needs both: this p below 1 - level, and an interval without zero.
 - Minimum detectable effect: the smallest true difference that a test of this n would have found in 80 of 100 tries
@@ -86,6 +86,7 @@ def compare(
     pairs: Sequence[tuple[str, str]] | None = None,
     metrics: Sequence[str] | None = None,
     primary: tuple[str, str, str, str] | None = None,
+    chief: str | None = None,
     level: float,
     resamples: int,
     seed: int,
@@ -95,7 +96,8 @@ def compare(
     pairs: (a, b), a the one to beat; a pair is taken on every trial that has both cells. None: `usual_pairs`.
     metrics: names of scores (`exact_match`, `field_accuracy`, `chrf`, `field:date`, …); None: exact match, field
     accuracy and field F1 for JSON, exact match, ROUGE-L and chrF++ for text.
-    primary: (a, b, on, metric) of the comparison that the work was made for, chosen before any answer is known.
+    chief: the cell that the usual pairs are about. primary: (a, b, on, metric) of the comparison that the work was made
+    for, chosen before any answer is known.
 
     Returns rows of {"a", "b", "on", "metric", "n", "a_value", "b_value", "difference", "low", "high", "test", "p",
     "p_holm", "primary", "minimum_detectable_effect", "verdict"}; difference is b - a, n the common documents, p_holm
@@ -110,7 +112,7 @@ def compare(
             raise UsageError(f"there is no cell '{cell}' to compare", hint=did_you_mean(cell, known))
     rows: list[dict[str, Any]] = []
     for trial in trials:
-        wanted = usual_pairs(trial.cells) if pairs is None else pairs
+        wanted = usual_pairs(trial.cells, chief) if pairs is None else pairs
         answers = {
             cell: {pair[0].id: pair for pair in paired_by_id(trial.examples, said, partial=True)}
             for cell, said in trial.cells.items()
@@ -134,10 +136,14 @@ def compare(
     return rows
 
 
-def usual_pairs(cells: Iterable[str]) -> list[tuple[str, str]]:
-    """Every other cell against tuned/grammar (tuned/free without it), and base against few-shot and tuned, all free."""
+def usual_pairs(cells: Iterable[str], chief: str | None = None) -> list[tuple[str, str]]:
+    """Every other cell against the chief one, and base against few-shot and tuned, all free.
+
+    chief: by default tuned/grammar, or tuned/free where there is no other.
+    """
     cells = list(cells)
-    chief = "tuned/grammar" if "tuned/grammar" in cells else "tuned/free"
+    if chief not in cells:
+        chief = "tuned/grammar" if "tuned/grammar" in cells else "tuned/free"
     pairs = [(cell, chief) for cell in cells if cell != chief]
     pairs += [("base/free", "few-shot/free"), ("base/free", "tuned/free")]
     return [pair for pair in dict.fromkeys(pairs) if pair[0] in cells and pair[1] in cells]

@@ -40,6 +40,7 @@ def compare(job: Run, events: Events) -> None:
     main = next((cell for cell in cells if cell.name == main_cell(recipe) and cell.on == TEST), None)
     pairs = paired.compare(
         trials,
+        chief=main_cell(recipe),
         primary=("base/free", main_cell(recipe), TEST, "exact_match"),
         level=options.confidence_level,
         resamples=options.bootstrap_resamples,

@@ -54,7 +54,7 @@ class Loaded:
     @property
     def context(self) -> int:
         """The longest prompt + reply the model was made for, in tokens."""
-        config = self.model.config
+        config = self.model.config.get_text_config()
         for key in ("max_position_embeddings", "n_positions", "n_ctx"):
             value = getattr(config, key, None)
             if isinstance(value, int) and value > 0:
@@ -80,7 +80,7 @@ def locate(name: str) -> Path:
                 hint="name its base model, and this folder as the adapter" if adapter else "name a model's folder",
             )
         return folder
-    if not _HUB_ID.fullmatch(name) or "wren" in name.split("-")[0] or name.startswith((".", "/", "~")):
+    if not _HUB_ID.fullmatch(name) or re.fullmatch(r"wren(-.*)?", name) or name.startswith((".", "/", "~")):
         raise _missing(name, versions)
     return _from_hub(name, versions)
 
@@ -219,7 +219,7 @@ def load(
         model = _with_adapter(model, adapter)
         chat = Chat.load(adapter, tokenizer, stop_ids=stops)
     else:
-        chat = Chat(tokenizer, stop_ids=stops)
+        chat = Chat.load(folder, tokenizer, stop_ids=stops)  # a model tuned whole has its file beside the weights
     model = _placed(model, where)
     weights = list(model.parameters())
     return Loaded(

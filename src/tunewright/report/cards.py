@@ -44,7 +44,7 @@ def model_card(evidence: Evidence, training: Training) -> str:
         _section("Training", _training(evidence, training)),
         _section("Data", _data(evidence)),
         _section("Limits", _limits(evidence)),
-        _section("Use", _how(evidence)),
+        _section("Use", _how(adapter)),
     ]
     card = "\n\n".join(part for part in parts if part) + "\n"
     return card.encode("utf-8", "replace").decode()
@@ -172,6 +172,6 @@ def _limits(evidence: Evidence) -> str:
     return "\n".join(f"- **{_plain(limit.title)}.** {_plain(limit.text)}" for limit in sentences.limits(evidence))
 
 
-def _how(evidence: Evidence) -> str:
-    command = "```sh\ntunewright extract --adapter . document.txt\n```"
-    return f"{command}\n\nThe chat template and the serialisation of replies stand beside the weights."
+def _how(adapter: bool) -> str:
+    command = f"```sh\ntunewright extract --{'adapter' if adapter else 'model'} . document.txt\n```"
+    return f"{command}\n\nThe task, its schemas, the chat template and the form of replies stand beside the weights."

@@ -215,7 +215,7 @@ def _systems(evidence: Evidence, on: str) -> dict[str, Any] | None:
     low, high = charts.scale_from([cell.metric(first) for cell in cells])
     return {
         "title": f"{metric_name(first)} of every system.",
-        "note": f"Bars are {share(evidence.level, digits=0)} bootstrap intervals; n is the number of documents.",
+        "note": f"Bars are {share(evidence.level, digits=0)} intervals; n is the number of documents.",
         "low": low,
         "high": high,
         "metrics": metrics,

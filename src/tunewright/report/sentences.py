@@ -96,7 +96,7 @@ def comparison(evidence: Evidence, pair: Pair, *, subject: str | None = None) ->
         text = f"{who}No difference shown. {where} {lower(name)} was {values} ({difference})."
         if pair.detectable:
             smallest = points(pair.detectable, sign=False)
-            text += f" With so many documents, one below {smallest} points would most likely go unseen."
+            text += f" With so many documents, one of {smallest} points would be found in 80 of 100 such tests."
         return text
     verb = "rose" if (pair.difference or 0) > 0 else "fell"
     if subject:
@@ -309,7 +309,7 @@ def _small_exam(evidence: Evidence, exam: str) -> Iterator[Finding]:
     ]
     if parts:
         smallest = " or ".join(parts)
-        text = f"against the base, a difference below {smallest} would most likely go unseen."
+        text = f"against the base, a difference of {smallest} would be found in 80 of 100 such tests."
         yield Finding("Size of the exam", f"{documents_of(exam, n)}: {text}")
     elif 0 < n < FEW:
         yield Finding("Size of the exam", f"{documents_of(exam, n)} only: read the intervals, not the points.")

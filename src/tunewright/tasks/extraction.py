@@ -10,7 +10,7 @@ from tunewright.core.errors import DataError, did_you_mean
 from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import JSON, Example, Message, Record
 from tunewright.text import schema as schemas_of
-from tunewright.text.serialise import STRICT, NotStrict, dumps, in_schema_order
+from tunewright.text.serialise import STRICT, NotStrict, dumps
 
 MAX_REPLY = 1_000_000
 """Longest reply that is parsed, in characters."""
@@ -72,7 +72,7 @@ class Extraction:
 
     def completion(self, target: JSON, schema: dict[str, JSON] | None) -> str:
         """A target in the one canonical form: canonical separators, keys in schema order."""
-        return dumps(in_schema_order(target, schema))
+        return dumps(schemas_of.in_schema_order(target, schema))
 
     def example(self, record: Record, shots: Sequence[Record] = ()) -> Example:
         """The record as a model meets it: instruction and schema, the shots as earlier turns, then the document.

@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
     kind: correct (the gold value) · null (rightly empty) · omitted (gold has a value, the reply none) · substituted
       (another value) · hallucinated (a value where gold has none) · unanswered (rightly empty, but there is no reply
       to credit for it).
-    at, said: the steps to it in gold and in the reply; items that gold has not stand behind those that it has.
+    at, said: the steps to it in gold and in the reply; items that one side has not stand behind those that it has.
     gold, reply: the two values; None where a side has none.
     """
 
@@ -105,9 +105,9 @@ def _compare_lists(gold: list[JSON], reply: list[JSON], place: _Place) -> Iterat
     matched_gold, matched_reply = {i for i, _ in pairs}, {j for _, j in pairs}
     for i, j in pairs:
         yield from _compare(gold[i], reply[j], place.item(i, j))
-    for i, item in enumerate(gold):
-        if i not in matched_gold:
-            yield from (outcome for outcome in _missed(item, place.item(i, i)) if outcome.kind != "null")
+    left = (i for i in range(len(gold)) if i not in matched_gold)
+    for behind, i in enumerate(left, len(reply)):
+        yield from (outcome for outcome in _missed(gold[i], place.item(i, behind)) if outcome.kind != "null")
     further = (j for j in range(len(reply)) if j not in matched_reply)
     for behind, j in enumerate(further, len(gold)):
         yield from _invented(reply[j], place.item(behind, j))

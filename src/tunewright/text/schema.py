@@ -159,6 +159,25 @@ def resolve(schema: JSON, root: JSON, hops: int = 8) -> dict[str, JSON]:
     return {}
 
 
+def in_schema_order(value: JSON, schema: JSON, root: JSON = None) -> JSON:
+    """`value` with the keys of every object in the order its schema names them; others follow as they came.
+
+    root: the schema that references are looked up in; by default `schema`.
+    """
+    root = schema if root is None else root
+    known = resolve(schema, root)
+    if isinstance(value, dict):
+        properties = known.get("properties")
+        properties = properties if isinstance(properties, dict) else {}
+        named = [key for key in properties if key in value]
+        rest = [key for key in value if key not in properties]
+        ordered = {key: in_schema_order(value[key], properties[key], root) for key in named}
+        return ordered | {key: value[key] for key in rest}
+    if isinstance(value, list):
+        return [in_schema_order(item, known.get("items"), root) for item in value]
+    return value
+
+
 def keys_form(schema: dict[str, JSON]) -> str:
     """The bare keys in schema order: `invoice_number, customer_name, items: [name, price], address: {city, pin}`."""
     return _keys(schema, schema, 0)

@@ -42,7 +42,10 @@ def _sync(path: Path) -> None:
 
 
 def save(folder: Path, step: int, tensors: dict[str, torch.Tensor], state: dict[str, Any], *, keep: int) -> Path:
-    """Write `folder/step-N`, then drop all but the newest `keep` verified-by-name checkpoints. Returns its path."""
+    """Write `folder/step-N`, then drop all but the newest `keep`. Returns its path.
+
+    Later steps go first: a run stands at this one because they could not be trusted.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     final, aside = folder / f"step-{step:06d}", folder / f".step-{step:06d}.partial"
     if aside.exists():
@@ -59,7 +62,8 @@ def save(folder: Path, step: int, tensors: dict[str, torch.Tensor], state: dict[
         shutil.rmtree(final)
     os.replace(aside, final)
     _sync(folder)
-    for old in _steps(folder)[keep:]:
+    passed = [path for path in _steps(folder) if path.name > final.name]
+    for old in passed + [path for path in _steps(folder) if path not in passed][keep:]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 

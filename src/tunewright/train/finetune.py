@@ -13,9 +13,10 @@ from tunewright.core.errors import DataError, UsageError
 from tunewright.core.events import Events, Progress, graceful
 from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
+from tunewright.decode.lanes import supported
 from tunewright.text.serialise import dumps
 from tunewright.train.batch import Batch, Source, Tokens, collate, epoch_batches, shared_prefix
-from tunewright.train.pointers import Pointing, best_head, moved, sources
+from tunewright.train.pointers import Pointing, best_head, moved, sources, watchable
 
 if TYPE_CHECKING:
     from tunewright.models.load import Loaded
@@ -41,7 +42,7 @@ def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False
 
 
 def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens], options: TrainOptions) -> list[int]:
-    """Indices of the examples to train on. Raises DataError where training on them would go wrong quietly.
+    """Indices of the examples to train or validate on. Raises DataError where that would go wrong quietly.
 
     Every target must be accepted by its schema's grammar; every reply must end in a stop token; examples over
     `max_length` are refused, or dropped where the recipe says so.
@@ -75,10 +76,7 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
             hint=f"--set train.max_length={worst} if the model reads so much, or --set train.over_length=drop",
         )
     dropped = set(long)
-    kept = [i for i in range(len(examples)) if i not in dropped]
-    if not kept:
-        raise DataError("no example is left to train on", hint="raise train.max_length")
-    return kept
+    return [i for i in range(len(examples)) if i not in dropped]
 
 
 def prefix_keys(tokens: Sequence[Tokens], least: int = 8) -> list[int]:
@@ -167,10 +165,16 @@ def finetune(
     loaded = load(name, dtype="bf16" if mixed else "fp32")
     tokens = tokenise(loaded, train, point=options.pointer_weight > 0)
     kept = check(loaded, train, tokens, options)
+    if not kept:
+        raise DataError("no example is left to train on", hint="raise train.max_length")
     held = tokenise(loaded, validation)
+    held_kept = check(loaded, validation, held, options)
     say = events.say if events is not None else lambda text: None
-    if len(kept) < len(train):
-        say(f"{len(train) - len(kept)} of {len(train)} examples are over {options.max_length} tokens and were dropped")
+    for some, left, what in ((train, kept, "examples"), (validation, held_kept, "validation examples")):
+        if len(left) < len(some):
+            limit = min(options.max_length, loaded.context)
+            say(f"{len(some) - len(left)} of {len(some)} {what} are over {limit} tokens and were dropped")
+    held = [held[i] for i in held_kept]
     chosen = [tokens[i] for i in kept]
     share = sum(one.trained for one in chosen) / sum(len(one.ids) for one in chosen)
     say(f"{len(chosen)} examples, {sum(len(one.ids) for one in chosen):,} tokens, {share:.1%} of them trained")
@@ -178,20 +182,25 @@ def finetune(
     method = catalogue.load("method", recipe.method.name)
     model = method.attach(loaded.model, recipe.method, recipe.seed)
     parameters = {key: p for key, p in model.named_parameters() if p.requires_grad}
-    if recipe.method.lora_dropout > 0 and options.share_prefix:
+    exact = supported(loaded.model)
+    if options.share_prefix and recipe.method.lora_dropout > 0:
         say("the prompt prefix is not shared: with dropout it would not be exact")
+    elif options.share_prefix and not exact:
+        say("the prompt prefix is not shared: this model keeps more of it than keys and values")
     pad = loaded.tokenizer.pad_token_id
-    share_prefix = options.share_prefix and recipe.method.lora_dropout == 0
+    share_prefix = options.share_prefix and recipe.method.lora_dropout == 0 and exact
     epochs = Epochs(chosen, pad if pad is not None else 0, options, recipe.seed, share_prefix=share_prefix)
     total = (
         options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
     )
     eval_steps = options.eval_steps or max(1, total // 10)
     pointing = _pointing(loaded.model, epochs, options) if options.pointer_weight > 0 else None
+    if options.pointer_weight > 0 and pointing is None:
+        say("no head is taught to look: what is copied, or where this model looks, cannot be seen")
     if pointing is not None:
         say(f"head {pointing.head} of layer {pointing.layer} is taught to look at what is copied")
     accelerator = Accelerator(mixed_precision="bf16" if mixed else "no", cpu=device == "cpu")
-    optimizers = _optimizers(parameters, options)
+    optimizers = _optimizers(model, parameters, options)
     model = accelerator.prepare_model(model, evaluation_mode=True)  # unwrapped: the loop sums gradients itself
     prepared = [accelerator.prepare_optimizer(optimizer) for optimizer, _ in optimizers]
 
@@ -291,19 +300,24 @@ def finetune(
 
 
 def _pointing(model: Any, epochs: Epochs, options: TrainOptions) -> Pointing | None:
-    """The head of the untrained model that looks best already, over the first batches."""
+    """The head of the untrained model that looks best already, over the first batches; None where that is unseen."""
+    if not watchable(model):
+        return None
     found = best_head(model, [batch for step in range(2) for batch in epochs(step)])
     return Pointing(*found, options.pointer_weight) if found is not None else None
 
 
-def _optimizers(parameters: dict[str, Any], options: TrainOptions) -> list[tuple[Any, float]]:
-    """(optimiser, peak learning rate) pairs over the trainable parameters."""
+def _optimizers(model: Any, parameters: dict[str, Any], options: TrainOptions) -> list[tuple[Any, float]]:
+    """(optimiser, peak learning rate) pairs over the trainable parameters; Muon takes the matrices of hidden layers."""
     import torch
 
     betas = (options.adam_beta1, options.adam_beta2)
     if options.optim == "muon":
-        matrices = [p for key, p in parameters.items() if p.ndim == 2 and "embed" not in key and "lm_head" not in key]
-        rest = [p for key, p in parameters.items() if not (p.ndim == 2 and "embed" not in key and "lm_head" not in key)]
+        tables = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
+        tables += [head] if (head := model.get_output_embeddings()) is not None else []
+        outer = {id(p) for table in tables for p in table.parameters()}
+        matrices = [p for p in parameters.values() if p.ndim == 2 and id(p) not in outer]
+        rest = [p for p in parameters.values() if p.ndim != 2 or id(p) in outer]
         pairs: list[tuple[Any, float]] = [
             (
                 torch.optim.Muon(

@@ -155,9 +155,14 @@ class Seen(dict[int, "tuple[torch.Tensor, torch.Tensor, float]"]):
         self.layers = layers
 
 
+def watchable(model: Any) -> bool:
+    """Whether `watching` leaves what a model computes as it is: it stands in for torch's attention and no other."""
+    return bool(model.config._attn_implementation == "sdpa")
+
+
 @contextmanager
 def watching(model: Any, layers: frozenset[int] | None = None) -> Iterator[Seen]:
-    """Within, what these layers' attention compares is kept at every pass of `model`."""
+    """Within, what these layers' attention compares is kept at every pass of `model`, which must be `watchable`."""
     seen = Seen(layers)
     usual = model.config._attn_implementation
     _register()
@@ -228,9 +233,10 @@ def best_head(model: Any, batches: Sequence[Batch]) -> tuple[int, int] | None:
     with torch.no_grad(), watching(model) as seen:
         for batch in batches:
             if batch.pointers is not None:
-                forward_rows(model, batch)
+                there = batch.to(next(model.parameters()).device)
+                forward_rows(model, there)
                 for layer, taken in seen.items():
                     for head in range(taken[0].shape[1]):
-                        right = float(looked_away(taken, head, batch.pointers).neg().exp().sum())
+                        right = float(looked_away(taken, head, there.pointers).neg().exp().sum())
                         mass[layer, head] = mass.get((layer, head), 0.0) + right
     return max(mass, key=lambda one: mass[one]) if mass else None

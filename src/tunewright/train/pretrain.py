@@ -153,6 +153,40 @@ def deepen(folder: Path, after: Sequence[int]) -> None:
     model.save_pretrained(str(folder))
 
 
+CHANGEABLE = frozenset(
+    (
+        "total_steps", "decay_from", "warmup_steps", "muon_learning_rate", "adamw_learning_rate", "max_grad_norm",
+        "pointer_layer", "pointer_head", "pointer_weight", "micro_batch_tokens", "eval_steps", "save_steps",
+        "logging_steps", "compile",
+    )
+)  # fmt: skip
+"""Options that may change between slices. The others say what the model is and what it sees."""
+
+
+def _note_recipe(options: PretrainOptions, folder: Path) -> None:
+    """Write pretraining.json: the options, and under "changes" those of earlier slices, with the step they held to.
+
+    Raises UsageError where an option changed that cannot.
+    """
+    from tunewright.core.errors import UsageError
+    from tunewright.train import checkpoint
+
+    path, now = folder / "pretraining.json", options.model_dump()
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {**now, "changes": []}
+    changes = stored.pop("changes", [])
+    was = {key: value for key, value in stored.items() if now.get(key) != value}
+    if fixed := sorted(was.keys() - CHANGEABLE):
+        raise UsageError(
+            f"{fixed[0]} was {was[fixed[0]]!r} when this pretraining began and is {now.get(fixed[0])!r} now",
+            where=str(folder),
+            hint="take another --folder",
+        )
+    found, _ = checkpoint.newest(folder / "checkpoints")
+    if was and found is not None:
+        changes.append({"until_step": found.state["step"], **was})
+    path.write_text(json.dumps({**now, "changes": changes}, indent=1) + "\n", encoding="utf-8")
+
+
 class Stream:
     """Batches of the mixture by step number."""
 
@@ -238,6 +272,7 @@ def teacher_forced(model: Any, examples: Sequence[Tokens], pad: int, budget: int
     with torch.no_grad():
         for group in by_tokens([len(e.ids) for e in examples], budget):
             batch = collate([examples[i] for i in group], pad, share_prefix=False)
+            batch = batch.to(next(model.parameters()).device)
             logits = forward_rows(model, batch).float()
             total += float(functional.cross_entropy(logits, batch.labels, reduction="sum"))
             count += len(batch.labels)
@@ -285,8 +320,8 @@ def pretrain(
     tokenizer = AutoTokenizer.from_pretrained(str(folder / "tokenizer"))
     model: Any = AutoModelForCausalLM.from_pretrained(str(folder / "start"), dtype=torch.float32)
     if accelerator.is_main_process:
-        (folder / "pretraining.json").write_text(json.dumps(options.model_dump(), indent=1) + "\n", encoding="utf-8")
-
+        _note_recipe(options, folder)
+    model.to(accelerator.device)
     stream = Stream(options, prose, tokenizer)
     named = dict(model.named_parameters())
     matrices = [p for name, p in named.items() if p.ndim == 2 and "embed" not in name]

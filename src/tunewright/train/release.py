@@ -36,7 +36,8 @@ def release(folder: Path, target: Path, data: Path, exam: list[dict[str, Any]]) 
         raise RunError(
             "this version is released; its bytes do not change", where=str(target), hint="take the next number"
         )
-    options = PretrainOptions(**json.loads((folder / "pretraining.json").read_text(encoding="utf-8")))
+    stored = json.loads((folder / "pretraining.json").read_text(encoding="utf-8"))
+    options = PretrainOptions(**{key: value for key, value in stored.items() if key != "changes"})
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     aside = target.with_name("." + target.name)
     shutil.rmtree(aside, ignore_errors=True)
@@ -48,7 +49,7 @@ def release(folder: Path, target: Path, data: Path, exam: list[dict[str, Any]]) 
     (aside / "pretraining.tsv").write_text(
         "step\tloss\ttokens_per_second\tseconds\n" + "\n".join(log) + "\n", encoding="utf-8"
     )
-    (aside / "pretraining.json").write_text(json.dumps(options.model_dump(), indent=1) + "\n", encoding="utf-8")
+    shutil.copy(folder / "pretraining.json", aside)
     prose = mixture.read_prose([data / "prose_en", data / "prose_hi"])
     leakage.write_manifest(texts(options, prose, metrics["last_step"]), aside / "pretraining.manifest")
     (aside / "README.md").write_text(card(target.name, options, metrics, exam), encoding="utf-8")

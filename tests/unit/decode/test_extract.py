@@ -126,3 +126,9 @@ def test_a_failed_window_is_kept_in_mind() -> None:
     nothing = merge([((0, 5), part(None, failure="a")), ((4, 9), part(None, failure="b"))], SCHEMA)
     assert nothing.prediction.value is None
     assert nothing.prediction.failure == "a"
+
+
+def test_a_line_that_stands_again_pages_later_is_kept() -> None:
+    pages = [{"items": ["tea 10"]}, {"items": ["rice 20"]}, {"items": ["tea 10"]}]
+    answer = merge([((i * 10, i * 10 + 12), part(page)) for i, page in enumerate(pages)], None)
+    assert answer.prediction.value == {"items": ["tea 10", "rice 20", "tea 10"]}

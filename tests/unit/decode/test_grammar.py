@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import tiny_models
 from tunewright.core.errors import DataError, TunewrightError
 from tunewright.decode.grammar import Grammar, GrammarError, Strings, closing, vocabulary
-from tunewright.text.schema import validate
-from tunewright.text.serialise import dumps, in_schema_order
+from tunewright.text.schema import in_schema_order, validate
+from tunewright.text.serialise import dumps
 
 TOKENIZER = tiny_models.tokenizer("wren")
 INVOICE = {

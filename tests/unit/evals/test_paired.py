@@ -240,3 +240,12 @@ def test_gates():
         gates(metrics, {"exact_mach": 0.9})
     with pytest.raises(UsageError, match="better when lower"):
         gates(metrics, {"hallucinated": 0.1})
+
+
+def test_the_usual_pairs_are_about_the_chief_cell():
+    cells = ["rules/free", "base/free", "few-shot/grammar"]
+    assert usual_pairs(cells, "few-shot/grammar") == [
+        ("rules/free", "few-shot/grammar"),
+        ("base/free", "few-shot/grammar"),
+    ]
+    assert usual_pairs(cells) == []

@@ -72,6 +72,8 @@ def test_a_hub_id_without_network_says_so(monkeypatch: pytest.MonkeyPatch) -> No
         load("somebody/some-model-nobody-has")
     assert "HF_HUB_OFFLINE" in caught.value.message
     assert "wren" in caught.value.hint
+    with pytest.raises(ModelError, match="not in the cache"):
+        load("lawrence/model")
 
 
 @pytest.mark.parametrize("name", ["../etc", "/nowhere/at/all", "a/b/c", "wren/../x", "", "~nobody/x"])

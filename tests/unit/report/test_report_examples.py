@@ -101,3 +101,11 @@ def test_a_long_document_says_what_is_not_shown(tmp_path: Path) -> None:
     worst, *_ = examples.choose(evidence.read(folder))
     assert any(case.hidden > 1000 for case in worst)
     assert all(len(re.sub(r"<[^>]+>", "", str(case.text))) < 6600 for case in worst)
+
+
+def test_an_item_that_is_missing_takes_nothing_from_another() -> None:
+    gold = {"items": [{"name": "pen"}, {"name": "ink"}, {"name": "pad"}]}
+    found = examples.became(gold, reply({"items": [{"name": "ink"}, {"name": "pad"}]}))
+    assert found["items[0].name"].kind == "omitted"
+    assert found["items[0].name"].said == ("items", 2, "name")
+    assert found["items[1].name"].said == ("items", 0, "name")

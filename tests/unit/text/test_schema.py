@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewright.core.errors import DataError
-from tunewright.text.schema import check, depth, example_form, keys_form, leaves, path_of, validate
+from tunewright.text.schema import check, depth, example_form, in_schema_order, keys_form, leaves, path_of, validate
 
 INVOICE = {
     "type": "object",
@@ -186,3 +186,16 @@ def test_conformance_suite(shared_data) -> None:
             if got != test["valid"]:
                 wrong.append((case["id"], test["description"], got))
     assert wrong == []
+
+
+def test_keys_follow_the_schema_behind_references_and_choices() -> None:
+    value = {"address": {"pin": "1", "city": "Pune"}, "items": [{"price": 1, "name": "a"}], "more": {"b": 1, "a": 2}}
+    ordered = in_schema_order(value, INVOICE)
+    assert list(ordered) == ["address", "items", "more"]
+    assert list(ordered["address"]) == ["city", "pin"]
+    assert list(ordered["items"][0]) == ["name", "price"]
+    assert list(ordered["more"]) == ["b", "a"]
+    assert ordered == value
+    anything = {"properties": {"meta": True, "list": True}}
+    assert in_schema_order({"list": [{"x": 1}], "meta": {"y": 2}}, anything) == {"meta": {"y": 2}, "list": [{"x": 1}]}
+    assert in_schema_order(value, None) is not None

@@ -22,6 +22,17 @@ def test_the_newest_is_read_back_and_only_so_many_are_kept(tmp_path: Path) -> No
     assert sorted(p.name for p in tmp_path.iterdir()) == ["step-000002", "step-000003"]
 
 
+def test_damaged_later_ones_go_and_do_not_count(tmp_path: Path) -> None:
+    for step in (100, 200):
+        checkpoint.save(tmp_path, step, {"weight": torch.zeros(3)}, {}, keep=1)
+    damage_flip(tmp_path / "step-000200")
+    checkpoint.save(tmp_path, 150, {"weight": torch.ones(3)}, {}, keep=1)
+    assert [p.name for p in tmp_path.iterdir()] == ["step-000150"]
+    found, damaged = checkpoint.newest(tmp_path)
+    assert found is not None
+    assert (found.state["step"], damaged) == (150, [])
+
+
 def damage_flip(path: Path) -> None:
     data = bytearray((path / "tensors.safetensors").read_bytes())
     data[-1] ^= 1

@@ -175,3 +175,40 @@ def test_tokens_say_where_values_are_copied_from(model: str) -> None:
         text = {one.ids[token] for token, _ in one.sources}
         assert set(loaded.tokenizer(example.record.target["code"], add_special_tokens=False).input_ids) <= text
     assert not any(one.sources for one in tokenise(loaded, examples(6)))
+
+
+@pytest.mark.parametrize("family", ["wren", "gpt2", "opt"])
+def test_muon_takes_the_matrices_of_hidden_layers_only(family: str) -> None:
+    from tunewright.train.finetune import _optimizers
+
+    network = tiny_models.model(family)
+    named = dict(network.named_parameters())
+    options = TrainOptions(optim="muon")
+    (muon, _), (adamw, _) = _optimizers(network, named, options)
+    names = {id(p): name for name, p in named.items()}
+    by_muon = {names[id(p)] for group in muon.param_groups for p in group["params"]}
+    by_adamw = {names[id(p)] for group in adamw.param_groups for p in group["params"]}
+    assert by_muon | by_adamw == named.keys()
+    assert not {name for name in by_muon if any(word in name for word in ("wte", "wpe", "embed", "lm_head"))}
+    assert by_muon
+
+
+def test_validation_examples_that_are_too_long_are_refused_or_dropped_and_counted(model: str, tmp_path: Path) -> None:
+    task = Extraction(TaskOptions(), {"": SCHEMA})
+    long = task.example(Record("long", "word " * 200, {"name": "a", "code": "1"}))
+    held = [*examples(4), long]
+    with pytest.raises(DataError, match="1 of 5 examples are longer"):
+        finetune(model, examples(), held, recipe(max_length=120), tmp_path / "refused")
+    metrics = finetune(model, examples(), held, recipe(max_length=120, over_length="drop"), tmp_path / "dropped")
+    assert metrics["validations"]
+
+
+def test_pointing_is_left_out_where_attention_is_not_torchs() -> None:
+    import copy
+
+    from tunewright.train.pointers import watchable
+
+    network = copy.deepcopy(tiny_models.model("wren"))
+    assert watchable(network)
+    network.set_attn_implementation("eager")
+    assert not watchable(network)

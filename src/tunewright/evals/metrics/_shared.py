@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tunewright.core.records import Example, Prediction
-from tunewright.text.serialise import dumps, in_schema_order
+from tunewright.text.schema import in_schema_order
+from tunewright.text.serialise import dumps
 from tunewright.text.unicode import nfc
 
 
