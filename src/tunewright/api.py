@@ -301,12 +301,13 @@ def evaluate(
     >>> evaluate("runs/smoke", records)["n"]
     1
     """
+    from tunewright.data.clean import clean
     from tunewright.decode.system import LocalSystem
     from tunewright.evals.score import score
     from tunewright.flow import use
 
     chosen = model if isinstance(model, use.Model) else use.load(model)
-    examples = [chosen.task.example(record) for record in records]
+    examples = [chosen.task.example(record) for record in clean(records).records]
     system = LocalSystem("model", chosen.loaded, chosen.task, decoding=decoding, options=chosen.options)  # type: ignore[arg-type]
     return score(examples, system.predict(examples), level=level, resamples=resamples, seed=seed)
 

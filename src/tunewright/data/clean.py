@@ -129,6 +129,40 @@ def clean_text(text: str) -> str:
     return _cleaned(text)[0]
 
 
+def with_way_back(text: str) -> tuple[str, Callable[[int, int], tuple[int, int]]]:
+    """(`text` as `clean_text` leaves it, a function from a place (start, end) in that to its place in `text`)."""
+    new, done = _cleaned(text)
+    steps = [_back(edits) for _, edits in reversed(done)]
+
+    def back(start: int, end: int) -> tuple[int, int]:
+        for step in steps:
+            start, end = step(start, False), step(end, True)
+        return start, end
+
+    return new, back
+
+
+def _back(edits: list[Edit]) -> Callable[[int, bool], int]:
+    """(position after the edits, whether a span ends there) → the position before them; `_mover` the other way."""
+    places: list[tuple[int, int, int, int]] = []  # (start, end) after, (start, end) before
+    shift = 0
+    for start, end, new in edits:
+        places.append((start + shift, start + shift + len(new), start, end))
+        shift += len(new) - (end - start)
+    begins = [place[0] for place in places]
+
+    def before(position: int, is_end: bool) -> int:
+        i = bisect_right(begins, position - 1 if is_end else position)
+        if not i:
+            return position
+        _, new_end, old_start, old_end = places[i - 1]
+        if position < new_end:
+            return old_end if is_end else old_start
+        return position - new_end + old_end
+
+    return before
+
+
 def _cleaned(text: str) -> tuple[str, list[tuple[str, list[Edit]]]]:
     done = []
     for name, find in _STEPS:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
 from tunewright.core.errors import DataError
 from tunewright.core.files import write_bytes
@@ -78,9 +79,15 @@ def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
+_WORDS_AND_SIGNS = regex.compile(r"[\p{L}\p{M}\p{N}]+|[\p{Sm}*/%#&]|(?<=[\d\s])-(?=\s*\d)")
+
+
 def text_key(text: str) -> int:
-    """A 64-bit hash that is equal for texts of the same words, whatever their case, punctuation and spacing."""
-    return _hash("\n".join(_tokens(text)))
+    """A 64-bit hash that is equal for texts of the same words, whatever their case, punctuation and spacing.
+
+    Mathematical and other signs are no punctuation: "C++" is not "C#", "5 + 3" not "5 - 3".
+    """
+    return _hash("\n".join(_WORDS_AND_SIGNS.findall(nfc(text).casefold()) or text.split() or [""]))
 
 
 def _runs(numbers: Hashes, lengths: npt.NDArray[np.int64], size: int) -> tuple[Hashes, npt.NDArray[np.int64]]:

@@ -46,7 +46,7 @@ _AADHAAR_OR_PAN = regex.compile(r"(?<!\d)\d{4}[ \-]\d{4}[ \-]\d{4}(?!\d)|\b[A-Z]
 _CODE = regex.compile(r"(?<![\p{L}\p{N}])[A-Z]{1,6}[\-/](?:[A-Z0-9]+[\-/])*\d+(?![\p{L}\p{N}])|#[ ]?(\d+)")
 _CURRENCY_BEFORE = regex.compile(r"(?:₹|\$|€|£|\bRs\.?|\bINR|\bRM|रु\.?|रू\.?|रुपये)[ ]?$", regex.I)
 _GAP = r"(?:[ \t]*(?:no|number|nos|num|#|नं|नंबर|संख्या|सं|क्र)\b\.?)?[ \t]*(?:[:=|\-–—.।)\]*]|[ \t])*(?:\n[ \t]*)?"
-_NAME_STOP = regex.compile(r"[\n|;:,(\[{\t।]|[ ]{3,}|\d|[ ][\-–—][ ]|\.[ ](?=\p{Lu}\p{Ll}{2})|[!?]")
+_NAME_STOP = regex.compile(r"[\n|;:,(\[{\t।]|[ ]{3,}|\d|[ ][\-–—][ ]|(?<=\p{Ll}{4})\.[ ](?=\p{Lu}\p{Ll}{2})|[!?]")
 _ADDRESS_STOP = regex.compile(
     r"\b(?:tel|phone|ph|fax|gst|gstin|roc|reg|co\.?[ ]?reg|date|invoice|receipt|bill|cashier|document|email|e-mail|www"
     r"|mobile|mob|table|order|tax)\b|फोन|मोबाइल|दिनांक|रसीद|बिल",
@@ -339,6 +339,8 @@ def _vendor(document: _Document) -> str | None:
     if firms and (_FIRM.match(firms[0]) or firms[0].startswith("&")) and lines.index(firms[0]) > 0:
         firms[0] = f"{lines[lines.index(firms[0]) - 1]} {firms[0]}"
     for line in firms or headers[:1]:
+        if label := _label(known.LABELS["vendor"]).match(line):
+            line = line[label.end() :].lstrip(" \t:=.-–")
         # A remark in brackets belongs to the name only where the name goes on after it.
         return regex.split(r",|\||[ ]{3,}|[ ]*[(\[][^)\]]*[)\]]?[\W\d]*$", line, maxsplit=1)[0].strip(" -") or None
     return _name("vendor")(document) or _in_prose(document, _SIGN_OFF) or _in_prose(document, _PAID_AT)
@@ -431,7 +433,9 @@ def _line_items(document: _Document, items: dict[str, JSON]) -> list[JSON]:
         if numeric and len(numbers) >= len(numeric) and regex.search(r"\p{L}{2}", words) and not stop.search(line):
             row: dict[str, JSON] = dict.fromkeys(properties)
             row |= dict.fromkeys(named[:1], words)
-            for key, number in zip(numeric, numbers[-len(numeric) :], strict=True):
+            # Of more numbers than keys the first counts and the last ones sum up: 2 x 45 = 90.
+            first = numbers[: 1 if len(numeric) > 1 else 0]
+            for key, number in zip(numeric, [*first, *numbers[len(first) - len(numeric) :]], strict=True):
                 kinds = _types(properties[key])
                 row[key] = float(number.value) if kinds & {"number", "integer"} else number.value
             rows.append(row)

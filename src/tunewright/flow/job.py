@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tunewright.core import catalogue, files
-from tunewright.core.errors import UsageError, did_you_mean
+from tunewright.core.errors import RunError, UsageError, did_you_mean
 from tunewright.core.events import Events, Progress
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
@@ -121,7 +121,14 @@ def stage(job: Run, events: Events, name: str) -> Iterator[None]:
 
 def train(job: Run, events: Events) -> None:
     """Fine-tune the model on data/train.jsonl into systems/tuned/, from the newest good checkpoint."""
+    data = files.sha256(job.path / "data" / "manifest.json")
     if complete(job, "train"):
+        if job.done(TUNED) and job.manifest(TUNED).get("data_sha256", data) != data:
+            raise RunError(
+                "its model was trained on other data than stands here now",
+                where=str(job.path),
+                hint=f"remove {job.path / 'systems'} to train again",
+            )
         return
     from tunewright.train.finetune import finetune
 
@@ -151,6 +158,7 @@ def train(job: Run, events: Events) -> None:
         {
             "best_step": metrics.get("best_step"),
             "total_steps": metrics.get("total_steps"),
+            "data_sha256": data,
             "sha256": {str(path.relative_to(folder)): files.sha256(path) for path in made},
         },
     )

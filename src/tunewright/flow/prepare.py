@@ -114,7 +114,7 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
             "schemas_inferred": source.inferred and given is None,
             "verbatim": verbatim,
             "notes": [*source.notes, *parts.notes],
-            "source_sha256": source.sha256 | _schema_file(job),
+            "source_sha256": source.sha256,
             "sha256": {
                 path.name: files.sha256(path) for path in sorted(folder.iterdir()) if path.suffix in (".jsonl", ".json")
             },
@@ -122,23 +122,13 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
     )
 
 
-def _schema_file(job: Run) -> dict[str, str]:
-    """The recipe's own schema file and its hash, where it names one."""
-    path = job.recipe.task.json_schema
-    return {path: files.sha256(path)} if isinstance(path, str) else {}
-
-
 def _unchanged(job: Run, data: Path | str | None) -> None:
     """Raises DataError where the files that finished data was read from are other ones now."""
     from tunewright.data import sources
 
     manifest = job.manifest("data")
-    before, schema = dict(manifest.get("source_sha256", {})), job.recipe.task.json_schema
-    changed = []
-    if isinstance(schema, str) and before.pop(schema, None) not in (None, files.sha256(schema)):
-        changed.append(Path(schema))
-    if manifest.get("kind") in ("file", "folder", "set"):
-        changed += sources.changed(job.recipe.data.source, before, data)
+    local = manifest.get("kind") in ("file", "folder", "set")
+    changed = sources.changed(job.recipe.data.source, manifest.get("source_sha256", {}), data) if local else []
     if changed:
         raise DataError(
             "has changed since this run read it",

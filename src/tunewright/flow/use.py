@@ -119,8 +119,11 @@ class Model:
         yield from self._together(waiting, free)
 
     def _together(self, documents: Sequence[Record], free: bool) -> Iterator[Found]:
+        from tunewright.data.clean import with_way_back
         from tunewright.decode.extract import extract
 
+        # What is read is clean, as in training; what is told counts in the text that was given.
+        texts = [with_way_back(document.text) for document in documents]
         asked: list[Record] = []
         owners: list[int] = []
         best: dict[int, tuple[tuple[float, float], Found]] = {}
@@ -134,7 +137,7 @@ class Model:
                 best[place] = (0.0, 0.0), Found(document.id, None, self._no_schema(str(document.doc_type)))
                 continue
             for kind in kinds:
-                asked.append(document.replace(doc_type=kind))
+                asked.append(document.replace(text=texts[place][0], doc_type=kind))
                 owners.append(place)
         decoding: Literal["free", "grammar"] = "free" if free else "grammar"
         replies = extract(self.loaded, self.task, asked, decoding=decoding, options=self.options)
@@ -145,7 +148,7 @@ class Model:
                 value=prediction.value,
                 failure=prediction.failure,
                 doc_type=record.doc_type if len(self.schemas) > 1 else None,
-                spans={span.path: (span.start, span.end) for span in prediction.spans},
+                spans={span.path: texts[place][1](span.start, span.end) for span in prediction.spans},
                 confidence=prediction.confidence,
                 repaired=reply.repaired,
                 seconds=prediction.seconds,
@@ -312,5 +315,4 @@ def _text(name: str, content: bytes) -> Record | Unreadable:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return Unreadable(name, f"is not UTF-8 text (byte {error.start})")
-    text = clean_text(text)
-    return Record(name, text) if text.strip() else Unreadable(name, "is empty")
+    return Record(name, text) if clean_text(text).strip() else Unreadable(name, "is empty")

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tunewright.core.records import Record, Span
-from tunewright.data.clean import clean, clean_text
+from tunewright.data.clean import clean, clean_text, with_way_back
 
 
 def cleaned(text, target=None, spans=()):
@@ -124,3 +124,26 @@ def test_a_span_covers_its_value_after_any_cleaning(before, value, after):
     assert record.text[span.start : span.end] == value
     assert record.text[span.start - 1] == "["
     assert result.counts["spans_moved"] == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="ab \r\n\u00a0\u200b\ufeffe\u0301राम\u0928\u093c", max_size=24), st.data())
+def test_the_way_back_leads_to_what_stood_there(text: str, data: st.DataObject) -> None:
+    new, back = with_way_back(text)
+    assert new == clean_text(text)
+    if not new:
+        return
+    start = data.draw(st.integers(0, len(new) - 1))
+    end = data.draw(st.integers(start + 1, len(new)))
+    first, last = back(start, end)
+    assert 0 <= first < last <= len(text)
+    assert new[start:end].strip() in clean_text(text[first:last])
+
+
+def test_the_way_back_over_line_ends_and_marks() -> None:
+    text = "No:\u200b INV-7\r\nन\u093cाम:\u00a0राम \r\n"
+    new, back = with_way_back(text)
+    for value in ("INV-7", "राम"):
+        at = new.index(value)
+        start, end = back(at, at + len(value))
+        assert text[start:end] == value

@@ -41,6 +41,12 @@ def test_equal_words_are_exact_duplicates_and_leave_train_alone():
     assert ids(test) == ["t0", "t1"]
 
 
+def test_signs_tell_texts_apart():
+    assert len({text_key(text) for text in ("What is C?", "What is C++?", "What is C#?")}) == 3
+    assert text_key("5 + 3") != text_key("5 - 3")
+    assert text_key("Total: ₹500 -- paid") == text_key("total 500, PAID!")
+
+
 def test_near_duplicates_are_found_at_the_threshold_and_not_below():
     rng = random.Random(1)
     text = document(rng).split()

@@ -265,11 +265,21 @@ def test_data_that_changed_since_is_refused_by_name(world):
         job.run(recipe())
     assert caught.value.where.endswith("mine/data.jsonl")
     assert str(path) in caught.value.hint
-    job.run(recipe("seed=2"), until="data", name="another")
-    files.write_json("mine/schema.json", {"type": "object", "properties": {"order_number": {"type": "string"}}})
-    with pytest.raises(DataError, match="has changed") as caught:
-        job.run(recipe("seed=2"), until="data", name="another")
-    assert caught.value.where.endswith("mine/schema.json")
+    assert job.run(recipe("seed=2"), until="data", name="another").counts["rejected"] == 0
+
+
+def test_a_model_of_other_data_is_refused_and_of_the_same_is_kept(world):
+    import shutil
+
+    path = job.run(recipe(), until="train").path
+    shutil.rmtree(path / "data")
+    job.run(recipe(), until="train")
+    assert world.trained == 1
+    shutil.rmtree(path / "data")
+    with open("mine/data.jsonl", "a", encoding="utf-8") as file:
+        file.write(files.line({"text": "order D-1", "json": dict.fromkeys(begin.KEYS) | {"order_number": "D-1"}}))
+    with pytest.raises(RunError, match="trained on other data"):
+        job.run(recipe(), until="train")
 
 
 def test_without_test_documents_nothing_is_trained_to_be_evaluated(world):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tunewright.data.synth import amounts, dates, entities, labels, marks, templates
+from tunewright.data.synth import amounts, dates, entities, labels, marks, pools, templates
 from tunewright.data.synth.draw import Draw
 from tunewright.data.synth.parts import Case, Pair
+from tunewright.data.synth.sentences import BIRTHS
 
 _LIKE = {
     "date": {"past", "soon", "anyday", "later", "longpast", "birth"}, "number": {"no", "n4", "n5"}, "id": {"n4", "n5", "account"},
@@ -14,13 +15,22 @@ _LIKE = {
 _TAKEN = {
     "due_date": ("due", "pay by", "last date", "अंतिम", "देय ति", "कब तक"),
     "address": ("add", "resid", "पता", "निवास", "परिसर", "premises"),
+    "payment_method": ("mode", "payment", "भुगतान", "tender"),
 }
+_BESIDE = {"!": "id", "%": "phone", "&": "party"}
 
 
-def fact(draw: Draw, entry: str) -> Pair:
-    """One entry of a fact pool as a pair: a label chosen, the value filled."""
-    left, _, value = entry.lstrip("@!").partition(" :: ")
-    label = draw.fill(draw.pick(left.split("|")) if "<" not in left else left)
+def fact(draw: Draw, entry: str) -> Pair | None:
+    """One entry of a fact pool as a pair: a label chosen, the value filled.
+
+    None where every label is one that a gold value of this document may have: a reader could not tell them apart.
+    """
+    left, _, value = entry.lstrip("@!%&").partition(" :: ")
+    taken = labels.of_gold(draw)
+    options = [one for one in (left.split("|") if "<" not in left else [left]) if pools.atom_key(one) not in taken]
+    if not options:
+        return None
+    label = draw.fill(draw.pick(options))
     filled = draw.fill(value)
     if "facts" in draw.keys and filled == marks.bare(filled):
         filled = draw.mark(f"facts.{label}", filled)
@@ -60,7 +70,7 @@ def fill(case: Case, missing: set[str], terse: bool) -> None:
     for name, entry in chosen:
         draw.note(name, entry)
         pair = fact(draw, entry)
-        if pair.label.casefold() not in seen:
+        if pair is not None and pair.label.casefold() not in seen:
             seen.add(pair.label.casefold())
             pairs.append(pair)
     pairs += _special(case)
@@ -78,18 +88,23 @@ def fill(case: Case, missing: set[str], terse: bool) -> None:
 
 
 def _fits(case: Case, entry: str) -> bool:
+    """Whether an entry can stand in this document. Its first character may bind it.
+
+    "@": only without a party; "!", "%", "&": only beside the id, the phone or the party that it could be taken for.
+    """
     draw = case.draw
     if entry[0] == "@":
         return "party" not in draw.values
-    if entry[0] == "!" and "id" not in case.given:
+    if entry[0] in _BESIDE and _BESIDE[entry[0]] not in case.given and _BESIDE[entry[0]] not in draw.values:
         return False
     if draw.detailed:
-        label = entry.casefold()
-        if "address" in templates.slots(entry) or any(label.startswith(start) for start in _TAKEN["address"]):
+        label = entry.lstrip("@!%&").casefold()
+        starts = tuple(one.strip() for one in label.partition(" :: ")[0].split("|"))
+        if "address" in templates.slots(entry) or any(one.startswith(_TAKEN["address"]) for one in starts):
             return False
-        if draw.doc_type == "invoice" and any(start in label for start in _TAKEN["due_date"]):
+        if draw.doc_type == "invoice" and any(word in label for word in _TAKEN["due_date"]):
             return False
-        if "birth" in entry or label.lstrip("@").startswith(("mode", "payment", "भुगतान", "tender")):
+        if templates.slots(entry) & BIRTHS or any(one.startswith(_TAKEN["payment_method"]) for one in starts):
             return False
     return True
 

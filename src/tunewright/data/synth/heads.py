@@ -49,7 +49,8 @@ def _head(case: Case, terse: bool) -> list[str]:
         if draw.chance(0.6):
             lines.append(draw.text(f"torn.{language}"))
         elif draw.chance(0.3):
-            lines.append(entities.address(draw))
+            address = entities.address(draw)
+            lines.append(draw.mark("address", address) if draw.doc_type == "receipt" else address)
         return lines
     if case.scene.issuer == "person":
         return lines

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from tunewright.data.synth import pools
 from tunewright.data.synth.draw import Draw, slot
 
@@ -43,8 +45,33 @@ def pool_of(draw: Draw, role: str) -> str:
             return f"label.{scene}" if scene and draw.chance(0.7) else "label.payer"
         return f"label.{scene}" if scene and draw.chance(0.6) else "label.party"
     if role == "vendor":
-        return "label.landlord" if draw.notes.get("landlord") else "label.vendor"
+        if draw.notes.get("landlord"):
+            return "label.landlord"
+        return "label.seller" if kind == "invoice" else "label.vendor"
     return f"label.{role}"
+
+
+def of_gold(draw: Draw) -> frozenset[str]:
+    """Keys (`pools.atom_key`) of the labels that gold values of this document may have, in every language."""
+    kind = draw.doc_type
+    names = {
+        "invoice": ("number.invoice", "date.invoice", "total.invoice", "party", "owner", "guest", "seller"),
+        "receipt": ("number.receipt", "date.receipt", "total.receipt", "paid", "vendor", "landlord"),
+        "form": ("date.form", "phone", "applicant", f"applicant.{draw.notes.get('scene_labels', '')}"),
+    }[kind]
+    if kind == "form":
+        names = (*names, f"id.{draw.notes.get('id', 'id')}")
+    if draw.detailed:
+        names = (*names, "address", "payment", *(("due",) if kind == "invoice" else ()))
+    return frozenset().union(*map(_keys, names))
+
+
+@cache
+def _keys(name: str) -> frozenset[str]:
+    own = (f"label.{name}.{language}" for language in ("en", "hi", "mix"))
+    return frozenset(
+        pools.atom_key(entry) for one in own if pools.has(one) for side in pools.pool(one).sides for entry in side
+    )
 
 
 def gold(draw: Draw, role: str) -> str:

@@ -220,6 +220,7 @@ def terse(case: Case) -> str:
     for pair in case.pairs:
         if (
             pair.role in ("date", "party", "vendor", "name", "phone")
+            and not (pair.role == "vendor" and "party" in draw.values)
             and pair.value
             and draw.chance(0.5 if pair.role != "phone" else 0.3)
         ):
@@ -368,6 +369,8 @@ def register(case: Case) -> str:
     parts: list[str] = []
     for pair in case.pairs:
         bare = pair.role in ("date", "party", "name", "vendor") and pair.value
+        if pair.role == "vendor" and "party" in draw.values:  # two bare names could not be told apart
+            bare = False
         parts.append(pair.value if bare and draw.chance(0.8) else joined(pair, " "))
     for pair in sums(case)[-1:]:
         parts.append(pair.value if pair.value and draw.chance(0.4) and len(sums(case)) == 1 else joined(pair, " "))

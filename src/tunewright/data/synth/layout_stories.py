@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tunewright.data.synth import amounts, dates, entities, labels, numbers
+from tunewright.data.synth import amounts, dates, entities, labels, marks, numbers
 from tunewright.data.synth.layout_parts import grown, joined, separator
 from tunewright.data.synth.parts import Case, Pair
 from tunewright.data.synth.sentences import facts_as_text, items_in_prose, more, said, weave
@@ -135,11 +135,9 @@ def chatlog(case: Case) -> str:
     sentences, closing = said(case, f"say.chat.{kind}.{language}", case.gold)
     sentences = [part for part in sentences + closing if part.strip()]
     sentences = weave(draw, sentences, [text.rstrip(".।") for text in more(case, draw.weighted(((0, 4), (1, 3))))])
-    sender = draw.pick(
-        (entities.first_name(draw), numbers.mobile(draw) if kind != "form" else entities.first_name(draw))
-    )
-    if kind == "form" and "phone" not in case.given:
-        sender = entities.first_name(draw)
+    sender = draw.pick((entities.first_name(draw), numbers.mobile(draw)))
+    if kind == "form":  # who writes is who applies
+        sender = marks.bare(case.given["name"]).split()[0] if "name" in case.given else "You"
     day = dates.render(draw, dates.near(draw, 0, 3), "{d}/{m}/{yy:02}") if "date" in case.given else None
     stamp = f"[{day}, {dates.time(draw)}]" if day and draw.chance(0.6) else f"[{dates.time(draw)}]"
     out = [f"{stamp} {sender}: {sentences[0] if sentences else ''}"]

@@ -7,6 +7,7 @@ items) and `closed` (small lists that are no atoms: months, units). A file holds
     [say.sms.invoice.hi]     one entry a line
 
 The last part of a section's name is its language: en, hi, or mix (code-mixed on purpose).
+An entry that begins with "~" is no longer drawn; it stays in the deal, so that the others keep their sides.
 An atom stands on one side only, in whatever pools it occurs: sides are dealt pool by pool in file order, by hash, with
 about 28 % unseen in each pool.
 """
@@ -24,6 +25,7 @@ from tunewright.core.errors import DataError, nearest
 
 UNSEEN_SHARE = 0.28
 SEEN, UNSEEN = 0, 1
+RETIRED = "~"
 FOLDER = Path(__file__).parent / "pools"
 KINDS = ("wordings", "entities", "closed")
 
@@ -82,7 +84,8 @@ def pools() -> dict[str, Pool]:
                 if not entries:
                     raise DataError(f"the pool {name} is empty", where=path.name)
                 sides = (entries, entries) if kind == "closed" else _deal(kind, entries, dealt)
-                made[name] = Pool(name, kind, entries, sides)
+                drawn = tuple(entry for entry in entries if entry[0] != RETIRED)
+                made[name] = Pool(name, kind, drawn, sides)
     return made
 
 
@@ -98,7 +101,8 @@ def _deal(
         dealt[kind, key] = UNSEEN if place < wanted - already else SEEN
     sides: tuple[list[str], list[str]] = ([], [])
     for entry in entries:
-        sides[dealt[kind, atom_key(entry)]].append(entry)
+        if entry[0] != RETIRED:
+            sides[dealt[kind, atom_key(entry)]].append(entry)
     seen, unseen = tuple(sides[SEEN]), tuple(sides[UNSEEN])
     return seen or unseen, unseen or seen
 

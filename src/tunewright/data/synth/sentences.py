@@ -15,16 +15,21 @@ LABELS = {"numlabel": "number", "datelabel": "date", "totallabel": "total", "idl
 
 @lru_cache(maxsize=4096)
 def _candidates(
-    name: str, side: int, available: frozenset[str], wanted: frozenset[str]
+    name: str, side: int, available: frozenset[str], wanted: frozenset[str], barred: frozenset[str]
 ) -> tuple[tuple[str, frozenset[str], float], ...]:
     """Sentences of a pool that can be said now: every own slot has a value, gold ones are still wanted."""
     found = []
     for entry in pools.pool(name).sides[side]:
         own = frozenset("name" if slot == "named" else slot for slot in templates.slots(entry) & OWN)
         gold = own & wanted
-        if gold and own <= available and not (own - wanted) & _GOLD_SAID:
+        if gold and own <= available and not (own - wanted) & _GOLD_SAID and not templates.slots(entry) & barred:
             found.append((entry, gold, 1.0 + 0.35 * (len(gold) - 1)))
     return tuple(found)
+
+
+BIRTHS = frozenset(("birth", "childbirth", "youth"))
+TOLD = BIRTHS | {"soon", "address"}
+"""Slots whose values detailed documents have as gold elsewhere; here they are unmarked."""
 
 
 # Own values that should be said once only; the issuer's and payer's names may come again.
@@ -43,12 +48,13 @@ def said(case: Case, name: str, wanted: set[str], *, last: bool = True) -> tuple
     mixed = f"{name.rpartition('.')[0]}.mix" if draw.mix else ""
     mixed = mixed if mixed and pools.has(mixed) else ""
     plain = name
+    barred = TOLD if draw.detailed else frozenset[str]()
     while left:
         # A code-mixed writer goes from one way of speaking to the other.
         name = mixed if mixed and draw.chance(0.3 if draw.mix == 1 else 0.6) else plain
-        options = _candidates(name, side, available, left)
+        options = _candidates(name, side, available, left, barred)
         if not options:
-            name, options = plain, _candidates(plain, side, available, left)
+            name, options = plain, _candidates(plain, side, available, left, barred)
         allowed = [
             (option, weight)
             for option, weight in ((option, option[2]) for option in options)
@@ -91,7 +97,7 @@ def more(case: Case, count: int) -> list[str]:
     for _ in range(count):
         name = draw.pick(names)
         entry = draw.atom(name)
-        if entry not in used:
+        if entry not in used and not (draw.detailed and templates.slots(entry) & TOLD):
             used.add(entry)
             out.append(draw.fill(entry))
     return out
