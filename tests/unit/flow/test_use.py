@@ -41,7 +41,7 @@ def inbox(tmp_path, monkeypatch):
 def test_documents_of_a_folder_come_in_order_and_what_is_bad_is_named(inbox):
     said = []
     assert texts(use.documents(["inbox"], said.append)) == [
-        ("inbox/a.txt", "नमस्ते Delhi"),
+        ("inbox/a.txt", "नमस्ते Delhi  \r\n"),
         ("inbox/b.md", "is empty"),
         ("inbox/c.txt", "is not UTF-8 text (byte 0)"),
         ("r1", "Pune"),
@@ -53,7 +53,7 @@ def test_documents_of_a_folder_come_in_order_and_what_is_bad_is_named(inbox):
 def test_a_file_of_any_name_is_a_document_and_a_dash_is_stdin(inbox, monkeypatch):
     (inbox / "letter").write_text("Agra")
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("राम\n".encode())))
-    assert texts(use.documents(["letter", "-"])) == [("letter", "Agra"), ("-", "राम")]
+    assert texts(use.documents(["letter", "-"])) == [("letter", "Agra"), ("-", "राम\n")]
 
 
 def test_paths_that_are_not_there_answer_with_the_near_name(inbox):
@@ -118,6 +118,11 @@ def test_a_row_of_an_unknown_type_does_not_stop_the_others(replying):
     assert alone.failure is None
     with pytest.raises(UsageError):
         list(api.extract(["nowhere"], model("invoice", "receipt"), doc_type="memo"))
+
+
+def test_a_place_is_told_in_the_text_that_was_given(replying):
+    [found] = model("receipt", "memo").answers([Record("1", "\ufeff\u200ba receipt\r\n", doc_type="receipt")])
+    assert found.spans == {"kind": (2, 3)}
 
 
 def test_one_schema_is_asked_once_and_order_is_kept_over_many_blocks(replying):
