@@ -232,8 +232,8 @@ def best_head(model: Any, batches: Sequence[Batch]) -> tuple[int, int] | None:
     mass: dict[tuple[int, int], float] = {}
     with torch.no_grad(), watching(model) as seen:
         for batch in batches:
-            if batch.pointers is not None:
-                there = batch.to(next(model.parameters()).device)
+            there = batch.to(next(model.parameters()).device)
+            if there.pointers is not None:
                 forward_rows(model, there)
                 for layer, taken in seen.items():
                     for head in range(taken[0].shape[1]):
