@@ -15,7 +15,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from tunewright.core import recipe_file
 from tunewright.core import run as run_folder
@@ -90,9 +90,14 @@ def run(
     """
     from tunewright.flow import job
 
-    if not isinstance(recipe, Recipe) and not sets and name is None and is_run(recipe):
+    if _names_a_run(recipe, sets, name):
         return job.go_on(Run.open(recipe), data=data, until=until, progress=progress)
     return job.run(read_recipe(recipe, sets), runs=runs, name=name, data=data, until=until, progress=progress)
+
+
+def _names_a_run(recipe: Recipe | str | Path, sets: Sequence[str], name: str | None) -> TypeGuard[str | Path]:
+    """Whether what stands for a recipe is a run folder, to go on with as it is."""
+    return not isinstance(recipe, Recipe) and not sets and name is None and is_run(recipe)
 
 
 def is_run(path: str | Path) -> bool:
@@ -135,7 +140,7 @@ def plan(
     """
     from tunewright.flow import plan as planning
 
-    if not isinstance(recipe, Recipe) and not sets and name is None and is_run(recipe):
+    if _names_a_run(recipe, sets, name):
         return planning.plan(Run.open(recipe).recipe, runs=Path(recipe).parent, name=Path(recipe).name, data=data)
     return planning.plan(read_recipe(recipe, sets), runs=runs, name=name, data=data)
 

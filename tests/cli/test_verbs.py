@@ -144,6 +144,10 @@ def test_a_recipe_that_trains_nothing_and_a_floor_that_is_no_number_are_refused(
     code, _, err = tunewright("train", "mine/recipe.yaml", "--set", "evaluate.systems=[base]")
     assert code == 2
     assert "trains nothing" in err
+    tunewright("prepare", "mine/recipe.yaml", "--quiet", "--name", "folder")
+    code, _, err = tunewright("train", "runs/folder", "--quiet")
+    assert code == 0, err
+    assert world.trained == 1
     assert tunewright("compare", "runs/mine", "--fail-under", "exact_match=nan")[0] == 2
 
 

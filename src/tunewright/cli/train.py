@@ -29,10 +29,11 @@ def verb(
     from tunewright.core import files
     from tunewright.core.events import Progress
 
-    if "tuned" not in api.read_recipe(recipe, sets).evaluate.systems:
-        raise click.UsageError("the recipe trains nothing: 'tuned' is not among its evaluate.systems")
     outcome = api.run(recipe, sets=sets, runs=root, name=name, data=data, until="train", progress=Progress(quiet=quiet))
-    metrics = files.read_json(outcome.path / "systems" / "tuned" / "training_metrics.json")
+    written = outcome.path / "systems" / "tuned" / "training_metrics.json"
+    if not written.is_file():
+        raise click.UsageError("the recipe trains nothing: 'tuned' is not among its evaluate.systems")
+    metrics = files.read_json(written)
     if as_json:
         options.print_json({"run": str(outcome.path), **metrics})
         return
