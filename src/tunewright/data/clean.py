@@ -104,9 +104,7 @@ def clean(records: Iterable[Record]) -> Cleaned:
         counts["records"] += 1
         text, edits = _cleaned(record.text)
         if not text.strip():
-            line, file = record.provenance.get("line"), record.provenance.get("file")
-            reason = f"record '{record.id}' has no text after cleaning"
-            rejected.append(Rejected(line if isinstance(line, int) else 0, reason, "", str(file or "")))
+            rejected.append(Rejected.of(record, f"record '{record.id}' has no text after cleaning"))
             continue
         for name, done in edits:
             counts[name] += len(done)

@@ -147,10 +147,8 @@ def _fitting(task: Task, found: Sequence[Record]) -> tuple[list[Record], list[Re
     for record in found:
         faults = validate(record.target, schema_of(record)) if schema_of and record.target is not None else []
         if faults:
-            line, file = record.provenance.get("line"), record.provenance.get("file")
             reason = f"the answer of '{record.id}' does not obey its schema: {faults[0]}"
-            raw = excerpt(record.target)
-            unfit.append(Rejected(line if isinstance(line, int) else 0, reason, raw, str(file or "")))
+            unfit.append(Rejected.of(record, reason, excerpt(record.target)))
         else:
             fit.append(record)
     return fit, unfit

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from tunewright.core.errors import DataError
-from tunewright.core.records import JSON
+from tunewright.core.records import JSON, Record
 from tunewright.text.serialise import STRICT
 
 MAX_DEPTH = 64
@@ -45,6 +45,12 @@ class Rejected:
     reason: str
     raw: str = ""
     file: str = ""
+
+    @classmethod
+    def of(cls, record: Record, reason: str, raw: str = "") -> Rejected:
+        """A record set aside after reading, with the place it came from."""
+        line, file = record.provenance.get("line"), record.provenance.get("file")
+        return cls(line if isinstance(line, int) else 0, reason, raw, str(file or ""))
 
     def to_row(self) -> dict[str, JSON]:
         """One JSON object for `rejected.jsonl`; what is not UTF-8 in `raw` is shown as �."""
