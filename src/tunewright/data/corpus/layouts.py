@@ -172,6 +172,8 @@ MARKS = (
     "—", "·", "•", "|:", "›", "≈", "→", ":-", "-:", "=:", "/", "\\", "%", "?", ",", "¦", "∷",
 )  # fmt: skip
 BRACKETS = (("[", "]"), ("(", ")"), ("{", "}"), ("<", ">"), ("*", "*"), ("'", "'"), ('"', '"'), ("„", "“"), ("_", "_"), ("|", "|"), ("~", "~"), ("[[", "]]"), ("**", "**"), ("<<", ">>"), ("{{", "}}"), ("`", "`"), ("‹", "›"), ("“", "”"), ("#", "#"), ("__", "__"), ("((", "))"), ("|", ""), ("(", ".)"), ("†", "†"), ("=", "="))  # fmt: skip
+SIGNS = "!#$%&*+,-./:;<=>?@^_|~¦§¶°±×÷¬¤†‡•·…‣※⁂→⇒⟶▪▫◆◇○●◦☐★☆✓✗➤►│┃║═─━∙∘≡≈≠∷№"
+"""What a separator nobody has seen may be made of."""
 LEADS = ("- ", "> ", "# ", "@", "+ ", "§ ", "o ", "~ ", "* ", ">> ", ". ", "_ ", "| ", "-> ", "=")
 BETWEEN = (
     "\n",
@@ -195,21 +197,29 @@ BETWEEN = (
 )
 
 
+def _sign(rng: random.Random) -> str:
+    """One to three signs, often the same; none that the examination's layouts have."""
+    one = rng.choice(SIGNS)
+    made = one * rng.choice((1, 1, 2, 3)) if rng.random() < 0.7 else one + rng.choice(SIGNS)
+    return one if any(kept in made for kept in ("//", "###", "<-")) else made
+
+
 def invented(rng: random.Random, pairs: Sequence[Pair], lang: str) -> str:
     """A form that nobody may ever have used: marks, brackets and order by the dice, the same for every pair.
 
     Who has read a thousand of these finds label and value in the next one too.
     """
-    mark = rng.choice(MARKS)
+    mark = rng.choice(MARKS) if rng.random() < 0.6 else _sign(rng)
     link = rng.choice((f" {mark} ", f" {mark} ", f"{mark} ", mark, f" {mark}", "\n", f"{mark}\n", " ", "\t"))
     around_label, around_value, around_both = ("", ""), ("", ""), ("", "")
     r = rng.random()
+    brackets = rng.choice(BRACKETS) if rng.random() < 0.7 else (_sign(rng), _sign(rng))
     if r < 0.3:
-        around_label = rng.choice(BRACKETS)
+        around_label = brackets
     elif r < 0.5:
-        around_value = rng.choice(BRACKETS)
+        around_value = brackets
     elif r < 0.6:
-        around_both = rng.choice(BRACKETS)
+        around_both = brackets
     lead = rng.choice(LEADS) if rng.random() < 0.3 else ""
     backwards = rng.random() < 0.1
     out = []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import regex
 
-from tunewright.data.corpus import documents, drills, papers
+from tunewright.data.corpus import documents, drills, papers, sheets
 from tunewright.data.corpus.documents import Limits, Sample
 from tunewright.data.corpus.values import Words
 
@@ -106,6 +106,8 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
         return Sample((), text, "prose", None, lang)
     if r < 0.17 and progress > 0.5:
         return documents.with_examples(rng, words)
-    if r < 0.72 and progress > 0.5:
+    if r < 0.55 and progress > 0.5:
         return papers.paper(rng)
+    if r < 0.8 and progress > 0.5:
+        return sheets.sheet(rng, words)
     return documents.document(rng, words, limits_at(progress, rng))

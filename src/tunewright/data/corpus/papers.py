@@ -63,7 +63,7 @@ TAKEN = RESERVED_KEYS.union(*(words.split() for words in (*KEYS.values(), *HINDI
 """Keys that no fact is asked for under."""
 
 
-def _key(label: str) -> str:
+def fact_key(label: str) -> str:
     """A fact's label as a key: lower case, words joined by "_"."""
     return "_".join(regex.findall(r"[\p{L}\p{M}\p{N}]+", label.lower()))
 
@@ -102,7 +102,7 @@ def paper(rng: random.Random) -> Sample:
     facts = [path for path in places if path.startswith("facts.")]
     rng.shuffle(facts)
     for path in facts[: 8 if rng.random() < 0.5 else rng.randint(0, 4)]:
-        key = _key(path[len("facts.") :])
+        key = fact_key(path[len("facts.") :])
         if key and key.count("_") < 4 and key not in TAKEN:
             found.setdefault(key, printed(path))
     if rng.random() < 0.35:
@@ -129,10 +129,10 @@ def paper(rng: random.Random) -> Sample:
         ]
         wanted.append(f"{outer}: [{', '.join(names.values())}]")
     instruction = INSTRUCTIONS[0] if rng.random() < 0.6 else rng.choice(INSTRUCTIONS)
-    return Sample(_messages(rng, instruction, wanted, answer, text), dumps(answer), "paper", answer, language)
+    return Sample(messages(rng, instruction, wanted, answer, text), dumps(answer), "paper", answer, language)
 
 
-def _messages(
+def messages(
     rng: random.Random, instruction: str, wanted: list[str], answer: dict[str, JSON], text: str
 ) -> tuple[dict[str, str], ...]:
     """The schema as bare keys, an example with empty values, or a JSON Schema; mostly as the system's message."""
