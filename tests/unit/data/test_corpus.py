@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tunewright.data.corpus import documents, drills, layouts, mixture, notions, papers, values, wordings
+from tunewright.data.corpus import documents, drills, layouts, mixture, notions, papers, sheets, values, wordings
 from tunewright.data.corpus.exam import CASES, exam
 from tunewright.data.corpus.values import Words
 from tunewright.data.synth import pools
@@ -59,7 +59,8 @@ def test_every_value_asked_for_stands_in_its_document() -> None:
     assert wrapped > 5
 
 
-def test_papers_draw_nothing_that_the_jobs_test_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("make", [papers.paper, lambda rng: sheets.sheet(rng, PROSE.words)])
+def test_nothing_that_the_jobs_test_on_is_drawn(monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
     drawn: list[tuple[str, str, str]] = []
     sides = []
 
@@ -71,7 +72,7 @@ def test_papers_draw_nothing_that_the_jobs_test_on(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(papers, "Reworded", Traced)
     for i in range(300):
-        papers.paper(random.Random(i))
+        make(random.Random(i))
     kept = [
         atom for kind, name, atom in drawn if atom in set(pools.pool(name).sides[pools.UNSEEN]) and kind != "closed"
     ]
@@ -103,6 +104,24 @@ def test_labels_of_papers_are_often_worded_by_the_grammar() -> None:
         drawn.append(draw.atom("label.date.invoice.en"))
     share = sum(pools.atom_key(label) not in own for label in drawn) / len(drawn)
     assert 0.3 < share < 0.6
+
+
+def test_sheets_ask_for_much_under_other_words_and_for_what_is_not_there() -> None:
+    made = [sheets.sheet(random.Random(i), PROSE.words) for i in range(400)]
+    asked = [(key, value, sample) for sample in made for key, value in sample.value.items()]
+    assert all(value in sample.messages[-1]["content"] for _, value, sample in asked if value is not None)
+    assert all(len(set(values)) == len(values) for s in made for values in [[v for v in s.value.values() if v]])
+    assert 0.1 < sum(value is None for _, value, _ in asked) / len(asked) < 0.25
+    assert len(asked) / len(made) > 7
+    same = sum(key.replace("_", " ") in s.messages[-1]["content"].lower() for key, v, s in asked if v is not None)
+    assert same / len(asked) < 0.5
+    assert len({key for key, _, _ in asked}) > 800
+
+
+def test_a_separator_may_be_made_of_any_sign_but_those_of_the_examination() -> None:
+    text = "\n".join(layouts.invented(random.Random(i), [("Size", "12")], "en") for i in range(3000))
+    assert sum(sign in text for sign in layouts.SIGNS) > 0.9 * len(layouts.SIGNS)
+    assert not [kept for kept in ("//", "###", "<-", "«") if kept in text]
 
 
 def test_papers_ask_for_facts_lists_and_what_is_not_there() -> None:
