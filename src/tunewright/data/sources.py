@@ -412,20 +412,16 @@ def _add_schemas(found: Source, file: Path | None) -> None:
     types = list(dict.fromkeys(record.doc_type for record in found.records if record.doc_type))
     targets = [record for record in found.records if record.target is not None and not isinstance(record.target, str)]
     if file is not None and targets:
-        given = _read_schema(file)
+        found.schemas = read_schemas(file, types or [found.name])
         found.sha256[file.name] = sha256(file)
         found.notes.append(f"schema: {file.name}, beside the data")
-        if _is_schema(given):
-            found.schemas = dict.fromkeys(types or [found.name], given)
-        else:
-            found.schemas = given
-            unknown = [name for name in types if name not in given]
-            if unknown:
-                raise DataError(
-                    f"names no schema for doc_type '{unknown[0]}'",
-                    where=str(file),
-                    hint=did_you_mean(unknown[0], given) or f"it names: {', '.join(given)}",
-                )
+        unknown = [name for name in types if name not in found.schemas]
+        if unknown:
+            raise DataError(
+                f"names no schema for doc_type '{unknown[0]}'",
+                where=str(file),
+                hint=did_you_mean(unknown[0], found.schemas) or f"it names: {', '.join(found.schemas)}",
+            )
         return
     if not targets:
         return
@@ -437,18 +433,26 @@ def _add_schemas(found: Source, file: Path | None) -> None:
         found.notes.append(f"schema of '{name}' inferred from its targets: {keys}")
 
 
-def _read_schema(file: Path) -> dict[str, Any]:
+def read_schemas(file: Path, names: Iterable[str]) -> dict[str, Any]:
+    """Schemas by doc_type from a file that holds several by name, or one, which then holds for all of `names`.
+
+    Raises DataError for a file that holds neither.
+    """
     try:
         given = json.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError, OSError) as error:
         raise DataError(f"cannot be read as JSON: {error}", where=str(file)) from None
-    if not isinstance(given, dict) or not (_is_schema(given) or all(isinstance(each, dict) for each in given.values())):
+    if (
+        not isinstance(given, dict)
+        or not given
+        or not (_is_schema(given) or all(isinstance(each, dict) for each in given.values()))
+    ):
         raise DataError(
             "is neither a JSON Schema nor an object of schemas by doc_type",
             where=str(file),
             hint='{"type": "object", "properties": {…}} or {"invoice": {"type": "object", …}, …}',
         )
-    return given
+    return dict.fromkeys(names, given) if _is_schema(given) else given
 
 
 def _is_schema(value: dict[str, Any]) -> bool:

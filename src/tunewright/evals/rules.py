@@ -20,6 +20,7 @@ from tunewright.core.records import JSON, Example, Prediction, Span
 from tunewright.evals import rule_labels as known
 from tunewright.text.align import locate
 from tunewright.text.numbers import Amount, amounts, ascii_digits
+from tunewright.text.schema import leaves
 from tunewright.text.serialise import dumps
 
 _LETTER = r"[\p{L}\p{M}\p{N}]"
@@ -100,7 +101,8 @@ class Rules:
                 )
                 continue
             value = extract(text, example.schema)
-            spans = [Span(path, *place) for path, leaf in _leaves(value) if (place := locate(leaf, text)) is not None]
+            places = ((path, locate(leaf, text)) for path, leaf in leaves(value).items())
+            spans = [Span(path, *place) for path, place in places if place is not None]
             yield Prediction(
                 id=example.id, text=dumps(value), value=value, spans=tuple(spans), seconds=time.perf_counter() - start
             )
@@ -441,17 +443,6 @@ def _line_items(document: _Document, items: dict[str, JSON]) -> list[JSON]:
             rows.append(row)
         offset += len(line) + 1
     return rows
-
-
-def _leaves(value: JSON, path: str = "") -> Iterator[tuple[str, JSON]]:
-    if isinstance(value, dict):
-        for key, part in value.items():
-            yield from _leaves(part, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for i, part in enumerate(value):
-            yield from _leaves(part, f"{path}[{i}]")
-    else:
-        yield path, value
 
 
 _FINDERS: dict[str, Callable[[_Document], str | None]] = {

@@ -233,17 +233,9 @@ def _schema(given: Mapping[str, JSON] | str | Path | None) -> dict[str, JSON] | 
         return None
     if isinstance(given, Mapping):
         return {ALONE: dict(given)}
-    value = files.read_json(given)
-    if not isinstance(value, dict):
-        raise DataError("does not hold a JSON Schema", where=str(given))
-    several = "type" not in value and "properties" not in value and "$ref" not in value
-    if (
-        several
-        and value
-        and all(isinstance(each, dict) and ("properties" in each or "type" in each) for each in value.values())
-    ):
-        return value
-    return {ALONE: value}
+    from tunewright.data.sources import read_schemas
+
+    return read_schemas(Path(given), [ALONE])
 
 
 def _base_of(adapter: Path) -> str:

@@ -53,8 +53,8 @@ class Chat:
 
     Attributes: `template`; `stop_ids`: ids that end a reply; `stop_id`: the one the template writes and training
     teaches; `eos_id`, `pad_id` (a filler only: batches know their lengths, the loss never looks for it, so a stop
-    token is never masked even where a model pads with it); `exact`: whether prompt + reply is the rendered
-    conversation, token for token; `folds_system`: the template has no system role, so it goes into the first user turn.
+    token is never masked even where a model pads with it); `folds_system`: the template has no system role, so it goes
+    into the first user turn.
 
     Raises ModelError for a slow tokenizer, a broken template, or a model with no end-of-text token.
     """
@@ -79,7 +79,6 @@ class Chat:
         self._spaced = self._raw("\na") != self._newline + self._raw("a")
         self.folds_system = self._needs_folding()
         self._lead, self.stop_id = self._ending()
-        self.exact = self._joins()
         known = {i for i in (self.eos_id, self.stop_id, *stop_ids) if i is not None}
         self.stop_ids: frozenset[int] = frozenset(known)
         pad = tokenizer.pad_token_id
@@ -126,11 +125,6 @@ class Chat:
         if stop_id is None:
             raise ModelError("the tokenizer has no end-of-text token", hint="set eos_token in tokenizer_config.json")
         return (before[len(prompt) :] if before.startswith(prompt) else ""), stop_id
-
-    def _joins(self) -> bool:
-        user, reply = _turn("user", "u"), '{"a": "b c"}'
-        parts = self.prompt_ids([user]) + self.reply_ids(reply)
-        return self.conversation_ids([user, _turn("assistant", reply)])[: len(parts)] == parts
 
     def render(self, messages: Sequence[Message], *, ask: bool = True) -> str:
         """The conversation as text, for people: with the head of the reply to come where `ask` is set."""

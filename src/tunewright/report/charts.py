@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from tunewright.report.figures import Estimate, metric_name, share, significant
+from tunewright.report.figures import Estimate, significant
 
 LANE = 18
 """Pixels of height for one marker in a track."""
@@ -222,10 +222,6 @@ def compact(value: float) -> str:
     if abs(value) >= 1e6:
         return f"{value / 1e6:g}M"
     return f"{value / 1e3:g}k" if abs(value) >= 1e3 else f"{value:g}"
-
-
-def spoken(metric: str, estimate: Estimate | None) -> str:
-    return f"{metric_name(metric)} {share(estimate.value) if estimate else 'not measured'}"
 
 
 def _spoken(title: str, series: Sequence[Series]) -> str:

@@ -85,8 +85,6 @@ class Training:
 
     system: str
     metrics: dict[str, Any]
-    args: dict[str, Any]
-    checkpoint: dict[str, Any]
     weights: Path | None
     """The adapter/ or model/ folder, where it stands."""
 
@@ -277,8 +275,6 @@ def _read_systems(found: Evidence) -> None:
             found.trainings[folder.name] = Training(
                 folder.name,
                 metrics,
-                _json(found, folder / "training_args.json"),
-                _json(found, folder / "latest_checkpoint_info.json"),
                 weights,
             )
 

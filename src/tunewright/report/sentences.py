@@ -15,7 +15,6 @@ from tunewright.report.figures import (
     OUTCOMES,
     Estimate,
     count,
-    duration,
     field_name,
     interval,
     language_name,
@@ -399,15 +398,6 @@ def _evidence(evidence: Evidence, pair: Pair) -> str:
 def _range(sizes: set[int]) -> str:
     low, high = min(sizes), max(sizes)
     return count(low) if low == high else f"{count(low)}–{count(high)}"
-
-
-def total_time(evidence: Evidence) -> str:
-    """How long the run took, from its events; empty where they don't tell."""
-    if not evidence.stages:
-        return ""
-    first = min(start for start, _ in evidence.stages.values())
-    last = max(end for _, end in evidence.stages.values())
-    return duration(last - first) if last > first else ""
 
 
 def gate_rows(evidence: Evidence) -> list[dict[str, object]]:

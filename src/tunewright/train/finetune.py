@@ -110,6 +110,7 @@ class Epochs:
         self.keys = prefix_keys(tokens) if share_prefix else [0] * len(tokens)
         self._epoch = -1
         self._order: list[list[int]] = []
+        self.steps_per_epoch = math.ceil(len(self.batches(0)) / options.gradient_accumulation_steps)
 
     def batches(self, epoch: int) -> list[list[int]]:
         if epoch != self._epoch:
@@ -117,10 +118,6 @@ class Epochs:
             self._order = epoch_batches(self.lengths, self.keys, size, self.seed, epoch)
             self._epoch = epoch
         return self._order
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.batches(0)) / self.options.gradient_accumulation_steps)
 
     def __call__(self, step: int) -> Sequence[Batch]:
         epoch, within = divmod(step, self.steps_per_epoch)

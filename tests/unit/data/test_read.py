@@ -433,6 +433,16 @@ def test_further_columns_are_kept_or_counted(tmp_path):
     assert dict(reading.unused) == {"boxes": 1, "raw": 1}
 
 
+def test_a_common_column_that_holds_something_else_costs_no_row(tmp_path):
+    rows = [
+        {"text": "a", "target": "b", "language": 7, "doc_type": ["x"], "split": 3},
+        {"text": "c", "target": "d", "language": True, "doc_type": 5, "split": "test"},
+    ]
+    records, reading = read_rows(tmp_path, rows)
+    assert [(r.language, r.doc_type, r.split) for r in records] == [("7", None, None), (None, "5", "test")]
+    assert not reading.rejected
+
+
 def test_rows_without_id_are_named_by_file_and_line(tmp_path):
     records, _ = read_rows(tmp_path, [{"text": "a"}, {"text": "b", "id": 7}])
     assert [r.id for r in records] == ["data-000001", "7"]

@@ -33,7 +33,6 @@ def test_prompt_and_reply_join_to_the_rendered_conversation(chat: Chat) -> None:
     turns = [SYSTEM, user("Bill of Ram, ₹5000"), assistant('{"name": "Ram"}'), user("बिल: राम कुमार")]
     parts = chat.prompt_ids(turns) + chat.reply_ids(REPLY)
     whole = chat.conversation_ids([*turns, assistant(REPLY)])
-    assert chat.exact
     assert whole[: len(parts)] == parts
     # what the template writes after the stop token is at most an empty line
     assert chat.decode(whole[len(parts) :]).strip() == ""

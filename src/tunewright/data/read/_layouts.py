@@ -312,10 +312,10 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
         id=_name(row, "id") or f"{stem}-{line:06d}",
         text=turn.text,
         target=turn.target,
-        language=next((found for key in LANGUAGES if (found := _optional(row, key))), None),
-        doc_type=_optional(row, "doc_type"),
+        language=next((found for key in LANGUAGES if (found := _word(row, key))), None),
+        doc_type=_word(row, "doc_type"),
         group=_name(row, group_column) if group_column else None,
-        split=_optional(row, "split"),
+        split=split if isinstance(split := row.get("split"), str) and split else None,  # a number is a fold
         spans=_spans(row.get("spans")),
         provenance=provenance,
     )
@@ -335,6 +335,13 @@ def _name(row: Row, key: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise Misfit(f"{key} is {kind(value)}, not a name")
     return str(value)
+
+
+def _word(row: Row, key: str) -> str | None:
+    """What a column of ours says of a row; None where it holds something else than a word or a number."""
+    value = row.get(key)
+    plain = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+    return str(value) if plain else None
 
 
 def _spans(value: JSON) -> tuple[Span, ...]:
