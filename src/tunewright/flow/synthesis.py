@@ -30,7 +30,7 @@ FIELDS = {
 
 
 def synthesise(recipe: Recipe, folder: Path | str, *, progress: Progress | None = None) -> dict[str, Any]:
-    """Write train.jsonl, test.jsonl, schema.json and README.md (the card) to `folder`, in constant memory.
+    """Write train.jsonl, test.jsonl, schema.json, recipe.yaml and README.md (the card) to `folder`, in constant memory.
 
     `datasets.load_dataset(folder)` reads it, and so does a recipe with `data: {source: folder}`.
     Returns {"folder", "counts", "sha256"}. Raises UsageError where the recipe's data is not synthetic or the folder
@@ -68,6 +68,7 @@ def synthesise(recipe: Recipe, folder: Path | str, *, progress: Progress | None 
     if progress is not None:
         progress.finish()
     files.write_json(folder / "schema.json", SCHEMAS[name])
+    files.write_text(folder / "recipe.yaml", recipe_file.resolved(recipe))
     hashes = {f"{split}.jsonl": files.sha256(folder / f"{split}.jsonl") for split in counts}
     first: dict[str, JSON] = next(iter(files.read_lines(folder / "train.jsonl")), {})
     files.write_text(folder / "README.md", card(recipe, name, counts, counted, SCHEMAS[name], first, hashes))
@@ -155,7 +156,7 @@ generator knows: test on some of your own.
 ## Make it again
 
 ```bash
-tunewright synth {recipe.name} --set seed={recipe.seed} --documents {total} --out FOLDER
+tunewright synth recipe.yaml --out FOLDER
 ```
 
 {_table(["file", "sha256"], [[f"`{file}`", f"`{value}`"] for file, value in hashes.items()])}

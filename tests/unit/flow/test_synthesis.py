@@ -24,7 +24,8 @@ def made(tmp_path_factory):
 def test_the_folder_holds_both_splits_schemas_and_a_card(made):
     folder, told = made
     assert told["counts"] == {"train": 28, "test": 12}
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "schema.json", "test.jsonl", "train.jsonl"]
+    there = ["README.md", "recipe.yaml", "schema.json", "test.jsonl", "train.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == there
     assert told["sha256"]["train.jsonl"] == files.sha256(folder / "train.jsonl")
     for split, count in told["counts"].items():
         rows = list(files.read_lines(folder / f"{split}.jsonl"))
@@ -52,6 +53,12 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(made, tmp_pat
     again = synthesis.synthesise(recipe("data.workers=1"), tmp_path / "again")
     assert again["sha256"] == told["sha256"]
     assert synthesis.synthesise(recipe("seed=5"), tmp_path / "other")["sha256"] != told["sha256"]
+
+
+def test_its_recipe_makes_it_again(made, tmp_path):
+    folder, told = made
+    again = synthesis.synthesise(recipe_file.read(folder / "recipe.yaml", environment={}), tmp_path / "again")
+    assert again["sha256"] == told["sha256"]
 
 
 def test_a_recipe_reads_it_back(made):
