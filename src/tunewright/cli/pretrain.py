@@ -21,6 +21,6 @@ def verb(model: str, recipe: str | None, folder: str | None, minutes: float | No
       tunewright pretrain wren --minutes 120
       torchrun --nproc-per-node 2 -m tunewright pretrain wren     two processes, one thread each
     """
-    from tunewright.train import pretrain
+    from tunewright.flow import pretraining
 
-    pretrain.main(model, recipe=recipe, folder=folder, minutes=minutes, data=data)
+    pretraining.train(model, recipe=recipe, folder=folder, minutes=minutes, data=data)

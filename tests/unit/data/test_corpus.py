@@ -180,17 +180,6 @@ def test_sentences_are_cut_at_full_stops_and_dandas() -> None:
     ]
 
 
-def test_the_pretraining_recipe_is_valid() -> None:
-    from pathlib import Path
-
-    from tunewright.models import wren
-    from tunewright.train.pretrain import read_recipe
-
-    options = read_recipe(Path(wren.__file__).parent / "pretraining.yaml")
-    assert options.hidden_size % options.head_dim == 0
-    assert options.warmup_steps < options.decay_from < options.total_steps
-
-
 def test_no_unseen_label_wording_of_the_jobs_is_a_pretraining_label() -> None:
     """The shipped generators' test wordings of dates, numbers, names and totals stay out of pretraining."""
     from tunewright.data.synth.pools import pools

@@ -5,9 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tunewright.core.errors import DataError, RecipeError, UsageError
+from tunewright.core.errors import UsageError
 from tunewright.train import pretrain
 from tunewright.train.pretrain import PretrainOptions
 
@@ -90,22 +89,6 @@ def test_a_released_version_can_be_gone_on_from(prose: Path, tmp_path: Path, mon
     first = (tmp_path / "first" / "model" / "model.safetensors").read_bytes()
     assert (tmp_path / "second" / "start" / "model.safetensors").read_bytes() == first
     assert (tmp_path / "second" / "model" / "model.safetensors").read_bytes() != first
-
-
-def test_faults_of_a_pretraining_recipe_come_together(tmp_path: Path) -> None:
-    page = tmp_path / "p.yaml"
-    page.write_text(yaml.safe_dump({"hiden_size": 3, "total_steps": -1}))
-    with pytest.raises(RecipeError) as caught:
-        pretrain.read_recipe(page)
-    assert len(caught.value.faults) == 2
-    assert "hidden_size" in str(caught.value)
-
-
-def test_a_missing_model_or_prose_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no pretraining recipe"):
-        pretrain.main("rven")
-    with pytest.raises(DataError, match="prose"):
-        pretrain.main("wren", data=str(tmp_path), folder=str(tmp_path / "f"))
 
 
 def test_a_release_holds_what_it_says_and_never_changes(prose: Path, tmp_path: Path) -> None:
