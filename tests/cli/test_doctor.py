@@ -136,8 +136,8 @@ def test_a_containers_quota_counts_as_cores(tmp_path):
     ("able", "status", "word"),
     [
         ({"amx_bf16": True, "avx512_bf16": True}, "ok", "AMX"),
-        ({"avx512_bf16": True}, "ok", "AVX-512 bf16"),
-        ({"bf16": True}, "ok", "bf16"),
+        ({"avx512_bf16": True}, "ok", "AVX-512 bf16 without AMX; training computes in fp32"),
+        ({"bf16": True}, "ok", "computes in fp32"),
         ({"avx2": True}, "warn", "AVX2, no bf16"),
         ({}, "warn", "no bf16"),
     ],

@@ -49,11 +49,11 @@ class Events:
         self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
         self._log.flush()
 
-    def say(self, text: str) -> None:
-        """One line for people: in the log and on the screen."""
+    def say(self, text: str, *, painted: str | None = None) -> None:
+        """One line for people: in the log and on the screen. painted: as a terminal with colours shows it."""
         self.log(text)
         if self.progress is not None:
-            self.progress.say(text)
+            self.progress.say(text, painted=painted)
 
     def close(self) -> None:
         self._events.close()
@@ -132,12 +132,13 @@ class Progress:
         self._clear()
         self._stage = None
 
-    def say(self, text: str) -> None:
-        """A line that stays."""
+    def say(self, text: str, *, painted: str | None = None) -> None:
+        """A line that stays. painted: what a terminal shows in its place, unless NO_COLOR is set (no-color.org)."""
         if self.quiet:
             return
         self._clear()
-        print(text, file=self.stream, flush=True)
+        colours = self.stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        print(painted if painted and colours else text, file=self.stream, flush=True)
 
     def line(self) -> str:
         """What the progress line says now."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from tunewright.core import catalogue
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -18,6 +20,20 @@ class Options(BaseModel):
     """A strict page of a recipe: unknown keys are errors, values do not change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+LayoutName = Literal[
+    "auto",
+    "record",
+    "messages",
+    "sharegpt",
+    "alpaca",
+    "prompt_completion",
+    "prompt_reference",
+    "question_answer",
+    "text",
+]
+NOISE_GRADES = ("none", "light", "medium", "heavy")
 
 
 class TaskOptions(Options):
@@ -35,6 +51,13 @@ class TaskOptions(Options):
         "keys", description="How the schema stands in the prompt: bare keys, the whole JSON Schema, or an example."
     )
 
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in (known := catalogue.names("task")):
+            raise ValueError(" or ".join(known))
+        return name
+
 
 class DataOptions(Options):
     """Where records come from and how they are split."""
@@ -43,9 +66,7 @@ class DataOptions(Options):
         "synth:invoices", description="synth:NAME, a file, a folder, a Hugging Face id or a data set's name."
     )
     sample: bool = Field(False, description="Take the small set of that name that ships with the package instead.")
-    layout: str = Field(
-        "auto", description="alpaca, sharegpt, messages, prompt_completion, record; auto recognises it."
-    )
+    layout: LayoutName = Field("auto", description="What a row looks like; auto recognises it.")
     columns: dict[str, str] = Field(
         {}, description="Renaming: our name (text, target, id, group, ...) → the file's column."
     )
@@ -72,6 +93,13 @@ class DataOptions(Options):
     workers: int = Field(
         0, ge=0, description="Processes for synthesis; 0: one per core. The bytes do not depend on it."
     )
+
+    @field_validator("noise")
+    @classmethod
+    def _shares(cls, noise: dict[str, float]) -> dict[str, float]:
+        if not set(noise) <= set(NOISE_GRADES) or min(noise.values(), default=0) < 0 or not sum(noise.values()) > 0:
+            raise ValueError(f"shares of {', '.join(NOISE_GRADES)}, none below 0 and not all 0")
+        return noise
 
 
 class MethodOptions(Options):

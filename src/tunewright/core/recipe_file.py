@@ -168,7 +168,7 @@ def _assign(page: Page, data: Any, flag: str, text: str) -> None:
     for depth in range(1, len(parts)):
         inside = data.get(parts[depth - 1])
         if inside is None:
-            inside = data[parts[depth - 1]] = {}
+            inside = data[parts[depth - 1]] = _default(parts[:depth])
             page.where.setdefault(tuple(parts[:depth]), where)
         if not isinstance(inside, dict):
             page.fault(f"{dotted(parts[:depth])} has no keys of its own", where)
@@ -181,6 +181,13 @@ def _assign(page: Page, data: Any, flag: str, text: str) -> None:
     page.where[tuple(parts)] = where
 
 
+def _default(parts: list[str]) -> dict[str, Any]:
+    """What a mapping of the recipe holds where nothing is said: one of its keys is changed, not all others dropped."""
+    model = _model(tuple(parts[:-1]))
+    field = model.model_fields.get(parts[-1]) if model is not None else None
+    return dict(field.default) if field is not None and isinstance(field.default, dict) else {}
+
+
 def _paths(page: Page, data: dict[str, Any], folder: Path, file_only: set[Key], origin: str) -> None:
     """Make relative paths absolute, and read a schema that is given as a file."""
 
@@ -191,9 +198,9 @@ def _paths(page: Page, data: dict[str, Any], folder: Path, file_only: set[Key], 
     for key in (("model",), ("data", "source")):
         holder = data if len(key) == 1 else data.get(key[0])
         value = holder.get(key[-1]) if isinstance(holder, dict) else None
-        if isinstance(value, str) and "\0" not in value and (os.sep in value or "." in value) and len(value) < 4096:
-            path = base(key) / Path(value).expanduser() if not value.startswith("~") else Path(value).expanduser()
-            if path.exists():
+        if isinstance(value, str) and "\0" not in value and 0 < len(value) < 4096:
+            path = base(key) / Path(value).expanduser()
+            if path.exists() if os.sep in value or "." in value else _is_meant(path, key[-1]):
                 holder[key[-1]] = str(Path(os.path.abspath(path)))  # type: ignore[index]
     task = data.get("task")
     schema = task.get("json_schema") if isinstance(task, dict) else None
@@ -213,6 +220,11 @@ def _paths(page: Page, data: dict[str, Any], folder: Path, file_only: set[Key], 
             page.fault(f"task.json_schema: {short(schema)} does not hold a JSON object", page.where.get(key, origin))
             value = None
         task["json_schema"] = value
+
+
+def _is_meant(folder: Path, key: str) -> bool:
+    """Whether a plain name means this folder: it is there, and for a model holds one."""
+    return folder.is_dir() and (key != "model" or (folder / "config.json").is_file())
 
 
 # ---------------------------------------------------------------- checking
@@ -336,6 +348,8 @@ def _allowed(detail: Any) -> str:
             return f"{context['le']:g} or less"
         case "string_pattern_mismatch":
             return f"text of the form {context['pattern']}"
+        case "value_error":
+            return str(detail["msg"]).removeprefix("Value error, ")
         case kind:
             return _WORDS.get(kind, str(detail["msg"]))
 

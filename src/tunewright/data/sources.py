@@ -22,7 +22,8 @@ from tunewright.core.files import sha256
 from tunewright.core.recipe import DataOptions
 from tunewright.core.records import JSON, Record
 from tunewright.data import infer
-from tunewright.data.read import Reading, Rejected, read, reader_of, rows_as_records
+from tunewright.data.read import Reading, Rejected, excerpt, read, reader_of, rows_as_records
+from tunewright.text.serialise import STRICT
 
 ENVIRONMENT = "TUNEWRIGHT_DATA"
 """The variable that names the folder of named sets."""
@@ -380,20 +381,36 @@ def _check_groups(found: Source, readings: list[Reading], options: DataOptions) 
 
 
 def _targets_as_json(found: Source) -> None:
-    """Read targets as JSON where every one is the text of an object, as in prompt/completion files of extraction."""
-    values = []
-    for record in found.records:
-        if not (isinstance(record.target, str) and record.target.lstrip().startswith("{")):
-            return
-        try:
-            value = json.loads(record.target)
-        except (ValueError, RecursionError):
-            return
-        if not isinstance(value, dict):
-            return
-        values.append(value)
-    found.records = [record.replace(target=value) for record, value in zip(found.records, values, strict=True)]
-    found.notes.append("every target is the text of a JSON object: read as objects")
+    """Read targets as JSON where most are the text of an object, as in prompt/completion files of extraction.
+
+    Rows whose answer is something else are set aside.
+    """
+    texts = sum(isinstance(record.target, str) for record in found.records)
+    read_as = ((index, _object(record.target)) for index, record in enumerate(found.records))
+    objects = {index: value for index, value in read_as if value is not None}
+    if not objects or 2 * len(objects) <= texts or texts < len(found.records):
+        return
+    kept = []
+    for index, record in enumerate(found.records):
+        if index in objects:
+            kept.append(record.replace(target=objects[index]))
+        else:
+            reason = "the answer is not the text of a JSON object, as most are"
+            found.rejected.append(Rejected.of(record, reason, excerpt(record.target)))
+    few = f"; {texts - len(objects)} rows with another one are set aside" if texts > len(objects) else ""
+    found.notes.append(f"targets are the text of JSON objects: read as objects{few}")
+    found.records = kept
+
+
+def _object(target: JSON) -> dict[str, JSON] | None:
+    """The object whose text this is, or None."""
+    if not (isinstance(target, str) and target.lstrip().startswith("{")):
+        return None
+    try:
+        value = STRICT.decode(target.strip())
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 # Schemas and what a README says
@@ -415,13 +432,7 @@ def _add_schemas(found: Source, file: Path | None) -> None:
         found.schemas = read_schemas(file, types or [found.name])
         found.sha256[file.name] = sha256(file)
         found.notes.append(f"schema: {file.name}, beside the data")
-        unknown = [name for name in types if name not in found.schemas]
-        if unknown:
-            raise DataError(
-                f"names no schema for doc_type '{unknown[0]}'",
-                where=str(file),
-                hint=did_you_mean(unknown[0], found.schemas) or f"it names: {', '.join(found.schemas)}",
-            )
+        _check_types(found, file)
         return
     if not targets:
         return
@@ -431,6 +442,23 @@ def _add_schemas(found: Source, file: Path | None) -> None:
     for name, schema in found.schemas.items():
         keys = ", ".join(schema.get("properties", {})) or "free keys"
         found.notes.append(f"schema of '{name}' inferred from its targets: {keys}")
+
+
+def _check_types(found: Source, file: Path) -> None:
+    """Set aside the records whose type has no schema. Raises DataError where that is half of them: a wrong schema."""
+    astray = [record for record in found.records if record.doc_type and record.doc_type not in found.schemas]
+    if not astray:
+        return
+    name = str(astray[0].doc_type)
+    near = did_you_mean(name, found.schemas) or f"it names: {', '.join(found.schemas)}"
+    if 2 * len(astray) >= len(found.records):
+        raise DataError(f"names no schema for doc_type '{name}'", where=str(file), hint=near)
+    gone = {record.id for record in astray}
+    found.records = [record for record in found.records if record.id not in gone]
+    for record in astray:
+        reason = f"{file.name} names no schema for doc_type '{record.doc_type}'"
+        found.rejected.append(Rejected.of(record, reason, excerpt(record.text)))
+    found.notes.append(f"{len(astray)} rows set aside: {file.name} names no schema for doc_type '{name}'; {near}")
 
 
 def read_schemas(file: Path, names: Iterable[str]) -> dict[str, Any]:

@@ -199,13 +199,14 @@ def threads() -> Check:
 
 
 def bf16() -> Check:
-    """Whether the processor computes in bf16, which training then uses: `train.bf16: auto`."""
+    """Whether the processor computes faster in bf16, which training then uses: `train.bf16: auto`."""
     able: Mapping[str, Any] = _torch().cpu.get_capabilities()
     name = able.get("cpu_name") or able.get("architecture", "this processor")
     if able.get("amx_bf16"):
         return Check("bf16", "ok", f"{name}: AMX, the fastest a processor has")
     if able.get("avx512_bf16") or able.get("bf16"):
-        return Check("bf16", "ok", f"{name}: {'AVX-512 bf16' if able.get('avx512_bf16') else 'bf16'}")
+        kind = "AVX-512 bf16" if able.get("avx512_bf16") else "bf16"
+        return Check("bf16", "ok", f"{name}: {kind} without AMX; training computes in fp32, which is faster here")
     vectors = "AVX-512" if able.get("avx512_f") else "AVX2" if able.get("avx2") else "no wide vectors"
     return Check(
         "bf16",

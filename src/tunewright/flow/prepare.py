@@ -61,7 +61,7 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
         events.say(f"{len(rejected)} rows set aside, each with its reason in {folder / 'rejected.jsonl'}")
     events.say(cleaned.note())
     if unfit:
-        events.say(f"{len(unfit)} of them have an answer that does not obey its schema, first: {unfit[0].reason}")
+        events.say(f"{len(unfit)} of them do not fit a schema, first: {unfit[0].reason}")
     if not fit:
         raise DataError("no row can be used", where=options.source, hint=str(folder / "rejected.jsonl"))
 
@@ -138,19 +138,32 @@ def _unchanged(job: Run, data: Path | str | None) -> None:
 
 
 def _fitting(task: Task, found: Sequence[Record]) -> tuple[list[Record], list[Rejected]]:
-    """(records whose target obeys its schema, those that do not, with what is wrong)."""
+    """(records whose target obeys its schema, those that do not or that have none, with what is wrong).
+
+    Raises DataError where no schema is known for any of them.
+    """
     from tunewright.data.read import Rejected, excerpt
     from tunewright.text.schema import validate
 
     schema_of = getattr(task, "schema_of", None)
-    fit, unfit = [], []
+    fit: list[Record] = []
+    unfit: list[Rejected] = []
+    unknown: list[DataError] = []
     for record in found:
-        faults = validate(record.target, schema_of(record)) if schema_of and record.target is not None else []
+        try:
+            schema = schema_of(record) if schema_of and record.target is not None else None
+        except DataError as error:
+            unknown.append(error)
+            unfit.append(Rejected.of(record, error.message, excerpt(record.text)))
+            continue
+        faults = validate(record.target, schema) if schema is not None else []
         if faults:
             reason = f"the answer of '{record.id}' does not obey its schema: {faults[0]}"
             unfit.append(Rejected.of(record, reason, excerpt(record.target)))
         else:
             fit.append(record)
+    if unknown and not fit:
+        raise unknown[0]
     return fit, unfit
 
 

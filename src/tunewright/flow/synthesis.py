@@ -140,7 +140,8 @@ places seen or unseen in train. `provenance.slice` says which.
 {_table(["type", "keys"], [[kind, _keys(schema)] for kind, schema in schemas.items()])}
 
 Names, ids, dates and phones stand as printed; amounts in ASCII digits without symbol or grouping. OCR noise (shares:
-{noise}) touches the text and never the gold values.
+{noise}) touches the text around the values; at times it misreads a character of a name, id, date or phone as well, and
+the answer is then what is printed. Sums are never misread.
 
 ## One record
 

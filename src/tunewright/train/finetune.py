@@ -79,6 +79,13 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
     return [i for i in range(len(examples)) if i not in dropped]
 
 
+def shown(loaded: Loaded, one: Tokens) -> tuple[str, str]:
+    """(what stands before, what is trained) of an example, special tokens and all, each in one line."""
+    parts = (loaded.tokenizer.decode(list(ids)) for ids in (one.ids[: one.start], one.ids[one.start :]))
+    before, trained = (part.replace("\n", "⏎") for part in parts)
+    return before, trained
+
+
 def prefix_keys(tokens: Sequence[Tokens], least: int = 8) -> list[int]:
     """For each example the number of its prompt family: examples that begin alike for a long stretch.
 
@@ -175,6 +182,9 @@ def finetune(
     chosen = [tokens[i] for i in kept]
     share = sum(one.trained for one in chosen) / sum(len(one.ids) for one in chosen)
     say(f"{len(chosen)} examples, {sum(len(one.ids) for one in chosen):,} tokens, {share:.1%} of them trained")
+    if events is not None:
+        before, trained = shown(loaded, min(chosen, key=lambda one: len(one.ids)))
+        events.say(f"for instance, trained in ⟦⟧: {before}⟦{trained}⟧", painted=f"\n{before}\033[32m{trained}\033[0m\n")
 
     method = catalogue.load("method", recipe.method.name)
     model = method.attach(loaded.model, recipe.method, recipe.seed)
@@ -228,6 +238,8 @@ def finetune(
             kind = event.pop("event")
             if kind in ("resumed", "damaged"):
                 events.say(event["message"])
+                if kind == "resumed" and progress is not None:
+                    progress.start("train", total, unit="steps", done=event["step"])
             elif kind == "step":
                 events.log(
                     f"step {event['step']}/{total}  loss {event['loss']:.4f}  {event['tokens_per_second']:.0f} tokens/s"

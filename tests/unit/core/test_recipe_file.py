@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import jsonschema_rs
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from tunewright.core import recipe_file
 from tunewright.core.errors import RecipeError, TunewrightError, UsageError
-from tunewright.core.recipe import Recipe
+from tunewright.core.recipe import NOISE_GRADES, LayoutName, Recipe
+from tunewright.data.read import LAYOUTS
+from tunewright.data.synth.noise import GRADES
 
 
 def faults(text: str | bytes, *sets: str, environment: dict[str, str] | None = None) -> list[str]:
@@ -116,8 +119,8 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file():
 
 
 def test_a_value_may_hold_equals_signs_and_stay_empty():
-    recipe = recipe_file.parse("name: x\n", "a", ["description=a=b", "data.layout="], environment={})
-    assert (recipe.description, recipe.data.layout) == ("a=b", "")
+    recipe = recipe_file.parse("name: x\n", "a", ["description=a=b", "task.instruction="], environment={})
+    assert (recipe.description, recipe.task.instruction) == ("a=b", "")
 
 
 def test_relative_paths_of_a_file_begin_beside_it_and_its_schema_is_read_in(tmp_path, monkeypatch):
@@ -135,6 +138,43 @@ def test_relative_paths_of_a_file_begin_beside_it_and_its_schema_is_read_in(tmp_
     (home / "schema.json").write_text("[1]")
     with pytest.raises(RecipeError, match=r"r\.yaml:3: .*JSON object"):
         recipe_file.read(home / "r.yaml", environment={})
+
+
+def test_a_plain_name_means_the_folder_beside_the_file_where_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    (home / "docs").mkdir(parents=True)
+    (home / "mine").mkdir()
+    (home / "r.yaml").write_text("name: x\nmodel: mine\ndata: {source: docs}\n")
+    recipe = recipe_file.read(home / "r.yaml", environment={})
+    assert (recipe.model, recipe.data.source) == ("mine", str(home / "docs"))
+    (home / "mine" / "config.json").write_text("{}")
+    assert recipe_file.read(home / "r.yaml", environment={}).model == str(home / "mine")
+
+
+def test_one_key_of_a_mapping_leaves_its_other_defaults():
+    plain = Recipe(name="x").data.noise
+    recipe = recipe_file.parse("name: x\n", "a", ["data.noise.heavy=0.2"], environment={})
+    assert recipe.data.noise == {**plain, "heavy": 0.2}
+    own = recipe_file.parse("name: x\ndata: {noise: {none: 1}}\n", "a", ["data.noise.heavy=0.2"], environment={})
+    assert own.data.noise == {"none": 1, "heavy": 0.2}
+
+
+def test_names_of_tasks_layouts_and_noise_are_checked_with_the_rest():
+    page = "name: x\ntask: {name: extractoin}\ndata:\n  layout: alpacca\n  noise: {havy: 1}\n"
+    assert faults(page) == [
+        "a.yaml:2: task.name: 'extractoin' is not allowed; it must be extraction",
+        (
+            "a.yaml:4: data.layout: 'alpacca' is not allowed; it must be auto, record, messages, sharegpt, alpaca, "
+            "prompt_completion, prompt_reference, question_answer or text"
+        ),
+        (
+            'a.yaml:5: data.noise: {"havy": 1} is not allowed; it must be shares of none, light, medium, heavy, none below 0 '
+            "and not all 0"
+        ),
+    ]
+    assert {"auto", *LAYOUTS} == set(get_args(LayoutName))
+    assert set(NOISE_GRADES) == set(GRADES)
 
 
 def test_names_that_are_not_paths_stay_names(tmp_path, monkeypatch):

@@ -70,6 +70,12 @@ def test_one_schema_serves_every_type_and_a_missing_one_is_named(sets):
     with pytest.raises(DataError, match="no schema for doc_type 'b'") as caught:
         load("typed", folder=sets)
     assert caught.value.hint == "did you mean 'bb'?"
+    rows = [{"text": f"t{i}", "json": {"a": "1"}, "doc_type": "a"} for i in range(3)]
+    write(sets / "typed" / "data.jsonl", [*rows, {"text": "u", "json": {"a": "1"}, "doc_type": "b"}])
+    found = load("typed", folder=sets)
+    assert len(found.records) == 3
+    assert [(one.line, one.raw) for one in found.rejected] == [(4, "u")]
+    assert "names no schema for doc_type 'b'" in found.rejected[0].reason
     file.write_text("[1]")
     with pytest.raises(DataError, match="neither a JSON Schema"):
         load("typed", folder=sets)
@@ -158,9 +164,20 @@ def test_targets_that_are_all_json_text_become_objects(tmp_path):
     found = load(str(write(tmp_path / "d.jsonl", both)))
     assert [r.target for r in found.records] == [{"a": 1}, {"a": 2}]
     assert found.schemas["d.jsonl" if "d.jsonl" in found.schemas else next(iter(found.schemas))]["required"] == ["a"]
-    found = load(str(write(tmp_path / "d.jsonl", [*both, {"prompt": "R", "completion": "plain"}])))
-    assert [r.target for r in found.records] == ['{"a": 1}', '{"a": 2}', "plain"]
+    plain = [{"prompt": p, "completion": "plain"} for p in ("R", "S")]
+    found = load(str(write(tmp_path / "d.jsonl", [*both, *plain])))
+    assert [r.target for r in found.records] == ['{"a": 1}', '{"a": 2}', "plain", "plain"]
     assert found.schemas == {}
+
+
+def test_a_bad_answer_among_json_ones_costs_itself_alone(tmp_path):
+    rows = [{"prompt": str(i), "completion": f'{{"a": "{i}"}}'} for i in range(3)]
+    bad = [{"prompt": "x", "completion": "sorry"}, {"prompt": "y", "completion": '{"a": 1, "a": 2}'}]
+    found = load(str(write(tmp_path / "d.jsonl", [rows[0], *bad, *rows[1:]])))
+    assert [r.target for r in found.records] == [{"a": "0"}, {"a": "1"}, {"a": "2"}]
+    assert [(one.line, one.raw) for one in found.rejected] == [(2, "sorry"), (3, '{"a": 1, "a": 2}')]
+    assert any("2 rows with another one are set aside" in note for note in found.notes)
+    assert next(iter(found.schemas.values()))["required"] == ["a"]
 
 
 def test_guessed_groups_give_way_to_the_datas_own_split(tmp_path):

@@ -83,7 +83,7 @@ def test_stopping_anywhere_and_resuming_gives_the_same_bytes(model: str, tmp_pat
     said: list[str] = []
 
     class Ears:
-        def say(self, text: str) -> None:
+        def say(self, text: str, *, painted: str | None = None) -> None:
             said.append(text)
 
         def log(self, text: str) -> None: ...
