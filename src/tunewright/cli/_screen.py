@@ -88,7 +88,7 @@ def comparison(outcome: Outcome) -> str:
                 f"{percent(row['a_value'])} → {percent(row['b_value'])}",
                 f"{100 * row['difference']:+.1f} ({low:+.1f} to {high:+.1f})",
                 _p(row["p_holm"]) + ("*" if row.get("primary") else ""),
-                percent(row["minimum_detectable_effect"]),
+                f"{100 * row['minimum_detectable_effect']:.1f} points",
                 row["verdict"],
             ]
         )

@@ -78,8 +78,13 @@ def bca(value: float, replicates: Array, jackknife: Array, level: float) -> tupl
 
 
 def interval(value: float, replicates: Array, jackknife: Array, *, proportion: bool, level: float) -> Interval:
-    """The interval of a score in 0..1 from `[resamples]` bootstrap and `[g]` leave-one-cluster-out scores."""
+    """The interval of a score in 0..1 from `[resamples]` bootstrap and `[g]` leave-one-cluster-out scores.
+
+    Where there are none, nothing was judged, and the interval is all of 0..1.
+    """
     clusters = len(jackknife)
+    if not clusters or not len(replicates):
+        return Interval(0.0, 1.0, "wilson")
     variance = float(np.var(replicates))
     flat = variance < 1e-18
     if proportion or flat:

@@ -9,18 +9,19 @@
 - One comparison may be named before there is an answer (the primary one): its p stands as it is. Holm (1979) over all
   others made together. A verdict needs both: this p below 1 - level, and an interval without zero.
 - Minimum detectable effect: the smallest true difference that a test of this n would have found in 80 of 100 tries
-  (Connor 1987 for McNemar; (z + z') × standard error otherwise), at the level of a single comparison.
+  (McNemar's exact power; (z + z') × standard error otherwise), were it the only comparison made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import comb, sqrt
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri, stdtr
+from scipy.special import bdtr, bdtrik, gammaln, ndtri, stdtr, xlog1py, xlogy
 
 from tunewright.core.errors import UsageError, did_you_mean
 from tunewright.core.records import Example, Prediction
@@ -70,14 +71,47 @@ def difference_of_shares(only_a: float, only_b: float, n: float, level: float) -
 
 
 def detectable_share(only_a: float, only_b: float, n: float, level: float) -> float:
-    """Smallest difference that McNemar's test finds with 80 % power at the share of differing documents seen.
+    """Smallest difference that McNemar's exact test finds with 80 % power at the share of differing documents seen.
 
-    Two are added to those that differ, so that a sample where none does is not called certain.
+    Two are added to those that differ, so that a sample where none does is not called certain; and at least as many
+    documents differ as the difference itself needs. 1 where no difference would be found so often.
     """
-    differing = min(1.0, (only_a + only_b + 2) / (n + 2))
-    z, power = float(ndtri((1 + level) / 2)), float(ndtri(POWER))
-    root = max(0.0, n * z * z - (n + power * power) * (z * z - power * power))
-    return min(1.0, sqrt(differing) * (sqrt(n) * z + sqrt(root)) / (n + power * power))
+    seen = min(1.0, (only_a + only_b + 2) / (n + 2))
+    low, high = 0.0, 1.0
+    if mcnemar_power(1.0, 1.0, int(n), level) < POWER:
+        return 1.0
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        if mcnemar_power(middle, max(seen, middle), int(n), level) < POWER:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def mcnemar_power(difference: float, differing: float, n: int, level: float) -> float:
+    """How often McNemar's exact test of n documents finds a difference of two shares, 0..1.
+
+    differing: share of documents that just one of the two gets right; the number that do is binomial, and so is, given
+    it, the number that the better one gets (Connor 1987, without his normal approximation).
+    """
+    most = _most_of_the_worse(n, level)
+    count = np.arange(n + 1)
+    chance = np.exp(
+        gammaln(n + 1) - gammaln(count + 1) - gammaln(n - count + 1)
+        + xlogy(count, differing) + xlog1py(n - count, -differing)
+    )  # fmt: skip
+    likely = (chance > 1e-15) & (most >= 0)
+    share = (differing + difference) / (2 * differing)
+    return float(chance[likely] @ bdtr(most[likely], count[likely], 1 - share))
+
+
+@cache
+def _most_of_the_worse(n: int, level: float) -> Array:
+    """For 0..n differing documents, how many the worse one may get at most for the test to reject; -1: it cannot."""
+    count, tail = np.arange(n + 1), (1 - level) / 2
+    most = np.floor(bdtrik(tail, count, 0.5))
+    return np.where(bdtr(np.maximum(most, 0), count, 0.5) <= tail, most, most - 1)
 
 
 def compare(

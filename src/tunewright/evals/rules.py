@@ -20,7 +20,7 @@ from tunewright.core.records import JSON, Example, Prediction, Span
 from tunewright.evals import rule_labels as known
 from tunewright.text.align import locate
 from tunewright.text.numbers import Amount, amounts, ascii_digits
-from tunewright.text.schema import leaves
+from tunewright.text.schema import leaves, resolve
 from tunewright.text.serialise import dumps
 
 _LETTER = r"[\p{L}\p{M}\p{N}]"
@@ -86,6 +86,10 @@ _SIGN_OFF = regex.compile(r"[\-–—~][ \t]*(?P<name>[\p{Lu}\p{Lo}][^\n\d]{2,40
 _PAID_AT = regex.compile(r"\b(?:at|from|to|by)[ ]+(?P<name>\p{Lu}[^\n]*)")
 
 
+MOST_LEVELS = 8
+"""Objects within objects that are looked into; a schema may refer to itself."""
+
+
 class Rules:
     """The rule baseline as a system. Of an example it reads the text and the schema."""
 
@@ -110,7 +114,7 @@ class Rules:
 
 def extract(text: str, schema: dict[str, JSON]) -> JSON:
     """A value for `schema` from `text` by rules; null (an empty list for lists) for what is not found."""
-    return _value(_Document(text), "", schema, None)
+    return _value(_Document(text), "", schema, None, schema)
 
 
 def notion_of(key: str) -> str | None:
@@ -171,15 +175,18 @@ def _nearest(found: str, words: tuple[str, ...]) -> str:
     return squeezed if squeezed in words else words[-1]
 
 
-def _value(document: _Document, key: str, schema: JSON, parent: str | None) -> JSON:
-    schema = schema if isinstance(schema, dict) else {}
+def _value(document: _Document, key: str, schema: JSON, parent: str | None, root: JSON, depth: int = 0) -> JSON:
+    """The value of `key`. root: where references of its schema are looked up."""
+    if depth > MOST_LEVELS:
+        return None
+    schema = resolve(schema, root)
     kinds = _types(schema)
     if "object" in kinds or "properties" in schema:
         properties = schema.get("properties", {})
-        return {name: _value(document, name, part, key or None) for name, part in properties.items()}
+        return {name: _value(document, name, part, key or None, root, depth + 1) for name, part in properties.items()}
     if "array" in kinds:
-        items = schema.get("items")
-        return _line_items(document, items) if isinstance(items, dict) and "properties" in items else []
+        items = resolve(schema.get("items"), root)
+        return _line_items(document, items, root) if "properties" in items else []
     if options := [option for option in schema.get("enum", ()) if isinstance(option, str)]:
         return next((option for option in options if locate(option, document.text)), None)
     number = bool(kinds & {"number", "integer"})
@@ -192,7 +199,7 @@ def _value(document: _Document, key: str, schema: JSON, parent: str | None) -> J
 
 
 def _types(schema: dict[str, JSON]) -> set[str]:
-    kinds = schema.get("type", ())
+    kinds = schema.get("type") or ()
     found = {kinds} if isinstance(kinds, str) else set(kinds)
     for option in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
         found |= _types(option) if isinstance(option, dict) else set()
@@ -414,9 +421,9 @@ def _payment_method(document: _Document) -> str | None:
     return match.group() if match else None
 
 
-def _line_items(document: _Document, items: dict[str, JSON]) -> list[JSON]:
+def _line_items(document: _Document, items: dict[str, JSON], root: JSON) -> list[JSON]:
     """Lines that begin with words and end with as many numbers as an item has, read as name and numbers in order."""
-    properties = items.get("properties", {})
+    properties = {key: resolve(part, root) for key, part in items.get("properties", {}).items()}
     numeric = [
         key
         for key, part in properties.items()

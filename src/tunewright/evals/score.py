@@ -79,20 +79,30 @@ class _Bootstrap:
     def scores(self, table: Table) -> dict[str, dict[str, Any]]:
         proportions = frozenset().union(*(getattr(metric, "proportions", ()) for metric in table.metrics))
         clustered = cluster_sums(table.matrix, table.clusters)
-        return self.of_sums(clustered, table.summarise, proportions, len(table.matrix))
+        return self.of_sums(clustered, table.summarise, table.bases, proportions, len(table.matrix))
 
     def of_sums(
-        self, clustered: Array, summarise: Callable[[Array], dict[str, Array]], proportions: frozenset[str], n: int
+        self,
+        clustered: Array,
+        summarise: Callable[[Array], dict[str, Array]],
+        bases: Callable[[Array], dict[str, Array]],
+        proportions: frozenset[str],
+        n: int,
     ) -> dict[str, dict[str, Any]]:
-        """Scores and intervals from statistics per cluster `[g, k]`."""
+        """Scores and intervals from statistics per cluster `[g, k]`.
+
+        Clusters, and resamples, that hold nothing a score is a share of say nothing about it: they are left out.
+        """
         values = summarise(clustered.sum(axis=0))
-        replicates = summarise(resampled_sums(clustered, self.resamples, self.seed))
-        jackknife = summarise(leave_one_out(clustered))
+        resampled = resampled_sums(clustered, self.resamples, self.seed)
+        replicates, jackknife = summarise(resampled), summarise(leave_one_out(clustered))
+        held, drawn = bases(clustered), bases(resampled)
         found = {}
         for name, value in values.items():
-            low, high, method = interval(
-                float(value), replicates[name], jackknife[name], proportion=name in proportions, level=self.level
-            )
+            some, apart = replicates[name], jackknife[name]
+            if name in held:
+                some, apart = some[drawn[name] > 0], apart[held[name] > 0]
+            low, high, method = interval(float(value), some, apart, proportion=name in proportions, level=self.level)
             found[name] = {"value": float(value), "low": low, "high": high, "n": n, "method": method}
         return found
 
@@ -115,7 +125,10 @@ def _by_field(pairs: Sequence[tuple[Example, Prediction]], boot: _Bootstrap) -> 
         def summarise(sums: Array, keys: list[str] = keys) -> dict[str, Array]:
             return fields.summarise_field({key: sums[..., i] for i, key in enumerate(keys)})
 
+        def bases(sums: Array, keys: list[str] = keys) -> dict[str, Array]:
+            return fields.bases_of_field({key: sums[..., i] for i, key in enumerate(keys)})
+
         clustered = cluster_sums(matrix, clusters[[row for row, _ in counted]])
         n = int(matrix.sum())
-        found[path] = {"n": n, "metrics": boot.of_sums(clustered, summarise, _FIELD_PROPORTIONS, n)}
+        found[path] = {"n": n, "metrics": boot.of_sums(clustered, summarise, bases, _FIELD_PROPORTIONS, n)}
     return found

@@ -68,6 +68,15 @@ class Table:
             scores |= {name: np.asarray(score, dtype=float) for name, score in metric.summarise(own).items()}
         return scores
 
+    def bases(self, sums: Array) -> dict[str, Array]:
+        """What scores are shares of, as `summarise` has its sums: by name, for the metrics that say so."""
+        found: dict[str, Array] = {}
+        for metric in self.metrics:
+            if hasattr(metric, "bases"):
+                own = {key: sums[..., i] for i, (name, key) in enumerate(self.columns) if name == metric.name}
+                found |= {name: np.asarray(base, dtype=float) for name, base in metric.bases(own).items()}
+        return found
+
 
 def clusters_of(examples: Sequence[Example]) -> NDArray[np.int64]:
     """`[examples]`: one number per group; a record without a group is one by itself."""

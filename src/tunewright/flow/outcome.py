@@ -81,12 +81,20 @@ class Outcome:
         return float(metrics[metric]["value"])
 
     def check(self, floors: dict[str, float]) -> None:
-        """Raises GateMissed where the tuned system with grammar is below a floor of `floors` or of the recipe."""
-        missed = [f"{gate['metric']} {gate['value']:.4g} < {gate['floor']:g}" for gate in self.gates if not gate["met"]]
-        for metric, floor in floors.items():
-            value = self.value(metric)
-            if not value >= floor:
-                missed.append(f"{metric} {value:.4g} < {floor:g}")
+        """Raises GateMissed where the main system is below a floor of `floors` or of the recipe.
+
+        Raises UsageError for a score that there is not, or one that is better when lower.
+        """
+        from tunewright.evals import paired
+
+        for metric in floors:
+            self.value(metric)
+        own = paired.gates(self.cells[TEST][self.main]["metrics"], floors) if floors else []
+        missed = [
+            f"{gate['metric']} {gate['value']:.4g} < {gate['floor']:g}"
+            for gate in [*self.gates, *own]
+            if not gate["met"]
+        ]
         if missed:
             raise GateMissed(
                 f"quality gate missed: {'; '.join(dict.fromkeys(missed))}", where=str(self.path), hint="tunewright show"

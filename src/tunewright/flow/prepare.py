@@ -138,7 +138,7 @@ def _unchanged(job: Run, data: Path | str | None) -> None:
 
 
 def _fitting(task: Task, found: Sequence[Record]) -> tuple[list[Record], list[Rejected]]:
-    """(records whose target obeys its schema, those that do not or that have none, with what is wrong).
+    """(records whose target obeys its schema, those without a target, a schema, or with others, and what is wrong).
 
     Raises DataError where no schema is known for any of them.
     """
@@ -150,8 +150,11 @@ def _fitting(task: Task, found: Sequence[Record]) -> tuple[list[Record], list[Re
     unfit: list[Rejected] = []
     unknown: list[DataError] = []
     for record in found:
+        if record.target is None:
+            unfit.append(Rejected.of(record, "there is no answer to learn or to compare with", excerpt(record.text)))
+            continue
         try:
-            schema = schema_of(record) if schema_of and record.target is not None else None
+            schema = schema_of(record) if schema_of else None
         except DataError as error:
             unknown.append(error)
             unfit.append(Rejected.of(record, error.message, excerpt(record.text)))
@@ -198,7 +201,10 @@ def take_exams(
                 events.say(f"exam '{name}' is not here and is skipped (--data DIR names the folder it stands in)")
                 continue
             source = sources.load(name, seed=job.recipe.seed, folder=data, sample=sample)
-            cleaned = clean(source.records).records
+            readable = clean(source.records).records
+            cleaned = [record for record in readable if record.target is not None]
+            if len(cleaned) < len(readable):
+                events.say(f"exam '{name}': {len(readable) - len(cleaned)} documents have no answer and are left out")
             if not cleaned:
                 events.say(f"exam '{name}' has no document that can be used and is skipped")
                 continue

@@ -9,7 +9,7 @@ import yaml
 
 from tunewright.report import sentences
 from tunewright.report.evidence import TEST, Cell, Evidence, Training, mapping
-from tunewright.report.figures import count, interval, language_name, metric_name, plural, share, short_count
+from tunewright.report.figures import count, interval, language_name, level, metric_name, plural, share, short_count
 
 OWN_NUMBERS = "Everything below is written from the run’s own numbers."
 CARD_METRICS = ("exact_match", "field_accuracy", "field_f1", "json_validity", "chrf")
@@ -126,7 +126,7 @@ def _results(evidence: Evidence, training: Training) -> str:
         lines.append(f"| {where} | {_plain(cell.decoding)} | {count(cell.n)} | {' | '.join(values)} |")
     said = f"{_plain(head.sentence)}\n\n" if head and training.system == "tuned" else ""
     table = "\n".join(lines)
-    return f"{said}{table}\n\nIn brackets: {share(evidence.level, digits=0)} intervals."
+    return f"{said}{table}\n\nIn brackets: {level(evidence.level)} intervals."
 
 
 def _training(evidence: Evidence, training: Training) -> str:

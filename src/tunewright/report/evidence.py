@@ -146,6 +146,9 @@ class Evidence:
     lock: dict[str, Any] = field(default_factory=dict)
     manifest: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Stage → (first, last) event in seconds since 1970."""
+    spent: dict[str, float] = field(default_factory=dict)
+    """Stage → seconds of work, over all starts; what a killed process spent is not known."""
     overlaps: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Document set → how much of it was found in what the base model was pretrained on."""
     cells: list[Cell] = field(default_factory=list)
@@ -172,11 +175,14 @@ class Evidence:
 
     def main(self, on: str = TEST) -> Cell | None:
         """The cell the run is about: tuned under the grammar, else tuned free; without a tuned model another that
-        is neither the base nor rules, else the base."""
+        is neither the base nor rules, else the base; under the grammar where the recipe asks for no more."""
         here = self.on(on)
         tuned = self.cell("tuned", "grammar", on) or self.cell("tuned", "free", on)
         others = [cell for cell in here if cell.system not in ("base", "rules")]
-        return tuned or (others[-1] if others else self.baseline(on)) or (here[-1] if here else None)
+        asked = self.setting("evaluate.systems")
+        alone = isinstance(asked, list) and not {"tuned", "few-shot"} & set(map(str, asked))
+        base = (alone and self.cell("base", "grammar", on)) or self.baseline(on)
+        return tuned or (others[-1] if others else base) or (here[-1] if here else None)
 
     def baseline(self, on: str = TEST) -> Cell | None:
         """The untuned model, free before grammar: a base must not be judged by a grammar it was not made for."""
@@ -242,7 +248,7 @@ def read(path: Path | str) -> Evidence:
     _read_recipe(found)
     found.lock = _json(found, path / "lock.json")
     found.manifest = _json(found, path / "data" / "manifest.json")
-    found.stages = _stages(found)
+    _read_events(found)
     _read_systems(found)
     _read_comparison(found)
     _name_missing(found)
@@ -338,17 +344,18 @@ def _turned(pair: Pair) -> Pair:
     )  # fmt: skip
 
 
-def _stages(found: Evidence) -> dict[str, tuple[float, float]]:
-    """Stage → (first, last) event in seconds since 1970, in order of appearance."""
-    stages: dict[str, tuple[float, float]] = {}
+def _read_events(found: Evidence) -> None:
+    """When stages were at work (first and last event, seconds since 1970) and for how long, in order of appearance."""
+    stages = found.stages
     for row in found.rows(found.path / "events.jsonl"):
         when, stage = _seconds(row.get("time")), row.get("stage")
         if when is not None and isinstance(stage, str) and stage:
             first, last = stages.get(stage, (when, when))
             stages[stage] = (min(first, when), max(last, when))
+            if row.get("event") in ("end", "broken off"):
+                found.spent[stage] = found.spent.get(stage, 0.0) + (number(row.get("seconds")) or 0.0)
         if row.get("event") == "pretraining overlap" and row.get("on"):
             found.overlaps[str(row["on"])] = row
-    return stages
 
 
 def _seconds(time: Any) -> float | None:

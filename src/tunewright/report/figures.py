@@ -103,6 +103,11 @@ def share(value: float | None, *, digits: int = 1) -> str:
     return f"{_bounded(value, digits)}{NBSP}%"
 
 
+def level(value: float) -> str:
+    """A confidence level, whole: 0.95 → "95 %", 0.975 → "97.5 %"."""
+    return share(value, digits=len(f"{100 * value:.6g}".partition(".")[2]))
+
+
 def _bounded(value: float, digits: int) -> str:
     shown = f"{100 * value:.{digits}f}"
     step = 10.0**-digits

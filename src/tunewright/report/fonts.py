@@ -108,8 +108,9 @@ def family() -> list[str]:
 
 
 def label(text: str) -> str:
-    """`text` as a picture can show it: itself, or in Latin letters where Devanagari has no font."""
-    return text if not DEVANAGARI.search(text) or devanagari() else latin(text)
+    """`text` as a picture can show it: itself, or in Latin letters where Devanagari has no font; never as a formula."""
+    shown = text if not DEVANAGARI.search(text) or devanagari() else latin(text)
+    return shown.replace("$", r"\$")
 
 
 def latin(text: str) -> str:

@@ -27,6 +27,7 @@ from tunewright.report.figures import (
     field_name,
     interval,
     language_name,
+    level,
     metric_name,
     number,
     p_value,
@@ -89,7 +90,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": evidence.name,
         "description": str(evidence.recipe.get("description") or ""),
-        "level": share(evidence.level, digits=0),
+        "level": level(evidence.level),
         "headline": sentences.headline(evidence),
         "keys": _keys(evidence),
         "gates": sentences.gate_rows(evidence),
@@ -107,7 +108,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "examples": _cases(evidence, TEST, worst=4, best=2),
         "trainings": [account.training(evidence, one) for one in evidence.trainings.values() if one.metrics],
         "costs": account.costs(evidence),
-        "stages": [(stage, duration(end - start)) for stage, (start, end) in evidence.stages.items() if end > start],
+        "stages": [(stage, duration(seconds)) for stage, seconds in evidence.spent.items() if seconds],
         "data": account.data(evidence),
         "recipe": evidence.recipe_text,
         "rerun": account.rerun(evidence),
@@ -215,7 +216,7 @@ def _systems(evidence: Evidence, on: str) -> dict[str, Any] | None:
     low, high = charts.scale_from([cell.metric(first) for cell in cells])
     return {
         "title": f"{metric_name(first)} of every system.",
-        "note": f"Bars are {share(evidence.level, digits=0)} intervals; n is the number of documents.",
+        "note": f"Bars are {level(evidence.level)} intervals; n is the number of documents.",
         "low": low,
         "high": high,
         "metrics": metrics,
@@ -285,12 +286,11 @@ def _slices(evidence: Evidence, on: str) -> list[dict[str, Any]]:
         rows = []
         for label in labels:
             estimates = [one.get(label, {}).get(metric) for one in values]
-            last = estimates[-1]
             rows.append(
                 {
                     "label": language_name(label, native=True) if kind == "language" else label.replace("_", " "),
                     "lang": "",
-                    "n": count(last.n) if last is not None and last.n is not None else "",
+                    "n": _counts(estimates),
                     "lanes": [Lane(cell.system, e) for cell, e in zip(cells, estimates, strict=True)],
                 }
             )
@@ -298,7 +298,7 @@ def _slices(evidence: Evidence, on: str) -> list[dict[str, Any]]:
         tables.append(
             {
                 "title": f"{metric_name(metric)} by {what.lower()}.",
-                "note": "",
+                "note": "n: one number for each system in turn." if any(" / " in row["n"] for row in rows) else "",
                 "what": what,
                 "low": 0.0,
                 "high": 1.0,
@@ -307,6 +307,12 @@ def _slices(evidence: Evidence, on: str) -> list[dict[str, Any]]:
             }
         )
     return tables
+
+
+def _counts(estimates: Sequence[Estimate | None]) -> str:
+    """How much was measured: one number, or one for each system in turn where they differ."""
+    counts = [one.n for one in estimates if one is not None and one.n]
+    return " / ".join(map(count, counts if len(set(counts)) > 1 else counts[:1]))
 
 
 def _square(evidence: Evidence, main: Cell | None) -> dict[str, Any] | None:
@@ -355,11 +361,11 @@ def _fields(evidence: Evidence, on: str) -> dict[str, Any] | None:
     rows = []
     for path, metrics in list(fields.items())[:MANY_FIELDS]:
         bars = [_bar(others[path])] if path in others else []
-        first = next(iter(metrics.values()))
+        first = [next(iter(one[path].values()), None) for one in (others, fields) if path in one]
         rows.append(
             {
                 "label": field_name(path),
-                "n": count(first.n) if first.n else "",
+                "n": _counts(first),
                 "bars": [*bars, _bar(metrics)],
                 "estimates": [metrics.get(name) for name in columns],
             }

@@ -18,6 +18,7 @@ from tunewright.report.figures import (
     field_name,
     interval,
     language_name,
+    level,
     metric_name,
     number,
     p_value,
@@ -95,7 +96,8 @@ def comparison(evidence: Evidence, pair: Pair, *, subject: str | None = None) ->
         text = f"{who}No difference shown. {where} {lower(name)} was {values} ({difference})."
         if pair.detectable:
             smallest = points(pair.detectable, sign=False)
-            text += f" With so many documents, one of {smallest} points would be found in 80 of 100 such tests."
+            text += f" With so many documents, one of {smallest} points would be found in 80 of 100 such tests"
+            text += ", each taken alone."
         return text
     verb = "rose" if (pair.difference or 0) > 0 else "fell"
     if subject:
@@ -308,7 +310,7 @@ def _small_exam(evidence: Evidence, exam: str) -> Iterator[Finding]:
     ]
     if parts:
         smallest = " or ".join(parts)
-        text = f"against the base, a difference of {smallest} would be found in 80 of 100 such tests."
+        text = f"against the base, a difference of {smallest} would be found in 80 of 100 such tests, each taken alone."
         yield Finding("Size of the exam", f"{documents_of(exam, n)}: {text}")
     elif 0 < n < FEW:
         yield Finding("Size of the exam", f"{documents_of(exam, n)} only: read the intervals, not the points.")
@@ -381,13 +383,13 @@ def _with_interval(evidence: Evidence, estimate: Estimate | None) -> str:
     if estimate is None:
         return "not measured"
     between = interval(estimate.low, estimate.high)
-    return share(estimate.value) + (f" ({share(evidence.level, digits=0)} interval {between})" if between else "")
+    return share(estimate.value) + (f" ({level(evidence.level)} interval {between})" if between else "")
 
 
 def _evidence(evidence: Evidence, pair: Pair) -> str:
     parts = []
     if pair.low is not None and pair.high is not None:
-        parts.append(f"{share(evidence.level, digits=0)} interval {points(pair.low)} to {points(pair.high)}")
+        parts.append(f"{level(evidence.level)} interval {points(pair.low)} to {points(pair.high)}")
     p = pair.p_holm if pair.p_holm is not None else pair.p
     if p is not None:
         corrected = pair.p_holm is not None and not pair.primary

@@ -58,7 +58,7 @@ def metadata(evidence: Evidence) -> dict[str, Any]:
     """What was run, on what, when, and its headline, as one JSON object."""
     head, main = sentences.headline(evidence), evidence.main()
     stages = {
-        stage: {"began": _moment(start), "ended": _moment(end), "seconds": round(end - start, 3)}
+        stage: {"began": _moment(start), "ended": _moment(end), "seconds": evidence.spent.get(stage)}
         for stage, (start, end) in evidence.stages.items()
     }
     return {

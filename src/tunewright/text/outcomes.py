@@ -94,8 +94,8 @@ def _compare(gold: JSON, reply: JSON, place: _Place) -> Iterator[Outcome]:
     elif gold is None or _container(gold):
         invented = list(_invented(reply, place))
         yield from invented or [place.outcome("null", gold, reply)]
-    elif reply is None:
-        yield place.outcome("omitted", gold, None)
+    elif reply is None or (_container(reply) and not reply):
+        yield place.outcome("omitted", gold, reply)
     else:
         yield place.outcome("correct" if equal(gold, reply) else "substituted", gold, reply)
 

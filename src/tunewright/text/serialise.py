@@ -6,6 +6,7 @@ Separators are ", " and ": ", letters stay as they are (no \\uXXXX), keys stand 
 from __future__ import annotations
 
 import json
+import math
 
 from tunewright.core.records import JSON
 
@@ -32,7 +33,14 @@ def _no_constant(name: str) -> JSON:
     raise NotStrict(f"{name} is not JSON")
 
 
-STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise NotStrict(f"{text[:20]} is too large for a number")
+    return value
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
 """Reads JSON as the standard has it. Raises NotStrict or json.JSONDecodeError, both ValueError."""
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from tunewright.evals.paired import (
     gates,
     holm,
     mcnemar,
+    mcnemar_power,
     usual_pairs,
 )
 
@@ -66,6 +69,28 @@ def test_the_detectable_effect_is_detected_four_times_in_five():
     power = np.mean([mcnemar(a, b) < 0.05 for a, b, _ in counts])
     assert 0.74 < power < 0.86  # the exact test is a little careful
     assert detectable_share(10, 10, 2000, 0.95) < detectable_share(10, 10, 100, 0.95) <= 1
+
+
+@pytest.mark.parametrize(
+    ("difference", "differing", "n"), [(0.2, 0.3, 40), (0.1, 0.1, 60), (0.05, 0.4, 90), (1.0, 1.0, 5)]
+)
+def test_power_is_that_of_the_exact_test_counted_out(difference, differing, n):
+    better = (differing + difference) / (2 * differing)
+    power = 0.0
+    for both in range(n + 1):
+        chance = comb(n, both) * differing**both * (1 - differing) ** (n - both)
+        for b in range(both // 2, both + 1):
+            if b > both - b and mcnemar(both - b, b) <= 0.05:
+                power += chance * comb(both, b) * better**b * (1 - better) ** (both - b)
+    assert mcnemar_power(difference, differing, n, 0.95) == pytest.approx(power, abs=1e-9)
+
+
+@pytest.mark.parametrize(("n", "differ"), [(20, 0), (60, 0), (30, 2), (300, 2), (300, 60)])
+def test_a_small_sample_claims_no_more_than_it_can(n, differ):
+    effect = detectable_share(differ, 0, n, 0.95)
+    assert mcnemar_power(effect, max(effect, (differ + 2) / (n + 2)), n, 0.95) >= 0.8
+    assert mcnemar_power(effect - 0.02, max(effect - 0.02, (differ + 2) / (n + 2)), n, 0.95) < 0.8
+    assert detectable_share(0, 0, 5, 0.95) == 1.0
 
 
 def _trial(answer, cells: dict[str, list[int]], *, n: int = 100, on: str = "test", **record) -> Trial:

@@ -112,6 +112,33 @@ def test_any_schema():
     }
 
 
+def test_a_schema_of_references_is_read_like_one_written_out():
+    """As pydantic writes them: `$defs`, `$ref`, choices with null."""
+    item = {"type": "object", "properties": {"name": {"type": "string"}, "price": {"type": "number"}}}
+    person = {"type": "object", "properties": {"name": {"type": "string"}, "phone": {"type": "string"}}}
+    plain = {"type": "object", "properties": {"customer": person, "items": {"type": "array", "items": item}}}
+    referring = {
+        "type": "object",
+        "properties": {
+            "customer": {"$ref": "#/$defs/Person"},
+            "items": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/Item"}}, {"type": "null"}]},
+        },
+        "$defs": {"Person": person, "Item": item},
+    }
+    text = "Customer: Asha Rao\nTea 120.00\nRice 80.50\nTotal 200.50\nph 9812345678"
+    found = extract(text, referring)
+    assert found == extract(text, plain)
+    assert found["items"] == [{"name": "Tea", "price": 120.0}, {"name": "Rice", "price": 80.5}]
+    odd = {
+        "properties": {
+            "name": True,
+            "child": {"$ref": "#"},
+            "items": {"type": "array", "items": {"properties": {"x": True}}},
+        }
+    }
+    assert set(extract(text, odd)) == {"name", "child", "items"}
+
+
 @pytest.mark.parametrize(
     ("key", "notion"),
     [

@@ -71,8 +71,26 @@ def test_a_slice_is_what_scoring_it_alone_gives(answers):
 
 def test_the_same_seed_gives_the_same_file(answers):
     one = json.dumps(_scored(answers), allow_nan=False)
-    assert one == json.dumps(_scored(answers[::-1][::-1]))
+    assert one == json.dumps(score([e for e, _ in answers], [p for _, p in answers[::-1]], **OPTIONS))
     assert one != json.dumps(_scored(answers, seed=1))
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_rare_field_is_known_no_better_than_its_few_documents_let(answer, right):
+    gold = [{"a": "x", "due": "1/2" if i < 3 else None} for i in range(60)]
+    reply = [one if right else {**one, "due": None} for one in gold]
+    metrics = _scored([answer(g, r, id=str(i)) for i, (g, r) in enumerate(zip(gold, reply, strict=True))])
+    due = metrics["slices"]["field"]["due"]["metrics"]
+    for name in ("recall", "f1"):
+        assert due[name]["value"] == float(right)
+        assert due[name]["high"] - due[name]["low"] > 0.5, name  # Wilson of 3
+    assert due["accuracy"]["high"] - due["accuracy"]["low"] < 0.2
+
+
+def test_a_field_that_nobody_fills_is_not_known(answer):
+    pairs = [answer({"a": "x", "due": None}, {"a": "x", "due": None}, id=str(i)) for i in range(40)]
+    f1 = _scored(pairs)["slices"]["field"]["due"]["metrics"]["f1"]
+    assert (f1["low"], f1["high"]) == (0.0, 1.0)
 
 
 def test_groups_make_intervals_wider(answer):

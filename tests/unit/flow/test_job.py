@@ -200,6 +200,8 @@ def test_gates_of_the_recipe_and_of_the_command(world):
         outcome.check({"exact_match": 1.5})
     with pytest.raises(UsageError, match="no metric") as caught:
         outcome.check({"exact_mach": 0.5})
+    with pytest.raises(UsageError, match="better when lower"):
+        outcome.check({"hallucinated": 0.5})
     assert caught.value.hint == "did you mean 'exact_match'?"
 
 

@@ -215,9 +215,9 @@ def write(
     _json(folder / "lock.json", lock)
     times = {"data": (0, 6), "train": (6, 221), "evaluate": (221, 468), "compare": (468, 480)}
     events = [
-        {"time": 1_763_640_000 + at, "stage": stage, "event": e}
+        {"time": 1_763_640_000 + at, "stage": stage, "event": e, "seconds": at - span[0]}
         for stage, span in times.items()
-        for at, e in zip(span, ("start", "end"), strict=True)
+        for at, e in zip(span, ("begin", "end"), strict=True)
     ]
     _lines(folder / "events.jsonl", events)
     test, exam = records(), records(8, "exam")

@@ -15,7 +15,7 @@ import yaml
 
 from tunewright import report
 from tunewright.core.errors import RunError
-from tunewright.report import picture
+from tunewright.report import evidence, picture
 
 
 def words(folder: Path) -> str:
@@ -174,3 +174,21 @@ def test_no_model_is_needed() -> None:
     code = "import sys, tunewright.report; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_run_of_the_base_alone_is_about_it_as_it_is_used(tmp_path: Path, no_picture: None) -> None:
+    folder = fixture_run.write(tmp_path / "run", parts=("data", "scores", "compare"), without=("tuned", "few-shot"))
+    recipe = folder / "recipe.yaml"
+    page = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    page["evaluate"] = {"systems": ["base", "rules"]}
+    recipe.write_text(yaml.safe_dump(page), encoding="utf-8")
+    assert evidence.read(folder).main().name == "base/grammar"
+
+
+def test_a_night_between_two_starts_is_no_work(tmp_path: Path) -> None:
+    folder = fixture_run.write(tmp_path / "run")
+    events = folder / "events.jsonl"
+    last = json.loads(events.read_text(encoding="utf-8").splitlines()[-1])
+    later = {**last, "stage": "train", "time": last["time"] + 90_000, "event": "end", "seconds": 5}
+    events.write_text(events.read_text(encoding="utf-8") + json.dumps(later) + "\n", encoding="utf-8")
+    assert evidence.read(folder).spent["train"] == 220

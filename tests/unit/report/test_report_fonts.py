@@ -75,3 +75,17 @@ def test_pictures_are_png_of_one_size(run_folder: Path) -> None:
     assert drawn.startswith(b"\x89PNG\r\n\x1a\n")
     assert int.from_bytes(drawn[16:20], "big") == 2640
     assert picture.draw(evidence.Evidence(run_folder, "empty")) is None
+
+
+def test_a_dollar_in_a_name_is_no_formula(tmp_path: Path) -> None:
+    """matplotlib reads what stands between two of them as mathematics, and fails on most of it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    for name in ("price_$_per_$", "$total_$", "$"):
+        figure.text(0, 0, fonts.label(name))
+    figure.savefig(tmp_path / "a.png")
+    bad = Figure()
+    bad.text(0, 0, "price_$_per_$")
+    with pytest.raises(ValueError, match=r"(?i)pars"):
+        bad.savefig(tmp_path / "b.png")

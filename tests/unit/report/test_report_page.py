@@ -185,10 +185,12 @@ def test_words_of_others_in_every_label(tmp_path: Path) -> None:
         path.write_text(text, encoding="utf-8")
     recipe = folder / "recipe.yaml"
     recipe.write_text(recipe.read_text(encoding="utf-8").replace("Hindi and English", evil), encoding="utf-8")
-    parsed = Page(html.render(evidence.read(folder)))
+    page = html.render(evidence.read(folder))
+    parsed = Page(page)
     assert parsed.faults == []
     assert not parsed.all("script")
     assert not parsed.all("img")
+    assert page.count("&lt;script&gt;alert") > 10
 
 
 def test_half_characters_do_not_stop_the_page(tmp_path: Path) -> None:

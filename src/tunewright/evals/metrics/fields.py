@@ -47,6 +47,22 @@ def summarise(sums: dict[str, Any]) -> dict[str, Any]:
     return {**named, **shares}
 
 
+def bases(sums: dict[str, Any]) -> dict[str, Any]:
+    """What each score of `summarise` is a share of: its denominator, 0 where there is nothing to judge."""
+    shares = bases_of_field(sums)
+    named = {f"field_{key}": shares.pop(key) for key in ("accuracy", "precision", "recall", "f1")}
+    return {**named, **shares}
+
+
+def bases_of_field(sums: dict[str, Any]) -> dict[str, Any]:
+    """As `bases`, under the short names of `summarise_field`."""
+    said = sums["correct"] + sums["substituted"] + sums["hallucinated"]
+    wanted = sums["correct"] + sums["substituted"] + sums["omitted"]
+    everything = sum(sums[kind] for kind in _KINDS)
+    counted = dict.fromkeys(("accuracy", "correct", "omitted", "hallucinated", "substituted"), everything)
+    return {**counted, "precision": said, "recall": wanted, "f1": said + wanted}
+
+
 def summarise_field(sums: dict[str, Any]) -> dict[str, Any]:
     """As `summarise`, under the short names that a table of fields has: accuracy, precision, recall, f1, …"""
     right, substituted, hallucinated = sums["correct"], sums["substituted"], sums["hallucinated"]

@@ -42,6 +42,11 @@ def test_missing_key_is_null_and_an_extra_one_is_made_up():
     assert kinds({"a": "x"}, {"a": "x", "c": "y", "d": None}) == {"correct": 1, "hallucinated": 1}
 
 
+@pytest.mark.parametrize("empty", [None, [], {}])
+def test_an_empty_list_or_object_says_nothing(empty):
+    assert kinds({"a": "x"}, {"a": empty}) == {"omitted": 1}
+
+
 def test_an_unreadable_reply_gets_no_credit_for_empty_fields(answer):
     found = scores(answer, {"a": "x", "b": None}, text="I cannot")
     assert found["field_accuracy"] == 0
