@@ -327,18 +327,21 @@ def _shingles(texts: list[str]) -> _Sets:
 # Contamination
 
 
-def write_manifest(texts: Iterable[str], path: Path | str, *, window: int = WINDOW) -> dict[str, int]:
+def write_manifest(
+    texts: Iterable[str], path: Path | str, *, window: int = WINDOW, onto: Manifest | None = None
+) -> dict[str, int]:
     """Write the fingerprints of `texts` to a file; returns {"texts", "words", "runs"} (runs: fingerprints kept).
 
     About 2 / (window + 1) of the runs are kept, 3 to 4 bytes each. The bytes depend on the set of texts alone, not on
     their order. Texts may come from a generator of any length; memory holds the fingerprints.
+    onto: what an earlier manifest holds stands in this one too; its window must be the same.
     """
-    if window < 1:
-        raise ValueError("window must be at least 1")
+    if window < 1 or (onto is not None and onto.window != window):
+        raise ValueError("window must be at least 1, and that of the manifest this one is put onto")
     known = _Words()
-    merged = np.empty(0, dtype=np.uint64)
+    merged = np.empty(0, dtype=np.uint64) if onto is None else onto.runs
     pending: list[Hashes] = []
-    count = total = waiting = 0
+    count, total, waiting = 0 if onto is None else onto.texts, 0, 0
     for batch in _batches(texts):
         numbers, lengths = _encoded(batch, known)
         count, total = count + len(lengths), total + len(numbers)

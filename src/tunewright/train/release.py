@@ -12,6 +12,7 @@ from tunewright.core import files
 from tunewright.core.errors import RunError
 from tunewright.data import leakage
 from tunewright.data.corpus import mixture
+from tunewright.models.load import locate
 from tunewright.train.pretrain import PretrainOptions, Stream
 
 LARGEST = 24_000_000
@@ -51,7 +52,12 @@ def release(folder: Path, target: Path, data: Path, exam: list[dict[str, Any]]) 
     )
     shutil.copy(folder / "pretraining.json", aside)
     prose = mixture.read_prose([data / "prose_en", data / "prose_hi"])
-    leakage.write_manifest(texts(options, prose, metrics["last_step"]), aside / "pretraining.manifest")
+    before = locate(options.start_from) if options.start_from is not None else None
+    manifest = aside / "pretraining.manifest"
+    onto = leakage.read_manifest(before / manifest.name) if before is not None else None
+    leakage.write_manifest(texts(options, prose, metrics["last_step"]), manifest, onto=onto)
+    if before is not None:
+        _keep_history(before, aside)
     (aside / "README.md").write_text(card(target.name, options, metrics, exam), encoding="utf-8")
     digests = {path.name: files.sha256(path) for path in sorted(aside.iterdir())}
     (aside / "sha256.json").write_text(json.dumps(digests, indent=1) + "\n", encoding="utf-8")
@@ -59,6 +65,14 @@ def release(folder: Path, target: Path, data: Path, exam: list[dict[str, Any]]) 
     if size > LARGEST:
         raise RunError(f"the version takes {size:,} bytes; {LARGEST:,} are allowed", where=str(aside))
     aside.rename(target)
+
+
+def _keep_history(before: Path, aside: Path) -> None:
+    """Recipes and logs of the versions that this one goes on from, each under its version's name."""
+    for kind in ("pretraining.json", "pretraining.tsv"):
+        shutil.copy(before / kind, aside / f"{before.name}.{kind}")
+        for older in before.glob(f"*.{kind}"):
+            shutil.copy(older, aside)
 
 
 def card(name: str, options: PretrainOptions, metrics: dict[str, Any], exam: list[dict[str, Any]]) -> str:
@@ -72,9 +86,7 @@ def card(name: str, options: PretrainOptions, metrics: dict[str, Any], exam: lis
     start, manifest = "From nothing", "hashes of all text seen; `tunewright pretrain wren` makes it again"
     if options.start_from is not None:
         start = f"From the weights of {options.start_from}"
-        manifest = (
-            f"hashes of the prose and of the documents of this recipe (not of those that {options.start_from} saw)"
-        )
+        manifest = f"hashes of the prose and of the documents that this version and {options.start_from} were shown"
     loss = f" The last validation loss was {last['loss']:.3f} nats per token." if last else ""
     return f"""---
 license: apache-2.0
@@ -99,7 +111,7 @@ The data is made by `tunewright.data.corpus`: random-schema documents, invoices,
 drills, questions about passages, and prose (public domain, CC0, CC BY, MIT, Apache; the story authors of the CC BY parts
 are credited in the project's documents). No job's data is in it, no key of the shipped recipes' schemas, and no layout,
 wording or name that the synthesis keeps for testing. `pretraining.json` is the recipe, `pretraining.tsv`
-the log, `pretraining.manifest` {manifest}.
+the log (those of the versions before it bear their names), `pretraining.manifest` {manifest}.
 
 ## Examination
 

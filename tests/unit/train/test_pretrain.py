@@ -109,6 +109,18 @@ def test_a_release_holds_what_it_says_and_never_changes(prose: Path, tmp_path: P
     with pytest.raises(RunError, match="released"):
         release(tmp_path / "made", tmp_path / "wren-9", prose, [row])
 
+    later = PretrainOptions(
+        **{**TINY, "seed": 4, "start_from": str(tmp_path / "wren-9"), "total_steps": 1, "decay_from": 1}
+    )
+    pretrain.pretrain(later, tmp_path / "more", prose)
+    release(tmp_path / "more", tmp_path / "wren-10", prose, [row])
+    first, second = (leakage.read_manifest(tmp_path / name / "pretraining.manifest") for name in ("wren-9", "wren-10"))
+    assert set(first.runs.tolist()) < set(second.runs.tolist())
+    assert second.texts > first.texts
+    for kind in ("json", "tsv"):
+        kept = tmp_path / "wren-10" / f"wren-9.pretraining.{kind}"
+        assert kept.read_bytes() == (tmp_path / "wren-9" / f"pretraining.{kind}").read_bytes()
+
 
 def test_a_deeper_model_computes_what_it_did_and_learns_in_every_layer(tmp_path: Path) -> None:
     import torch
