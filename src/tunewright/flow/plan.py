@@ -8,6 +8,7 @@ within a factor of two or so, not a promise.
 from __future__ import annotations
 
 import math
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,7 +139,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     disk = row_bytes * sum(counts.values()) * 3 + adapter * (1 + 4 * options.save_total_limit)
     disk += sum(answers.values()) * 600 + 2_000_000
     # The longest batch decides: what every matrix reads and writes is kept for the way back, and logits three times.
-    kept = 4 * KEPT * sum(a + b for a, b in shape.linears)
+    kept = 4 * KEPT * sum(a + b for a, b in shape.linears.values())
     rows = options.per_device_train_batch_size
     activations = rows * ((longest - shared) * kept + max(replies, default=0) * shape.vocabulary * 12)
     memory = FLOOR_BYTES + shape.parameters * 4 + trainable * 16 + int(activations)
@@ -230,25 +231,26 @@ def _answers(recipe: Recipe, test: int, exams: dict[str, int]) -> dict[str, int]
 
 @dataclass(frozen=True)
 class _Shape:
-    """A model without its weights. body: parameters outside embeddings and head; linears: (in, out) of each."""
+    """A model without its weights. body: parameters outside embeddings and head; linears: name → its two sizes."""
 
     parameters: int
     body: int
     width: int
     layers: int
     vocabulary: int
-    linears: tuple[tuple[int, int], ...]
+    linears: dict[str, tuple[int, int]]
     chat: Any
 
     @classmethod
     def of(cls, name: str) -> _Shape:
         import torch
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+        from transformers.pytorch_utils import Conv1D
 
         from tunewright.models.chat import Chat
         from tunewright.models.load import locate
 
-        folder = locate(name)
+        folder = locate(name, weights=False)
         try:
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
             with torch.device("meta"):
@@ -261,19 +263,19 @@ class _Shape:
 
             raise ModelError(f"the model cannot be planned with: {error}", where=str(folder)) from error
         ends = {id(model.get_input_embeddings()), id(model.get_output_embeddings())}
-        linears = [
-            (module.in_features, module.out_features)
-            for module in model.modules()
-            if isinstance(module, torch.nn.Linear) and id(module) not in ends
-        ]
+        linears = {
+            path: (module.weight.shape[1], module.weight.shape[0])
+            for path, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear | Conv1D) and id(module) not in ends
+        }
         parameters = sum(weight.numel() for weight in model.parameters())
         return cls(
             parameters=parameters,
-            body=sum(a * b for a, b in linears) or parameters,
+            body=sum(a * b for a, b in linears.values()) or parameters,
             width=int(getattr(config, "hidden_size", 0) or getattr(config, "n_embd", 256)),
             layers=int(getattr(config, "num_hidden_layers", 0) or getattr(config, "n_layer", 1)),
             vocabulary=int(config.vocab_size),
-            linears=tuple(linears),
+            linears=linears,
             chat=chat,
         )
 
@@ -300,7 +302,7 @@ class _Shape:
     def trainable(self, recipe: Recipe) -> int:
         if recipe.method.name == "full":
             return self.parameters
-        return sum(recipe.method.lora_r * (a + b) for a, b in self.linears)
+        return sum(recipe.method.lora_r * (a + b) for path, (a, b) in self.linears.items() if _targeted(path, recipe))
 
     def speed(self) -> float:
         """Multiply-adds × 2 a second of this machine on matrices as wide as the model's, measured for a moment."""
@@ -343,3 +345,13 @@ def _free_disk(path: Path) -> int:
     while not path.exists() and path != path.parent:
         path = path.parent
     return shutil.disk_usage(path).free
+
+
+def _targeted(path: str, recipe: Recipe) -> bool:
+    """Whether PEFT puts an adapter on the module of this name."""
+    targets = recipe.method.target_modules
+    if targets == "all-linear":
+        return True
+    if isinstance(targets, str):
+        return re.fullmatch(targets, path) is not None
+    return any(path == target or path.endswith(f".{target}") for target in targets)

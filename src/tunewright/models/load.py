@@ -22,7 +22,8 @@ from tunewright.models.chat import Chat
 DTYPES = {"fp32": torch.float32, "float32": torch.float32, "bf16": torch.bfloat16, "bfloat16": torch.bfloat16}
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]
+_WEIGHTS = "*.safetensors"
+_FILES = ["*.json", _WEIGHTS, "*.model", "*.jinja", "*.txt"]
 
 
 @dataclass(slots=True)
@@ -62,8 +63,8 @@ class Loaded:
         return 2048
 
 
-def locate(name: str) -> Path:
-    """The folder that holds a model's files; downloads a hub id that is not in the cache.
+def locate(name: str, *, weights: bool = True) -> Path:
+    """The folder that holds a model's files; downloads a hub id that is not in the cache, with its weights or without.
 
     Raises ModelError where nothing of that name can be had, with near names.
     """
@@ -82,7 +83,7 @@ def locate(name: str) -> Path:
         return folder
     if not _HUB_ID.fullmatch(name) or re.fullmatch(r"wren(-.*)?", name) or name.startswith((".", "/", "~")):
         raise _missing(name, versions)
-    return _from_hub(name, versions)
+    return _from_hub(name, versions, _FILES if weights else [kind for kind in _FILES if kind != _WEIGHTS])
 
 
 def _missing(name: str, versions: list[str]) -> ModelError:
@@ -100,13 +101,13 @@ def _missing(name: str, versions: list[str]) -> ModelError:
     return ModelError(f"there is no model '{name}'", hint=hint)
 
 
-def _from_hub(name: str, versions: list[str]) -> Path:
+def _from_hub(name: str, versions: list[str], files: list[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
     try:
-        return Path(snapshot_download(name, allow_patterns=_FILES, local_files_only=offline))
+        return Path(snapshot_download(name, allow_patterns=files, local_files_only=offline))
     except GatedRepoError:
         raise ModelError(
             f"'{name}' asks for its licence to be accepted", hint="accept it on the Hub, then `hf auth login`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -60,12 +61,42 @@ def test_it_counts_what_the_job_does_and_writes_nothing(recipe, tmp_path):
 
 
 def lora_parameters(network, rank):
-    import copy
-
     import peft
 
     made = peft.get_peft_model(copy.deepcopy(network), peft.LoraConfig(r=rank, target_modules="all-linear"))
     return sum(weight.numel() for weight in made.parameters() if weight.requires_grad)
+
+
+@pytest.mark.parametrize(
+    ("family", "targets"),
+    [
+        ("gpt2", "all-linear"),
+        ("opt", "all-linear"),
+        ("gpt2", ["c_attn"]),
+        ("opt", ["q_proj", "v_proj"]),
+        ("opt", r".*\.fc1"),
+    ],
+)
+def test_an_adapter_has_the_size_that_peft_gives_it(recipe, tmp_path_factory, family, targets):
+    import peft
+
+    folder = tiny_models.save(family, tmp_path_factory.mktemp(family))
+    made = plan.plan(recipe(f"model={folder}", f"method.target_modules={json.dumps(targets)}", "method.lora_r=3"))
+    network = copy.deepcopy(tiny_models.model(family))
+    adapted = peft.get_peft_model(network, peft.LoraConfig(r=3, target_modules=targets, task_type="CAUSAL_LM"))
+    assert made.trainable_parameters == sum(p.numel() for p in adapted.parameters() if p.requires_grad) > 0
+
+
+def test_planning_fetches_no_weights(monkeypatch, tmp_path):
+    import huggingface_hub
+
+    from tunewright.models.load import locate
+
+    asked = []
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **more: asked.append(more) or tmp_path)
+    locate("someone/some-model", weights=False)
+    locate("someone/some-model")
+    assert ["*.safetensors" in one["allow_patterns"] for one in asked] == [False, True]
 
 
 def test_what_would_not_fit_is_said(recipe, monkeypatch):
