@@ -300,7 +300,8 @@ def evaluate(
     """Scores of a model on records with targets: metrics with intervals, slices, cost.
 
     model: from `load`, or what `load` takes. Returns {"n", "metrics", "slices", "cost", ...} as in a run's
-    scores-<decoding>.json.
+    scores-<decoding>.json; of an embedded model also "pretraining_overlap": how many of the records share text with
+    what it was pretrained on.
 
     >>> records = [Record("1", "Bill No: INV-7", {"invoice_number": "INV-7"}, doc_type="invoice")]
     >>> evaluate("runs/smoke", records)["n"]
@@ -309,12 +310,15 @@ def evaluate(
     from tunewright.data.clean import clean
     from tunewright.decode.system import LocalSystem
     from tunewright.evals.score import score
-    from tunewright.flow import use
+    from tunewright.flow import answer, use
 
     chosen = model if isinstance(model, use.Model) else use.load(model)
-    examples = [chosen.task.example(record) for record in clean(records).records]
+    cleaned = clean(records).records
+    examples = [chosen.task.example(record) for record in cleaned]
     system = LocalSystem("model", chosen.loaded, chosen.task, decoding=decoding, options=chosen.options)  # type: ignore[arg-type]
-    return score(examples, system.predict(examples), level=level, resamples=resamples, seed=seed)
+    scores = score(examples, system.predict(examples), level=level, resamples=resamples, seed=seed)
+    overlap = answer.pretraining_overlap(chosen.loaded.name, cleaned)
+    return scores if overlap is None else {**scores, "pretraining_overlap": overlap.to_row()}
 
 
 def _blocks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

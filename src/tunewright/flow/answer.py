@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tunewright.core import files, meter
 from tunewright.core.contracts import System, Task
@@ -21,6 +21,9 @@ from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.flow import prepare
 from tunewright.flow.outcome import TEST, main_cell
+
+if TYPE_CHECKING:
+    from tunewright.data.leakage import Overlap
 
 
 class Teller(Protocol):
@@ -285,21 +288,26 @@ def note_machine(job: Run) -> None:
 
 def _warn_of_overlap(job: Run, events: Events) -> None:
     """Say where documents of test or an exam share text with what an embedded model was pretrained on."""
-    from tunewright.data import leakage
-    from tunewright.models.embedded import EMBEDDED, is_embedded
-    from tunewright.models.load import locate
-
-    if not is_embedded(job.recipe.model):
-        return
-    folder = locate(job.recipe.model)
-    manifest = folder / "pretraining.manifest"
-    if not manifest.is_file() or EMBEDDED not in folder.parents:
-        return
     for on in (TEST, *exams(job)):
-        found = leakage.overlap(prepare.records(job, on), manifest)
+        found = pretraining_overlap(job.recipe.model, prepare.records(job, on))
+        if found is None:
+            return
         events.add("evaluate", "pretraining overlap", on=on, **found.to_row())
         if found.hits:
             events.say(
-                f"warning: {len(found.hits)} of {found.records} documents of {on} share text with what "
+                f"warning: at least {len(found.hits)} of {found.records} documents of {on} share text with what "
                 f"{job.recipe.model} was pretrained on"
             )
+
+
+def pretraining_overlap(model: str, found: Sequence[Record]) -> Overlap | None:
+    """Which records share text with what an embedded model was pretrained on; None for a model that does not tell.
+
+    A lower bound: a version's manifest does not reach back to the first of its ancestors.
+    """
+    from tunewright.data import leakage
+    from tunewright.models.embedded import is_embedded
+    from tunewright.models.load import locate
+
+    manifest = locate(model) / "pretraining.manifest" if is_embedded(model) else None
+    return leakage.overlap(found, manifest) if manifest is not None and manifest.is_file() else None

@@ -48,6 +48,8 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
         events.say(note)
     files.write_lines(folder / "raw.jsonl", rows(source.records))
 
+    if earlier := sum("before" in record.provenance for record in source.records):
+        events.say(f"{earlier} rows have a system message or earlier turns, which this task does not read")
     cleaned = clean(source.records)
     task = make_task(recipe.task, source.schemas)
     schemas, given = source.schemas, getattr(task, "schema", None)

@@ -251,7 +251,9 @@ def rerun(evidence: Evidence) -> str:
         return ""
     version = mapping(evidence.lock.get("versions")).get("tunewright")
     with_version = f"    # Tunewright {version}" if version else ""
-    return f"tunewright run recipe.yaml --name {evidence.name}-again{with_version}"
+    named = evidence.manifest.get("kind") == "set" or evidence.exams
+    where = " --data DIR" if named else ""
+    return f"tunewright run recipe.yaml --name {evidence.name}-again{where}{with_version}"
 
 
 def written(evidence: Evidence) -> str:

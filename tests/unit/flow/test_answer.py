@@ -1,0 +1,42 @@
+"""What evaluation says of itself."""
+
+from __future__ import annotations
+
+from tunewright.core.records import Record
+from tunewright.data import leakage
+from tunewright.flow import answer
+from tunewright.models import embedded, load
+
+WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen " * 2
+
+
+class Ears:
+    def __init__(self):
+        self.said, self.rows = [], []
+
+    def say(self, text):
+        self.said.append(text)
+
+    def add(self, stage, event, **values):
+        self.rows.append((event, values))
+
+
+def test_test_text_that_the_base_was_pretrained_on_is_warned_of(tmp_path, monkeypatch):
+    leakage.write_manifest([f"before {WORDS} after"], tmp_path / "pretraining.manifest")
+    monkeypatch.setattr(embedded, "is_embedded", lambda name: name == "wren")
+    monkeypatch.setattr(load, "locate", lambda name: tmp_path)
+    monkeypatch.setattr(answer, "exams", lambda job: ["exam"])
+    found = [Record("seen", WORDS), Record("other", "nothing of this was ever shown to anybody at all, said the clerk")]
+    monkeypatch.setattr(answer.prepare, "records", lambda job, on: found if on == answer.TEST else found[1:])
+
+    class Job:
+        class recipe:
+            model = "wren"
+
+    ears = Ears()
+    answer._warn_of_overlap(Job, ears)
+    assert ears.said == ["warning: at least 1 of 2 documents of test share text with what wren was pretrained on"]
+    assert [(values["on"], values["hits"]) for _, values in ears.rows] == [("test", 1), ("exam", 0)]
+    Job.recipe.model = "somebody/else"
+    answer._warn_of_overlap(Job, ears)
+    assert len(ears.rows) == 2
