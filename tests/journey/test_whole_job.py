@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tunewright import cli
-from tunewright.core import files
+from tunewright.core import files, recipe_file
 from tunewright.core.run import Run
 
 
@@ -40,9 +40,12 @@ def test_every_stage_leaves_what_the_design_names(whole):
 
 
 def compare(one: Path, other: Path) -> None:
-    """The same data, the same adapter bytes, the same answers."""
-    same = ["data/train.jsonl", "data/test.jsonl", "systems/tuned/adapter/adapter_model.safetensors"]
-    for name in same:
+    """The same data, the same bytes of what was trained, the same answers."""
+    weights = [
+        str(path.relative_to(one)) for path in one.glob("systems/tuned/*/*.safetensors") if "step" not in str(path)
+    ]
+    assert len(weights) == 1
+    for name in ["data/train.jsonl", "data/test.jsonl", *weights]:
         assert files.sha256(one / name) == files.sha256(other / name), name
     for path in one.glob("systems/*/predictions-*.jsonl"):
         both = (list(files.read_lines(root / path.relative_to(one))) for root in (one, other))
@@ -53,9 +56,9 @@ def compare(one: Path, other: Path) -> None:
 
 
 def killed_and_resumed(drive, whole: Path, recipe: Path, runs: Path, kills: int, seed: int) -> None:
-    """Kill at random moments: so many events after a start, on average one twelfth of the job, and a little later."""
+    """Kill at random moments: so many events after a start, so that the last comes near the end, and a little later."""
     chance = random.Random(seed)
-    most = len(files.whole_lines(whole / "events.jsonl")) // 6
+    most = 2 * len(files.whole_lines(whole / "events.jsonl")) // kills
     moments = [f"{chance.randint(0, most)}:{chance.uniform(0, 0.2):.3f}" for _ in range(kills)]
     lines = drive(runs, recipe, "cut", moments)
     assert lines.count("killed") >= kills // 2, lines
@@ -72,6 +75,15 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(drive, whole, reci
 @pytest.mark.parametrize("seed", range(2, 7))
 def test_killed_at_a_hundred_random_moments_it_ends_with_the_same_bytes(drive, whole, recipe, tmp_path, seed):
     killed_and_resumed(drive, whole, recipe, tmp_path, kills=20, seed=seed)
+
+
+@pytest.mark.slow
+def test_killed_while_all_weights_are_tuned_as_the_demo_does(drive, changes, tmp_path):
+    sets = [*changes, "method.name=full", "train.optim=muon", "train.pointer_weight=0.5"]
+    page = tmp_path / "smoke.yaml"
+    page.write_text(recipe_file.resolved(recipe_file.read("smoke", sets, environment={})), encoding="utf-8")
+    drive(tmp_path, page, "whole", [])
+    killed_and_resumed(drive, tmp_path / "whole", page, tmp_path, kills=20, seed=7)
 
 
 def unanswered(whole: Path, folder: Path, workers: int) -> Path:

@@ -147,7 +147,7 @@ def _config(folder: Path) -> Any:
         raise ModelError(
             f"the architecture '{kind}' is not known to transformers",
             where=str(folder),
-            hint="if you trust the model's own code, pass trust_remote_code",
+            hint="models.load.load(..., trust_remote_code=True) runs the code that came with it; no recipe does",
         )
     return AutoConfig.for_model(kind, **_clean(stored))
 
