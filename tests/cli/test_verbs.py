@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -121,11 +122,20 @@ def test_comparing_before_evaluating_says_what_is_missing(world, tunewright):
     code, out, err = tunewright("compare")
     assert (code, out) == (1, "")
     assert "there is no run whose stage evaluate is complete here yet" in err
-    for verb in ("compare", "report"):
-        code, out, err = tunewright(verb, "runs/mine")
-        assert (code, out) == (1, "")
-        assert "its stage evaluate is not complete" in err
+    code, out, err = tunewright("compare", "runs/mine")
+    assert (code, out) == (1, "")
+    assert "its stage evaluate is not complete" in err
     assert world.trained == 0
+
+
+def test_a_run_that_is_only_trained_has_a_report_of_that(world, tunewright):
+    tunewright("train", "mine/recipe.yaml", *SMALL, "--quiet")
+    code, _out, err = tunewright("report")
+    assert (code, err) == (0, "")
+    page = (Path("runs/mine") / "report.html").read_text(encoding="utf-8")
+    assert "Nothing has been measured in this run yet" in page or "has no scores" in page
+    tunewright("run", "mine/recipe.yaml", *SMALL, "--quiet")
+    assert (Path("runs/mine") / "report.html").read_text(encoding="utf-8") != page
 
 
 def test_a_run_folder_is_planned_as_it_would_go_on(world, tunewright, monkeypatch):

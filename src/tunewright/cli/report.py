@@ -14,7 +14,8 @@ from tunewright.cli import _options as options
 def verb(run: str | None, root: str, as_json: bool) -> None:
     """Write report.html, the figures and the tables of RUN again from what its folder holds.
 
-    RUN is a run folder or its name below --runs; without it, the newest run with scores.
+    RUN is a run folder or its name below --runs; without it, the newest run. Of a run that is not finished the
+    report shows what is there (after `tunewright train` the loss curve) and says what is missing.
 
     \b
       tunewright report
@@ -22,7 +23,7 @@ def verb(run: str | None, root: str, as_json: bool) -> None:
     """
     from tunewright import api
 
-    written = api.report(api.find_run(run, runs=root, done="evaluate"))
+    written = api.report(api.find_run(run, runs=root, done="data"))
     if as_json:
         options.print_json({name: str(path) for name, path in written.items()})
     else:
