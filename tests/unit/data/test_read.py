@@ -248,7 +248,7 @@ BAD = [
     ("[1, 2]", "a list, not an object"),
     ("17", "a number, not an object"),
     ('{"text": NaN}', "NaN is not JSON"),
-    ('{"text": "a", "x": 1e999}', "inf is not a JSON number"),
+    ('{"text": "a", "x": 1e999}', "1e999 is too large for a number"),
     ('{"text": "a", "text": "b"}', '"text" stands twice'),
     ('{"text": "a\\u0000b"}', "NUL"),
     ('{"text": "a\\ud800b"}', "half a surrogate pair (U+D800)"),
