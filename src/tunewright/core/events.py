@@ -133,12 +133,11 @@ class Progress:
         self._stage = None
 
     def say(self, text: str, *, painted: str | None = None) -> None:
-        """A line that stays. painted: what a terminal shows in its place, unless NO_COLOR is set (no-color.org)."""
+        """A line that stays. painted: what a `live` terminal shows in its place."""
         if self.quiet:
             return
         self._clear()
-        colours = self.stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        print(painted if painted and colours else text, file=self.stream, flush=True)
+        print(painted if painted and self.live else text, file=self.stream, flush=True)
 
     def line(self) -> str:
         """What the progress line says now."""

@@ -65,21 +65,18 @@ def bases_of_field(sums: dict[str, Any]) -> dict[str, Any]:
 
 def summarise_field(sums: dict[str, Any]) -> dict[str, Any]:
     """As `summarise`, under the short names that a table of fields has: accuracy, precision, recall, f1, …"""
-    right, substituted, hallucinated = sums["correct"], sums["substituted"], sums["hallucinated"]
+    base, right = bases_of_field(sums), sums["correct"]
     agreed = right + sums["null"]
-    omitted = sums["omitted"] + sums["unanswered"]
-    everything = agreed + omitted + substituted + hallucinated
-    said, wanted = right + substituted + hallucinated, right + substituted + sums["omitted"]
-    idle = ((said + wanted) == 0) * 1.0
+    idle = (base["f1"] == 0) * 1.0
     return {
-        "accuracy": ratio(agreed, everything, empty=1.0),
-        "precision": ratio(right, said, empty=idle),
-        "recall": ratio(right, wanted, empty=idle),
-        "f1": ratio(2 * right, said + wanted, empty=1.0),
-        "correct": ratio(agreed, everything, empty=1.0),
-        "omitted": ratio(omitted, everything),
-        "hallucinated": ratio(hallucinated, everything),
-        "substituted": ratio(substituted, everything),
+        "accuracy": ratio(agreed, base["accuracy"], empty=1.0),
+        "precision": ratio(right, base["precision"], empty=idle),
+        "recall": ratio(right, base["recall"], empty=idle),
+        "f1": ratio(2 * right, base["f1"], empty=1.0),
+        "correct": ratio(agreed, base["correct"], empty=1.0),
+        "omitted": ratio(sums["omitted"] + sums["unanswered"], base["omitted"]),
+        "hallucinated": ratio(sums["hallucinated"], base["hallucinated"]),
+        "substituted": ratio(sums["substituted"], base["substituted"]),
     }
 
 
