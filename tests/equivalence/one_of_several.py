@@ -50,7 +50,7 @@ metrics = Fit(
     total_steps=4,
     folder=folder / "checkpoints",
     accelerator=accelerator,
-    pointing=Pointing(1, 0, 0.5),
+    pointing=(Pointing(1, 0, 0.5),),
     logging_steps=1,
 ).run()
 weights = {name: parameter.detach().clone() for name, parameter in parameters.items()}

@@ -10,7 +10,19 @@ import torch
 import tiny_models
 from tunewright.train.batch import Tokens, collate
 from tunewright.train.loss import forward_rows, loss_sum
-from tunewright.train.pointers import NOWHERE, Pointing, best_head, looked_away, moved, places, sources, watching
+from tunewright.train.pointers import (
+    IDLE,
+    NOWHERE,
+    Pointing,
+    best_head,
+    links,
+    looked_away,
+    moved,
+    moved_links,
+    places,
+    sources,
+    watching,
+)
 
 
 def spans(text: str, pieces: list[str]) -> list[tuple[int, int]]:
@@ -112,14 +124,44 @@ def test_where_a_string_opens_in_a_token_of_its_own():
     assert found == [(3, (2,)), (4, (2,)), (9, (NOWHERE,)), (15, (2,))]
 
 
+def test_the_first_token_of_a_value_is_linked_to_the_key_that_asks_for_it():
+    asked, text = "no, bill_no, who", "No: A-1; to Ravi Das"
+    reply = '{"no": null, "bill_no": "A-1", "who": "Ravi Das"}'
+    in_asked = ["no", ", ", "bill", "_no", ", ", "who"]
+    in_text = ["No", ":", " ", "A", "-", "1", ";", " ", "to", " ", "Ravi", " ", "Das"]
+    found = links(reply, text, spans(text, in_text), asked, spans(asked, in_asked))
+    idle = [(token, (NOWHERE,), IDLE) for token in (0, 1, 2, 6, 7, 8, 9)]
+    assert found == sorted([*idle, (3, (3,), 1.0), (10, (5,), 1.0)]), "`no` within `bill_no` is not the key"
+    assert moved_links([(3, (3,), 1.0), (0, (NOWHERE,), IDLE)], text=9, asked=1) == ((12, (4,), 1.0), (9, (8,), IDLE))
+    assert moved_links([(0, (NOWHERE,), IDLE)], text=0, asked=0) == (), "nothing stands before"
+
+
+def test_a_value_in_several_places_is_linked_from_none():
+    asked, text, reply = "total", "500 or 500", '{"total": "500"}'
+    found = links(reply, text, spans(text, ["500", " ", "or", " ", "500"]), asked, [(0, 5)])
+    assert found == [(token, (NOWHERE,), IDLE) for token in (1, 2, 3)]
+
+
+def test_values_of_lists_have_the_key_of_the_list_and_keys_of_a_schema_stand_twice():
+    asked = '{"properties": {"l": 1}, "required": ["l"]}'
+    in_asked = ['{"properties": {"', "l", '": 1}, "required": ["', "l", '"]}']
+    found = links('{"l": ["A", "B"]}', "A B", [(0, 1), (1, 2), (2, 3)], asked, spans(asked, in_asked))
+    assert found == [(0, (1, 3), 1.0), (1, (NOWHERE,), IDLE), (2, (1, 3), 1.0)]
+
+
 def examples(size: int) -> list[Tokens]:
     shared = tuple(range(5, 13))
     rows = []
     for i in range(4):
         ids = (*shared, *(torch.randint(5, size, (7 + 2 * i,), generator=torch.Generator().manual_seed(i)).tolist()))
         start = len(ids) - 3
-        rows.append(Tokens(ids, start, ((start, (9, 10 + i)), (start + 2, (start - 2,)))))
+        linked = ((10, (3, 5), 1.0), (11 + i % 2, (8,), 0.05))
+        rows.append(Tokens(ids, start, ((start, (9, 10 + i)), (start + 2, (start - 2,))), linked))
     return rows
+
+
+def all_links(rows):
+    return [link for one in rows for link in one.links]
 
 
 @pytest.mark.parametrize("family", ["wren", "llama3", "qwen2", "mistral", "opt", "gpt2"])
@@ -136,21 +178,27 @@ def test_it_is_minus_log_of_the_models_own_attention(family, share_prefix):
     model.set_attn_implementation("eager")
     for layer, taken in seen.items():
         for head in range(taken[0].shape[1]):
-            got = looked_away(taken, head, batch.pointers)
-            expected = []
+            copied, linked = [], []
             for one in rows:
                 with torch.no_grad():
                     weights = model(torch.tensor([one.ids]), output_attentions=True).attentions[layer][0, head]
-                expected += [-weights[token - 1, list(from_)].sum().log() for token, from_ in one.sources]
-            torch.testing.assert_close(got, torch.stack(expected), rtol=1e-4, atol=1e-4)
-            assert not torch.allclose(got, torch.stack(expected[::-1]), rtol=1e-2), "the check can fail"
+                copied += [-weights[token - 1, list(from_)].sum().log() for token, from_ in one.sources]
+                linked += [-weights[token, list(to)].sum().log() for token, to, _ in one.links]
+            for looks, expected in ((batch.pointers, copied), (batch.links, linked)):
+                got = looked_away(taken, head, looks)
+                torch.testing.assert_close(got, torch.stack(expected), rtol=1e-4, atol=1e-4)
+                assert not torch.allclose(got, torch.stack(expected[::-1]), rtol=1e-2), "the check can fail"
+            each = sum(weight * float(away) for away, (*_, weight) in zip(linked, all_links(rows), strict=True))
+            lesson = Pointing(layer, head, 1.0, "links").loss_sum(seen, batch)
+            assert float(lesson) == pytest.approx(each, rel=1e-4)
 
 
-def test_a_head_learns_to_look_where_it_is_told():
+@pytest.mark.parametrize("lesson", ["pointers", "links"])
+def test_a_head_learns_to_look_where_it_is_told(lesson):
     model = copy.deepcopy(tiny_models.model("wren")).train()
     batch = collate(examples(model.config.vocab_size), 0, share_prefix=False)
     layer, head = best_head(model, [batch])
-    pointing = Pointing(layer, head, 1.0)
+    pointing = Pointing(layer, head, 1.0, lesson)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     away = []
     with watching(model, frozenset((layer,))) as seen:
@@ -169,6 +217,8 @@ def test_nothing_to_point_at_costs_nothing():
     model = tiny_models.model("wren")
     batch = collate([Tokens((5, 6, 7, 8), 2), Tokens((5, 6, 9), 2)], 0, share_prefix=False)
     assert batch.pointers is None
+    assert batch.links is None
     assert best_head(model, [batch]) is None
     with watching(model) as seen:
-        assert Pointing(0, 0, 1.0).loss_sum(seen, batch) == 0.0
+        for lesson in ("pointers", "links"):
+            assert Pointing(0, 0, 1.0, lesson).loss_sum(seen, batch) == 0.0

@@ -137,6 +137,9 @@ class TrainOptions(Options):
     pointer_weight: float = Field(
         0.0, ge=0, description="Weight of a loss that teaches one attention head where copied values stand; 0: none."
     )
+    link_weight: float = Field(
+        0.0, ge=0, description="Weight of a loss that teaches one attention head which key a value belongs to; 0: none."
+    )
     lr_scheduler_type: Literal["linear", "cosine", "constant"] = Field(
         "cosine", description="How the rate falls after warm-up."
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 Source = tuple[int, tuple[int, ...]]
 """(index of a token, indices of earlier tokens that it is copied from)."""
+Link = tuple[int, tuple[int, ...], float]
+"""(index of a token, indices of earlier tokens that say what it is, weight)."""
+
+
+Lesson = Literal["pointers", "links"]
+"""What a head is taught: where a copied token stands, or which key a value belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +30,13 @@ class Tokens:
     """One example. ids: prompt and reply. start: index of the first trained token (1 or more).
 
     sources: what the reply's values are copied from (`train.pointers`); empty where that is not known.
+    links: which of the document's tokens begin a value of which key (`train.pointers`); empty where that is not known.
     """
 
     ids: tuple[int, ...]
     start: int
     sources: tuple[Source, ...] = ()
+    links: tuple[Link, ...] = ()
 
     @property
     def trained(self) -> int:
@@ -40,16 +48,18 @@ class Tokens:
 class Pointers:
     """Where to look, for `looks` positions of a batch.
 
-    rows, queries: `[looks]` row, and time after the prefix, of the position that predicts a copied token.
+    rows, queries: `[looks]` row, and time after the prefix, of the position that looks.
     keys: `[looks, places]` times it may look at, the prefix counted in; -1 fills up.
+    weights: `[looks]` how much each look counts.
     """
 
     rows: torch.Tensor
     queries: torch.Tensor
     keys: torch.Tensor
+    weights: torch.Tensor
 
     def to(self, device: torch.device | str) -> Pointers:
-        return Pointers(self.rows.to(device), self.queries.to(device), self.keys.to(device))
+        return Pointers(*(one.to(device) for one in (self.rows, self.queries, self.keys, self.weights)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,8 @@ class Batch:
     input_ids: `[batch, time]` ids after the prefix, padded on the right.
     rows: `[trained]` flat positions in `batch * time` whose next token is trained.
     labels: `[trained]` those next tokens.
-    pointers: where copied tokens stand, or None where that is not known.
+    pointers: from the positions that predict copied tokens to where those stand; None where that is not known.
+    links: from the document's tokens to the keys that ask for them; None where that is not known.
     """
 
     prefix: torch.Tensor | None
@@ -68,6 +79,11 @@ class Batch:
     rows: torch.Tensor
     labels: torch.Tensor
     pointers: Pointers | None = None
+    links: Pointers | None = None
+
+    def looks(self, lesson: Lesson) -> Pointers | None:
+        """Where to look, in this lesson."""
+        return self.pointers if lesson == "pointers" else self.links
 
     @property
     def seen(self) -> int:
@@ -77,7 +93,8 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         prefix = self.prefix.to(device) if self.prefix is not None else None
         pointers = self.pointers.to(device) if self.pointers is not None else None
-        return Batch(prefix, self.input_ids.to(device), self.rows.to(device), self.labels.to(device), pointers)
+        links = self.links.to(device) if self.links is not None else None
+        return Batch(prefix, self.input_ids.to(device), self.rows.to(device), self.labels.to(device), pointers, links)
 
 
 def shared_prefix(examples: Sequence[Tokens]) -> int:
@@ -117,23 +134,26 @@ def collate(examples: Sequence[Tokens], pad: int, *, share_prefix: bool) -> Batc
         input_ids,
         torch.tensor(rows, dtype=torch.long),
         torch.tensor(labels, dtype=torch.long),
-        _pointers(examples, cut),
+        _pointers([(i, token - 1 - cut, at, 1.0) for i, one in enumerate(examples) for token, at in one.sources]),
+        _pointers(
+            [(i, token - cut, at, w) for i, one in enumerate(examples) for token, at, w in one.links if token >= cut]
+        ),
     )
 
 
-def _pointers(examples: Sequence[Tokens], cut: int) -> Pointers | None:
+def _pointers(looks: Sequence[tuple[int, int, tuple[int, ...], float]]) -> Pointers | None:
+    """Pointers of (row, query, keys, weight); None of none."""
     import torch
 
-    looks = [(i, token - 1 - cut, from_) for i, example in enumerate(examples) for token, from_ in example.sources]
     if not looks:
         return None
-    width = max(len(from_) for _, _, from_ in looks)
-    keys = [[*from_, *[-1] * (width - len(from_))] for _, _, from_ in looks]
-    rows, queries, _ = zip(*looks, strict=True)
+    width = max(len(at) for _, _, at, _ in looks)
+    rows, queries, _, weights = zip(*looks, strict=True)
     return Pointers(
         torch.tensor(rows, dtype=torch.long),
         torch.tensor(queries, dtype=torch.long),
-        torch.tensor(keys, dtype=torch.long),
+        torch.tensor([[*at, *[-1] * (width - len(at))] for _, _, at, _ in looks], dtype=torch.long),
+        torch.tensor(weights),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,29 +15,32 @@ from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
 from tunewright.decode.lanes import supported
 from tunewright.text.serialise import dumps
-from tunewright.train.batch import Batch, Source, Tokens, collate, epoch_batches, shared_prefix
-from tunewright.train.pointers import Pointing, best_head, moved, sources, watchable
+from tunewright.train.batch import Batch, Lesson, Link, Source, Tokens, collate, epoch_batches, shared_prefix
+from tunewright.train.pointers import Pointing, best_head, links, moved, moved_links, sources, watchable
 
 if TYPE_CHECKING:
     from tunewright.models.load import Loaded
 
 
-def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False) -> list[Tokens]:
+def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False, link: bool = False) -> list[Tokens]:
     """Prompt and reply ids of every example; the reply, its stop token included, is what is trained.
 
-    point: find out what the reply's values are copied from.
+    point: find out what the reply's values are copied from. link: which key each of them belongs to.
     """
     chat, made = loaded.chat, []
     for example in examples:
         prompt, reply = chat.prompt_ids(example.messages), chat.reply_ids(example.completion)
-        found: tuple[Source, ...] = ()
-        if point:
-            text = example.messages[-1]["content"]
-            asked, answered = chat.placed(text, prompt), chat.placed(example.completion, reply)
-            if asked is not None and answered is not None:
-                at, offsets = asked
-                found = moved(sources(example.completion, answered[1], text, offsets), len(prompt), at)
-        made.append(Tokens((*prompt, *reply), len(prompt), found))
+        copied: tuple[Source, ...] = ()
+        linked: tuple[Link, ...] = ()
+        text, asking = example.messages[-1]["content"], example.messages[0]["content"]
+        shown = chat.placed(text, prompt) if point or link else None
+        if point and shown is not None and (answered := chat.placed(example.completion, reply)) is not None:
+            copied = moved(sources(example.completion, answered[1], text, shown[1]), len(prompt), shown[0])
+        if link and shown is not None and len(example.messages) == 2:
+            asked = chat.placed(asking, prompt)
+            if asked is not None and asked[0] < shown[0]:
+                linked = moved_links(links(example.completion, text, shown[1], asking, asked[1]), shown[0], asked[0])
+        made.append(Tokens((*prompt, *reply), len(prompt), copied, linked))
     return made
 
 
@@ -167,7 +170,7 @@ def finetune(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     mixed = wants_bf16(options, device)
     loaded = load(name, dtype="bf16" if mixed else "fp32")
-    tokens = tokenise(loaded, train, point=options.pointer_weight > 0)
+    tokens = tokenise(loaded, train, point=options.pointer_weight > 0, link=options.link_weight > 0)
     kept = check(loaded, train, tokens, options)
     if not kept:
         raise DataError("no example is left to train on", hint="raise train.max_length")
@@ -201,11 +204,7 @@ def finetune(
         options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
     )
     eval_steps = options.eval_steps or max(1, total // 10)
-    pointing = _pointing(loaded.model, epochs, options) if options.pointer_weight > 0 else None
-    if options.pointer_weight > 0 and pointing is None:
-        say("no head is taught to look: what is copied, or where this model looks, cannot be seen")
-    if pointing is not None:
-        say(f"head {pointing.head} of layer {pointing.layer} is taught to look at what is copied")
+    pointing = _lessons(loaded.model, epochs, options, say)
     accelerator = Accelerator(mixed_precision="bf16" if mixed else "no", cpu=device == "cpu")
     optimizers = _optimizers(model, parameters, options)
     model = accelerator.prepare_model(model, evaluation_mode=True)  # unwrapped: the loop sums gradients itself
@@ -308,12 +307,25 @@ def finetune(
     return metrics
 
 
-def _pointing(model: Any, epochs: Epochs, options: TrainOptions) -> Pointing | None:
-    """The head of the untrained model that looks best already, over the first batches; None where that is unseen."""
-    if not watchable(model):
-        return None
-    found = best_head(model, [batch for step in range(2) for batch in epochs(step)])
-    return Pointing(*found, options.pointer_weight) if found is not None else None
+def _lessons(model: Any, epochs: Epochs, options: TrainOptions, say: Callable[[str], None]) -> tuple[Pointing, ...]:
+    """The heads that are taught where to look: of the untrained model those that do best already, over two steps."""
+    wanted: list[tuple[Lesson, float, str]] = [
+        ("pointers", options.pointer_weight, "at what is copied"),
+        ("links", options.link_weight, "from a value to the key it belongs to"),
+    ]
+    made: list[Pointing] = []
+    for lesson, weight, what in wanted:
+        if weight == 0:
+            continue
+        found = None
+        if watchable(model):
+            found = best_head(model, [batch for step in range(2) for batch in epochs(step)], lesson)
+        if found is None:
+            say(f"no head is taught to look {what}: that, or where this model looks, cannot be seen")
+        else:
+            say(f"head {found[1]} of layer {found[0]} is taught to look {what}")
+            made.append(Pointing(*found, weight, lesson))
+    return tuple(made)
 
 
 def _optimizers(model: Any, parameters: dict[str, Any], options: TrainOptions) -> list[tuple[Any, float]]:

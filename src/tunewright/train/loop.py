@@ -78,19 +78,19 @@ class Fit:
     load_best: bool = True
     stop_after: float | None = None
     stop: Callable[[], bool] = lambda: False
-    pointing: Pointing | None = None
+    pointing: Sequence[Pointing] = ()
     report: Report = lambda event: None
     metrics: dict[str, Any] = field(default_factory=dict)
     _seen: Seen = field(init=False, repr=False)
-    _away: list[float] = field(default_factory=list, repr=False)
+    _away: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the newest verified checkpoint if there is one. Returns the metrics."""
         if not self.accelerator.is_main_process:
             self.report = lambda event: None
-        if self.pointing is None:
+        if not self.pointing:
             return self._run()
-        with watching(self.model, frozenset((self.pointing.layer,))) as self._seen:
+        with watching(self.model, frozenset(lesson.layer for lesson in self.pointing)) as self._seen:
             return self._run()
 
     def _run(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class Fit:
             self.report({"event": "damaged", "message": "no verified checkpoint is left: starting from the beginning"})
         started = last_logged = time.perf_counter()
         spent_before = self.metrics["total_seconds"]
-        window = {"loss": 0.0, "trained": 0, "seen": 0, "examples": 0, "looks": 0}
+        window = {"loss": 0.0, "trained": 0, "seen": 0, "examples": 0}
         self.model.train()
         while step < self.total_steps and self.metrics["stopped"] is None:
             batches = self.micro_batches(step)
@@ -131,7 +131,6 @@ class Fit:
             window["trained"] += trained
             window["seen"] += seen
             window["examples"] += sum(len(batch.input_ids) for batch in batches)
-            window["looks"] += sum(len(batch.pointers.rows) for batch in batches if batch.pointers is not None)
             now = time.perf_counter()
             self.metrics["total_seconds"] = spent_before + now - started
             if not math.isfinite(loss):
@@ -148,9 +147,9 @@ class Fit:
                     "seconds": self.metrics["total_seconds"],
                     "memory_bytes": peak_memory(),
                 }
-                if self.pointing is not None:
-                    line["looked_away"] = sum(self._away) / max(1, window["looks"])
-                    self._away.clear()
+                for name, (away, weight) in self._away.items():
+                    line[name] = away / max(1.0, weight)
+                self._away.clear()
                 self.metrics["steps"].append(line)
                 self.report({"event": "step", "total_steps": self.total_steps, **line})
                 window = dict.fromkeys(window, 0)
@@ -188,19 +187,19 @@ class Fit:
     def _step(self, step: int, batches: Sequence[Batch]) -> tuple[float, int]:
         """One optimiser step over all micro-batches. Returns (summed loss, trained tokens)."""
         trained = sum(len(batch.labels) for batch in batches)
-        total, looked_away = 0.0, 0.0
+        total, away = 0.0, [0.0] * len(self.pointing)
         for batch in self._mine(batches):
             batch = batch.to(self.accelerator.device)
             with self.accelerator.autocast():
                 loss = loss_sum(self.model, batch)
             total += float(loss.detach())
-            if self.pointing is not None:
-                away = self.pointing.loss_sum(self._seen, batch)
-                looked_away += float(away.detach())
-                loss = loss + self.pointing.weight * away
+            for i, lesson in enumerate(self.pointing):
+                missed = lesson.loss_sum(self._seen, batch)
+                away[i] += float(missed.detach())
+                loss = loss + lesson.weight * missed
             self.accelerator.backward(loss / max(1, trained))
-        total, looked_away = self._summed(total, looked_away)
-        self._away.append(looked_away)
+        total, *away = self._summed(total, *away)
+        self._note_looks(batches, away)
         torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.max_grad_norm)
         share = self.schedule(step)
         for optimizer, peak in self.optimizers:
@@ -210,6 +209,13 @@ class Fit:
         for optimizer, _ in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         return total, trained
+
+    def _note_looks(self, batches: Sequence[Batch], away: Sequence[float]) -> None:
+        """Add this step's missed looks and the weight of all to what the next line of the log tells."""
+        for lesson, missed in zip(self.pointing, away, strict=True):
+            looks = [one for batch in batches if (one := batch.looks(lesson.lesson)) is not None]
+            before, weight = self._away.get(lesson.missed, (0.0, 0.0))
+            self._away[lesson.missed] = before + missed, weight + sum(float(one.weights.sum()) for one in looks)
 
     def _mine(self, batches: Sequence[Batch]) -> Sequence[Batch]:
         """The micro-batches of this process: with others beside it, about as many tokens as each of them has."""

@@ -18,7 +18,7 @@ import regex
 
 from tunewright.text.align import exact, stands_alone
 from tunewright.text.numbers import amounts, ascii_digits
-from tunewright.train.batch import Batch, Pointers, Source
+from tunewright.train.batch import Batch, Lesson, Link, Pointers, Source
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +29,8 @@ Offsets = Sequence[tuple[int, int]]
 _STRING = regex.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
 MOST = 4
 """Places of one value that are told; a value that stands more often says nothing about where to look."""
+IDLE = 0.05
+"""Weight of a token that begins no value, against one that does: there are many more of them."""
 NOWHERE = -1
 """Where to look for what is absent: at the token before the text, which begins the turn."""
 
@@ -122,6 +124,55 @@ def sources(reply: str, reply_offsets: Offsets, text: str, text_offsets: Offsets
     return made
 
 
+def links(reply: str, text: str, offsets: Offsets, asked: str, asked_offsets: Offsets) -> list[Link]:
+    """Which tokens of a text begin a value of the reply, and which tokens of `asked` end the key it belongs to.
+
+    The others have NOWHERE, at the weight IDLE. Tokens within a value have nothing, nor has a value that stands in
+    several places: nobody says which of them is meant. A reply that is no JSON links nothing.
+    """
+    if not reply.startswith(("{", "[")):
+        return []
+    token_at, key_at = _tokens_at(offsets), _tokens_at(asked_offsets)
+    meant: dict[int, set[int]] = {}
+    within: set[int] = set()
+    for key, value in _keyed(reply):
+        stand = places(value, text)
+        within.update(token_at[at] for one in stand for at in range(one[0], one[-1]) if at in token_at)
+        ends = {key_at[at - 1] for at in _ends(key, asked) if at - 1 in key_at}
+        if len(stand) == 1 and stand[0][0] in token_at and 0 < len(ends) <= MOST:
+            meant.setdefault(token_at[stand[0][0]], set()).update(ends)
+    idle = (token for token, (start, end) in enumerate(offsets) if end > start and token not in within)
+    made = [(token, tuple(sorted(ends)), 1.0) for token, ends in meant.items()]
+    return sorted([*made, *((token, (NOWHERE,), IDLE) for token in idle)])
+
+
+def moved_links(found: Sequence[Link], text: int, asked: int) -> tuple[Link, ...]:
+    """Links counted in the example: the text begins at token `text`, what asks for its values at token `asked`."""
+    return tuple(
+        (text + token, tuple(text - 1 if one == NOWHERE else asked + one for one in to), weight)
+        for token, to, weight in found
+        if text or to != (NOWHERE,)
+    )
+
+
+def _ends(key: str, asked: str) -> Iterator[int]:
+    """Where a key ends in the text that asks for it."""
+    for found in regex.finditer(
+        rf"(?<![\p{{L}}\p{{M}}\p{{N}}_]){regex.escape(key)}(?![\p{{L}}\p{{M}}\p{{N}}_])", asked
+    ):
+        yield found.end()
+
+
+def _keyed(reply: str) -> Iterator[tuple[str, str]]:
+    """(key, value) of every string value of a JSON reply; those of a list have the key of the list."""
+    key = ""
+    for found in _STRING.finditer(reply):
+        if found[2] is not None:
+            key = found[1]
+        elif key and found[1] and "\\" not in found[1]:
+            yield key, found[1]
+
+
 def _tokens_at(offsets: Offsets) -> dict[int, int]:
     """Which token holds each character; the first of several."""
     at: dict[int, int] = {}
@@ -192,7 +243,7 @@ def _register() -> None:
 
 
 def looked_away(taken: tuple[torch.Tensor, torch.Tensor, float], head: int, pointers: Pointers) -> torch.Tensor:
-    """-log of a head's attention that falls on the right places (nats), `[looks]`."""
+    """-log of a head's attention that falls on the right places (nats), `[looks]`, unweighted."""
     import torch
 
     query, key, scaling = taken
@@ -208,22 +259,33 @@ def looked_away(taken: tuple[torch.Tensor, torch.Tensor, float], head: int, poin
 
 @dataclass(frozen=True)
 class Pointing:
-    """One head is taught to look at what is copied. layer, head: which. weight: of this loss beside cross entropy."""
+    """One head is taught where to look.
+
+    layer, head: which. weight: of this loss beside cross entropy. lesson: "pointers", from the position that predicts a
+    copied token to where it stands; "links", from the first token of a value to the key that asks for it.
+    """
 
     layer: int
     head: int
     weight: float
+    lesson: Lesson = "pointers"
+
+    @property
+    def missed(self) -> str:
+        """What the log calls the mean of this loss (nats)."""
+        return "looked_away" if self.lesson == "pointers" else "linked_away"
 
     def loss_sum(self, seen: Seen, batch: Batch) -> torch.Tensor:
-        """Sum of `looked_away`, unweighted, over the batch of the newest pass."""
+        """Sum of `looked_away`, each look at its own weight, over the batch of the newest pass."""
         import torch
 
-        if batch.pointers is None:
+        looks = batch.looks(self.lesson)
+        if looks is None:
             return torch.zeros((), device=batch.labels.device)
-        return looked_away(seen[self.layer], self.head, batch.pointers).sum()
+        return (looked_away(seen[self.layer], self.head, looks) * looks.weights).sum()
 
 
-def best_head(model: Any, batches: Sequence[Batch]) -> tuple[int, int] | None:
+def best_head(model: Any, batches: Sequence[Batch], lesson: Lesson = "pointers") -> tuple[int, int] | None:
     """(layer, head) that looks at the right places most already; None where no batch tells any."""
     import torch
 
@@ -233,10 +295,11 @@ def best_head(model: Any, batches: Sequence[Batch]) -> tuple[int, int] | None:
     with torch.no_grad(), watching(model) as seen:
         for batch in batches:
             there = batch.to(next(model.parameters()).device)
-            if there.pointers is not None:
+            looks = there.looks(lesson)
+            if looks is not None:
                 forward_rows(model, there)
                 for layer, taken in seen.items():
                     for head in range(taken[0].shape[1]):
-                        right = float(looked_away(taken, head, there.pointers).neg().exp().sum())
+                        right = float((looked_away(taken, head, looks).neg().exp() * looks.weights).sum())
                         mass[layer, head] = mass.get((layer, head), 0.0) + right
     return max(mass, key=lambda one: mass[one]) if mass else None

@@ -19,7 +19,7 @@ from tunewright.core.recipe import Options, Positive
 from tunewright.data.corpus import mixture
 from tunewright.data.corpus.documents import Sample
 from tunewright.train.batch import Batch, Tokens, by_tokens, collate
-from tunewright.train.pointers import Pointing, moved, sources
+from tunewright.train.pointers import Pointing, links, moved, moved_links, sources
 
 
 class PretrainOptions(Options):
@@ -54,6 +54,9 @@ class PretrainOptions(Options):
     pointer_layer: int | None = Field(None, description="Layer of the head that is taught to look at what is copied.")
     pointer_head: int = Field(0, ge=0, description="Which head of that layer.")
     pointer_weight: float = Field(0.5, ge=0, description="Weight of that lesson beside cross entropy.")
+    link_layer: int | None = Field(None, description="Layer of the head that is taught which key a value belongs to.")
+    link_head: int = Field(0, ge=0, description="Which head of that layer.")
+    link_weight: float = Field(0.5, ge=0, description="Weight of that lesson beside cross entropy.")
     eval_steps: Positive = 200
     save_steps: Positive = 100
     logging_steps: Positive = 10
@@ -156,8 +159,8 @@ def deepen(folder: Path, after: Sequence[int]) -> None:
 CHANGEABLE = frozenset(
     (
         "total_steps", "decay_from", "warmup_steps", "muon_learning_rate", "adamw_learning_rate", "max_grad_norm",
-        "pointer_layer", "pointer_head", "pointer_weight", "micro_batch_tokens", "eval_steps", "save_steps",
-        "logging_steps", "compile",
+        "pointer_layer", "pointer_head", "pointer_weight", "link_layer", "link_head", "link_weight",
+        "micro_batch_tokens", "eval_steps", "save_steps", "logging_steps", "compile",
     )
 )  # fmt: skip
 """Options that may change between slices. The others say what the model is and what it sees."""
@@ -233,8 +236,13 @@ class Stream:
             return None
         if self.options.pointer_layer is None:
             return Tokens(tuple(ids), start)
-        found = sources(sample.reply, reply.offset_mapping, sample.messages[-1]["content"], text.offset_mapping)
-        return Tokens(tuple(ids), start, moved(found, start, at))
+        last = sample.messages[-1]["content"]
+        found = moved(sources(sample.reply, reply.offset_mapping, last, text.offset_mapping), start, at)
+        if self.options.link_layer is None or len(sample.messages) != 2 or not isinstance(sample.value, dict):
+            return Tokens(tuple(ids), start, found)
+        asked = sample.messages[0]["content"]
+        found_links = links(sample.reply, last, text.offset_mapping, asked, self.encoded(asked).offset_mapping)
+        return Tokens(tuple(ids), start, found, moved_links(found_links, at, 1))
 
     @staticmethod
     def samples(options: PretrainOptions, prose: mixture.Prose, step: int) -> list[Sample]:
@@ -282,6 +290,16 @@ def teacher_forced(model: Any, examples: Sequence[Tokens], pad: int, budget: int
                 exact[i] = all(right[at : at + examples[i].trained])
                 at += examples[i].trained
     return total / max(1, count), exact
+
+
+def lessons(options: PretrainOptions) -> tuple[Pointing, ...]:
+    """Which heads are taught where to look."""
+    made = []
+    if options.pointer_layer is not None:
+        made.append(Pointing(options.pointer_layer, options.pointer_head, options.pointer_weight))
+    if options.link_layer is not None:
+        made.append(Pointing(options.link_layer, options.link_head, options.link_weight, "links"))
+    return tuple(made)
 
 
 def pretrain(
@@ -362,9 +380,7 @@ def pretrain(
         logging_steps=options.logging_steps,
         load_best=False,
         stop_after=minutes * 60 if minutes is not None else None,
-        pointing=None
-        if options.pointer_layer is None
-        else Pointing(options.pointer_layer, options.pointer_head, options.pointer_weight),
+        pointing=lessons(options),
         report=report,
     ).run()
     if not accelerator.is_main_process:

@@ -59,7 +59,7 @@ def test_every_value_asked_for_stands_in_its_document() -> None:
     assert wrapped > 5
 
 
-@pytest.mark.parametrize("make", [papers.paper, lambda rng: sheets.sheet(rng, PROSE.words)])
+@pytest.mark.parametrize("make", [papers.paper, papers.with_examples, lambda rng: sheets.sheet(rng, PROSE.words)])
 def test_nothing_that_the_jobs_test_on_is_drawn(monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
     drawn: list[tuple[str, str, str]] = []
     sides = []
@@ -132,6 +132,20 @@ def test_papers_ask_for_facts_lists_and_what_is_not_there() -> None:
     assert len({key for sample in made for key in sample.value}) > 300
     assert {sample.language for sample in made} == {"en", "hi"}
     assert not [s for s in made if any(0xE000 <= ord(c) < 0xF000 for c in s.reply + s.messages[-1]["content"])]
+
+
+def test_papers_shown_before_a_paper_are_answered_under_its_keys() -> None:
+    for i in range(200):
+        sample = papers.with_examples(random.Random(i))
+        system, *turns = sample.messages
+        assert system["role"] == "system"
+        answers = [json.loads(turn["content"]) for turn in turns if turn["role"] == "assistant"]
+        assert answers
+        assert all(list(answer) == list(sample.value) for answer in answers), "keys of one schema, in its order"
+        assert all(key in system["content"] for key in sample.value)
+        for turn, answer in zip(turns[::2], [*answers, sample.value], strict=True):
+            lost = [v for v in answer.values() if v is not None and v not in turn["content"] and not v[0].isdigit()]
+            assert lost == [], "values are copied; only sums are rewritten"
 
 
 def test_copying_comes_first_and_documents_grow() -> None:

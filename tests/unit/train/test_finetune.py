@@ -167,11 +167,13 @@ def test_early_stopping_keeps_the_best(model: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", [MethodOptions(lora_r=4), MethodOptions(name="full")])
-def test_pointing_teaches_a_head_and_survives_a_stop(model: str, tmp_path: Path, method: MethodOptions) -> None:
-    options = recipe(max_steps=24, pointer_weight=1.0, save_steps=8, eval_steps=8).model_copy(update={"method": method})
+def test_pointing_teaches_heads_and_survives_a_stop(model: str, tmp_path: Path, method: MethodOptions) -> None:
+    options = recipe(max_steps=24, pointer_weight=1.0, link_weight=1.0, save_steps=8, eval_steps=8)
+    options = options.model_copy(update={"method": method})
     metrics = finetune(model, examples(), [], options, tmp_path / "whole")
-    away = [line["looked_away"] for line in metrics["steps"]]
-    assert sum(away[-4:]) < 0.9 * sum(away[:4])
+    for lesson in ("looked_away", "linked_away"):
+        away = [line[lesson] for line in metrics["steps"]]
+        assert sum(away[-4:]) < 0.9 * sum(away[:4]), lesson
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
     shutil.rmtree(tmp_path / "parts" / "checkpoints" / "step-000024")
     saved = "adapter/adapter_model.safetensors" if method.name == "lora" else "model/model.safetensors"
@@ -188,7 +190,19 @@ def test_tokens_say_where_values_are_copied_from(model: str) -> None:
             assert token >= one.start > max(from_)
         text = {one.ids[token] for token, _ in one.sources}
         assert set(loaded.tokenizer(example.record.target["code"], add_special_tokens=False).input_ids) <= text
-    assert not any(one.sources for one in tokenise(loaded, examples(6)))
+    assert not any(one.sources or one.links for one in tokenise(loaded, examples(6)))
+
+
+def test_tokens_say_which_key_a_value_belongs_to(model: str) -> None:
+    loaded = load(model)
+    for example, one in zip(examples(6), tokenise(loaded, examples(6), link=True), strict=True):
+        assert not one.sources
+        of_keys = [(token, to) for token, to, weight in one.links if weight == 1.0]
+        assert of_keys
+        for token, to in of_keys:
+            assert max(to) < token < one.start
+            ends = {loaded.tokenizer.decode([one.ids[place]]) for place in to}
+            assert any(key.endswith(end.strip('":, ')[-2:]) for end in ends for key in example.record.target), ends
 
 
 @pytest.mark.parametrize("family", ["wren", "gpt2", "opt"])

@@ -52,19 +52,20 @@ def _small_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrain, "build_tokenizer", build)
 
 
-@pytest.mark.parametrize("pointing", [{}, {"pointer_layer": 0, "first_step": 9000}])
+@pytest.mark.parametrize("pointing", [{}, {"pointer_layer": 0, "link_layer": 0, "link_head": 1, "first_step": 9000}])
 def test_slices_end_with_the_weights_of_one_go(prose: Path, tmp_path: Path, pointing: dict[str, int]) -> None:
     options = PretrainOptions(**(TINY | pointing))
     whole = pretrain.pretrain(options, tmp_path / "whole", prose)
     assert whole["stopped"] == "all steps done"
-    assert any(line.get("looked_away", 0) > 0 for line in whole["steps"]) == bool(pointing)
+    for name in ("looked_away", "linked_away"):
+        assert any(line.get(name, 0) > 0 for line in whole["steps"]) == bool(pointing)
     for _ in range(20):
         part = pretrain.pretrain(options, tmp_path / "parts", prose, minutes=1e-6)
         if "paused_at" not in part:
             break
     assert part["stopped"] == "all steps done"
-    name = Path("model") / "model.safetensors"
-    assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+    weights = Path("model") / "model.safetensors"
+    assert (tmp_path / "whole" / weights).read_bytes() == (tmp_path / "parts" / weights).read_bytes()
 
 
 def test_what_changes_between_slices_is_written_down_and_what_cannot_is_refused(prose: Path, tmp_path: Path) -> None:

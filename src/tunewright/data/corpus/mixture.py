@@ -79,7 +79,7 @@ def drills_at(progress: float) -> tuple[float, float]:
         return 0.4, 0.2
     if progress < 0.5:
         return 0.1, 0.5
-    return (0.1, 0.3) if progress < 0.8 else (0.05, 0.1)
+    return (0.1, 0.3) if progress < 0.8 else (0.04, 0.06)
 
 
 def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
@@ -93,21 +93,21 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
     if r < copying + recalling:
         return drills.recall(rng) if rng.random() < 0.25 else drills.pairs(rng, words)
     r = rng.random()
-    if r < 0.05:
+    if r < 0.04:
         return drills.lookup(rng, words)
-    if r < 0.08:
+    if r < 0.06:
         return drills.passage(rng, words)
-    if r < 0.10:
+    if r < 0.08:
         return drills.kinds(rng, words)
-    if r < 0.12:
+    if r < 0.09:
         return drills.letter(rng, words)
-    if r < 0.15 and prose.passages and progress > 0.5:
+    if r < 0.11 and prose.passages and progress > 0.5:
         text, lang = prose.passages[rng.randrange(len(prose.passages))]
         return Sample((), text, "prose", None, lang)
-    if r < 0.17 and progress > 0.5:
-        return documents.with_examples(rng, words)
-    if r < 0.55 and progress > 0.5:
+    if r < 0.14 and progress > 0.5:
+        return papers.with_examples(rng) if rng.random() < 0.6 else documents.with_examples(rng, words)
+    if r < 0.62 and progress > 0.5:
         return papers.paper(rng)
-    if r < 0.8 and progress > 0.5:
+    if r < 0.84 and progress > 0.5:
         return sheets.sheet(rng, words)
     return documents.document(rng, words, limits_at(progress, rng))

@@ -89,8 +89,7 @@ def paper(rng: random.Random) -> Sample:
     keys = HINDI_KEYS if language == "hi" and rng.random() < 0.15 else KEYS
 
     def printed(path: str) -> str:
-        start, end = places[path]
-        return amounts.normal(text[start:end]) if path.rpartition(".")[2] in SUMS else text[start:end]
+        return _printed(path, text, places[path])
 
     found: dict[str, JSON] = {}
     for path in places:
@@ -132,10 +131,35 @@ def paper(rng: random.Random) -> Sample:
     return Sample(messages(rng, instruction, wanted, answer, text), dumps(answer), "paper", answer, language)
 
 
+def with_examples(rng: random.Random) -> Sample:
+    """A paper after one or two others of its kind that were answered under the same keys."""
+    kind = rng.choice(DOC_TYPES)
+    keys = {path: rng.choice(KEYS[path].split()) for path in ROLES[kind].values()}
+    asked = rng.sample(list(keys), len(keys))
+    turns: list[dict[str, str]] = []
+    for place in range(rng.choice((2, 2, 3))):
+        language = rng.choice(("en", "hi"))
+        draw = Reworded(f"pretraining/{rng.getrandbits(64)}", language, kind, PLAIN)
+        *_, text, places = write(draw, noise.DEFAULT)
+        answer: dict[str, JSON] = {
+            keys[path]: _printed(path, text, places[path]) if path in places else None for path in asked
+        }
+        if place == 0:
+            system, _ = messages(rng, INSTRUCTIONS[0], [keys[path] for path in asked], answer, "", apart=True)
+            turns = [system]
+        turns += [{"role": "user", "content": text}, {"role": "assistant", "content": dumps(answer)}]
+    return Sample(tuple(turns[:-1]), turns[-1]["content"], "examples", answer, language)
+
+
+def _printed(path: str, text: str, place: tuple[int, int]) -> str:
+    start, end = place
+    return amounts.normal(text[start:end]) if path.rpartition(".")[2] in SUMS else text[start:end]
+
+
 def messages(
-    rng: random.Random, instruction: str, wanted: list[str], answer: dict[str, JSON], text: str
+    rng: random.Random, instruction: str, wanted: list[str], answer: dict[str, JSON], text: str, *, apart: bool = False
 ) -> tuple[dict[str, str], ...]:
-    """The schema as bare keys, an example with empty values, or a JSON Schema; mostly as the system's message."""
+    """The schema as bare keys, an example with empty values, or a JSON Schema; mostly, or `apart`, as the system's message."""
     style = rng.random()
     shown = ", ".join(wanted)
     if style > 0.75 and not any(isinstance(value, list) for value in answer.values()):
@@ -144,6 +168,6 @@ def messages(
         schema = {"type": "object", "properties": dict.fromkeys(answer, leaf), "required": list(answer)}
         shown = dumps(blank if style < 0.9 else schema)
     system = f"{instruction}\n{shown}"
-    if rng.random() < 0.93:
+    if apart or rng.random() < 0.93:
         return {"role": "system", "content": system}, {"role": "user", "content": text}
     return ({"role": "user", "content": f"{system}\n\n{text}"},)
