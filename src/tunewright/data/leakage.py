@@ -334,10 +334,10 @@ def write_manifest(
 
     About 2 / (window + 1) of the runs are kept, 3 to 4 bytes each. The bytes depend on the set of texts alone, not on
     their order. Texts may come from a generator of any length; memory holds the fingerprints.
-    onto: what an earlier manifest holds stands in this one too; its window must be the same.
+    onto: what an earlier manifest holds stands in this one too; its window may be narrower (more of its runs are kept).
     """
-    if window < 1 or (onto is not None and onto.window != window):
-        raise ValueError("window must be at least 1, and that of the manifest this one is put onto")
+    if window < 1 or (onto is not None and onto.window > window):
+        raise ValueError("window must be at least 1, and no narrower than that of the manifest this one is put onto")
     known = _Words()
     merged = np.empty(0, dtype=np.uint64) if onto is None else onto.runs
     pending: list[Hashes] = []

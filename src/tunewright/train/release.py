@@ -17,6 +17,8 @@ from tunewright.train.pretrain import PretrainOptions, Stream
 
 LARGEST = 24_000_000
 """Bytes a version may take in the package."""
+WINDOW = 16
+"""Neighbouring runs of words of which the manifest holds one at least: 28 words of pretraining text are surely found."""
 
 
 def texts(options: PretrainOptions, prose: mixture.Prose, steps: int) -> Iterator[str]:
@@ -55,7 +57,7 @@ def release(folder: Path, target: Path, data: Path, exam: list[dict[str, Any]]) 
     before = locate(options.start_from) if options.start_from is not None else None
     manifest = aside / "pretraining.manifest"
     onto = leakage.read_manifest(before / manifest.name) if before is not None else None
-    leakage.write_manifest(texts(options, prose, metrics["last_step"]), manifest, onto=onto)
+    leakage.write_manifest(texts(options, prose, metrics["last_step"]), manifest, window=WINDOW, onto=onto)
     if before is not None:
         _keep_history(before, aside)
     (aside / "README.md").write_text(card(target.name, options, metrics, exam), encoding="utf-8")

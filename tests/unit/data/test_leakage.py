@@ -179,6 +179,23 @@ def test_shared_run_is_found_and_others_are_not(tmp_path):
     assert found.to_row()["guaranteed_words"] == 20
 
 
+def test_a_manifest_may_go_on_from_a_denser_one_and_not_from_a_thinner_one(tmp_path):
+    rng = random.Random(9)
+    before, after = [[document(rng, 200) for _ in range(60)] for _ in range(2)]
+    dense = write_manifest(before, tmp_path / "dense", window=8)
+    both = write_manifest(after, tmp_path / "both", window=16, onto=read_manifest(tmp_path / "dense"))
+    assert both["texts"] == 120
+    assert 1.3 < both["runs"] / dense["runs"] < 1.7, "half as dense"
+    guaranteed = read_manifest(tmp_path / "both").guaranteed
+    assert guaranteed == 28
+    starts = [rng.randrange(200 - guaranteed) for _ in range(120)]
+    pieces = [text.split()[at : at + guaranteed] for text, at in zip([*before, *after], starts, strict=True)]
+    found = overlap(made([" ".join(piece) for piece in pieces]), tmp_path / "both")
+    assert len(found.hits) == 120
+    with pytest.raises(ValueError, match="no narrower"):
+        write_manifest(after, tmp_path / "no", window=8, onto=read_manifest(tmp_path / "both"))
+
+
 def test_unrelated_text_is_not_hit_and_short_text_only_by_its_equal(tmp_path):
     rng = random.Random(7)
     write_manifest([document(rng) for _ in range(200)] + ["good morning to you"], tmp_path / "m.bin")
