@@ -42,6 +42,7 @@ __all__ = [
     "load",
     "outcome",
     "plan",
+    "plug_in",
     "read_recipe",
     "report",
     "resume",
@@ -143,6 +144,17 @@ def plan(
     if _names_a_run(recipe, sets, name):
         return planning.plan(Run.open(recipe).recipe, runs=Path(recipe).parent, name=Path(recipe).name, data=data)
     return planning.plan(read_recipe(recipe, sets), runs=runs, name=name, data=data)
+
+
+def plug_in(path: Path | str) -> tuple[str, str]:
+    """Make a Python file of your own known: a metric, reader, method or task, told by what it defines.
+
+    Returns (kind, name). From then on recipes may name it; a metric is computed by every evaluation. Raises UsageError
+    where the file fits no kind or its name is taken. The command line's `--code`.
+    """
+    from tunewright.core import catalogue
+
+    return catalogue.adopt(path)
 
 
 def check_metrics(names: Iterable[str]) -> None:

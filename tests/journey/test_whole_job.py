@@ -164,3 +164,38 @@ def test_the_first_ctrl_c_saves_and_prints_the_command_that_goes_on(recipe, tmp_
     assert [(row["stage"], row["event"]) for row in rows][-1] == ("train", "broken off")
     saved = files.read_json(runs / "smoke" / "systems" / "tuned" / "latest_checkpoint_info.json")
     assert saved["step"] == max(row["step"] for row in rows if row["event"] in ("step", "checkpoint"))
+
+
+OWN = '''
+"""The share of short replies."""
+
+import numpy as np
+
+name = "short_replies"
+
+
+def statistics(example, prediction):
+    return {"short": float(len(prediction.text) < 80), "replies": 1.0}
+
+
+def summarise(sums):
+    return {"short_replies": sums["short"] / np.maximum(1.0, sums["replies"])}
+'''
+
+
+def test_a_metric_of_ones_own_is_scored_in_every_process(recipe, tmp_path, monkeypatch, capsys):
+    from tunewright.core import catalogue
+
+    monkeypatch.setattr(catalogue, "_own", {})
+    own = tmp_path / "short_replies.py"
+    own.write_text(OWN, encoding="utf-8")
+    given = ["run", str(recipe), "--runs", str(tmp_path / "runs"), "--set", "evaluate.workers=2"]
+    given += ["--set", "evaluate.systems=[base, rules]", "--quiet", "--code", str(own)]
+    assert cli.invoke(given) == 0, capsys.readouterr().err
+    (run,) = (tmp_path / "runs").iterdir()
+    for cell in run.glob("systems/*/scores-*.json"):
+        answered = cell.with_name(cell.stem.replace("scores", "predictions") + ".jsonl")
+        replies = [row["text"] for row in files.read_lines(answered)]
+        told = files.read_json(cell)["metrics"]["short_replies"]["value"]
+        assert told == pytest.approx(sum(len(reply) < 80 for reply in replies) / len(replies))
+    assert "short_replies" in (run / "benchmark_results.csv").read_text(encoding="utf-8")

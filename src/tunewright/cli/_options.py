@@ -63,6 +63,26 @@ def data(function: Function) -> Function:
     )(function)
 
 
+def code(function: Function) -> Function:
+    return click.option(
+        "--code",
+        multiple=True,
+        metavar="FILE",
+        expose_value=False,
+        is_eager=True,
+        callback=_adopt,
+        help="A plug-in of your own: a Python file with a metric, reader, method or task. May be given again.",
+    )(function)
+
+
+def _adopt(context: click.Context, option: click.Parameter, given: Sequence[str]) -> None:
+    if given and not context.resilient_parsing:
+        from tunewright.core import catalogue
+
+        for path in given:
+            catalogue.adopt(path)
+
+
 def as_json(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of words.")(function)
 

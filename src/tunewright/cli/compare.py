@@ -9,6 +9,7 @@ from tunewright.cli import _options as options
 
 @click.command()
 @options.run_argument
+@options.code
 @options.fail_under
 @options.as_json
 @options.debug

@@ -10,6 +10,7 @@ from tunewright.cli import _options as options
 @click.command()
 @options.run_argument
 @options.data
+@options.code
 @options.as_json
 @options.quiet
 @options.debug

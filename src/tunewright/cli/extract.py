@@ -19,6 +19,7 @@ from tunewright.cli import _options as options
 @click.option("--doc-type", metavar="TYPE", help="Which of the run's schemas; without it, the one that fits best.")
 @click.option("--free", is_flag=True, help="Let the model write freely, not held to the schema's grammar.")
 @click.option("--values", is_flag=True, help="Print the answers alone, without ids, places and confidence.")
+@options.code
 @options.quiet
 @options.debug
 def verb(

@@ -11,6 +11,7 @@ from tunewright.cli import _options as options
 @options.recipe
 @options.place
 @options.data
+@options.code
 @options.as_json
 @options.quiet
 @options.debug

@@ -11,6 +11,7 @@ from tunewright.cli import _options as options
 @options.recipe
 @options.place
 @options.data
+@options.code
 @click.option("--dry-run", is_flag=True, help="Tell bytes, memory, steps and time; write nothing, load no weights.")
 @options.fail_under
 @options.as_json

@@ -5,8 +5,10 @@ Names are listed without importing anything; only the one asked for is imported.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +22,13 @@ KINDS = {
     "provider": "tunewright.hosted",
 }
 """Kind of plug-in → the package its files stand in."""
+
+EXPORTS = {
+    "reader": frozenset(("suffixes", "read")),
+    "metric": frozenset(("name", "statistics", "summarise")),
+    "method": frozenset(("SAVED_AS", "attach", "save")),
+}
+"""Kind → what its files define. A task's file defines a class that is called like the file (rank.py: Rank)."""
 
 _own: dict[tuple[str, str], Path] = {}
 
@@ -44,7 +53,7 @@ def names(kind: str) -> list[str]:
 
 
 def add(kind: str, path: Path | str) -> str:
-    """Make a user's own file known (the command line's `--code`); returns its name. Nothing is imported yet."""
+    """Make a user's own file known as a plug-in of this kind; returns its name. Nothing is imported yet."""
     path = Path(path)
     if path.suffix != ".py" or not path.is_file():
         raise UsageError("is not a Python file", where=str(path))
@@ -53,6 +62,55 @@ def add(kind: str, path: Path | str) -> str:
         raise UsageError(f"a {kind} named '{path.stem}' is already there", where=str(path), hint="rename the file")
     _own[kind, path.stem] = path
     return path.stem
+
+
+def adopt(path: Path | str) -> tuple[str, str]:
+    """Make a user's own file known (`--code`), its kind told by what it defines. Returns (kind, name).
+
+    Nothing is imported yet. Raises UsageError where the file is none, is no Python, fits no kind, or its name is taken.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
+        defined = frozenset(_defined(ast.parse(text, str(path)).body))
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise UsageError(f"is no Python: {error}", where=f"{path}:{line}" if line else str(path)) from None
+    fits = [kind for kind, wanted in EXPORTS.items() if wanted <= defined]
+    if class_name(path.stem) in defined:
+        fits.append("task")
+    if len(fits) != 1:
+        wanted = "; ".join(f"a {kind} defines {', '.join(sorted(names))}" for kind, names in EXPORTS.items())
+        raise UsageError(
+            f"fits {' and '.join(fits)}" if fits else "is no plug-in",
+            where=str(path),
+            hint=f"{wanted}; a task, a class {class_name(path.stem)}",
+        )
+    return fits[0], add(fits[0], path.resolve())
+
+
+def own() -> list[tuple[str, Path]]:
+    """(kind, file) of every plug-in of the user's own."""
+    return [(kind, path) for (kind, _), path in _own.items()]
+
+
+def class_name(module: str) -> str:
+    """What the class of a task's file is called: `text_to_json` → `TextToJson`."""
+    return module.title().replace("_", "")
+
+
+def _defined(body: Iterable[ast.stmt]) -> Iterable[str]:
+    """Names that a module's top level defines or imports."""
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            yield statement.name
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
+        elif isinstance(statement, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in statement.names)
 
 
 def load(kind: str, name: str) -> ModuleType:

@@ -49,7 +49,10 @@ class Metric(Protocol):
         ...
 
     def summarise(self, sums: dict[str, Any]) -> dict[str, Any]:
-        """Scores from summed statistics. Values may be numpy arrays `[resamples]`: use array arithmetic only."""
+        """Scores by name, from 0 to 1, from summed statistics.
+
+        Values may be numpy arrays `[resamples]`: use array arithmetic only. Sums of nothing are summarised too.
+        """
         ...
 
 

@@ -258,7 +258,7 @@ def describe_task(job: Run, folder: Path) -> None:
 def make_task(options: TaskOptions, schemas: dict[str, dict[str, JSON]]) -> Task:
     """The task a recipe names: the class in tunewright.tasks.<name> that is called like its file."""
     module = catalogue.load("task", options.name)
-    task: Task = getattr(module, options.name.title().replace("_", ""))(options, schemas)
+    task: Task = getattr(module, catalogue.class_name(options.name))(options, schemas)
     return task
 
 

@@ -19,7 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from tunewright.core import meter
+from tunewright.core import catalogue, meter
 from tunewright.core.events import Events
 from tunewright.core.run import Run
 from tunewright.flow import answer
@@ -79,7 +79,9 @@ def answered(
         events.progress.start("answers", sum(counts), unit="documents")
     done: dict[Cell, int] = {}
     before = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads, os.getpid(), queue)) as pool:
+    with ProcessPoolExecutor(
+        workers, context, initializer=_begin, initargs=(threads, os.getpid(), queue, catalogue.own())
+    ) as pool:
         with _without_main():
             waiting = {pool.submit(_answer, job.path, cells[i]): cells[i] for i in order}
         try:
@@ -126,9 +128,11 @@ def _pass_on(what: str, cell: Cell, values: Any, done: dict[Cell, int], events: 
 _queue: Any = None
 
 
-def _begin(threads: int, parent: int, queue: Any) -> None:
+def _begin(threads: int, parent: int, queue: Any, own: Sequence[tuple[str, Path]]) -> None:
     global _queue
     _queue = queue
+    for kind, path in own:
+        catalogue.add(kind, path)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that has the screen decides
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     import torch

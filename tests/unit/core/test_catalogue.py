@@ -48,6 +48,47 @@ def test_a_users_own_file_is_added_by_name_but_never_over_a_shipped_one(folder, 
         catalogue.add("metric", own / "none.py")
 
 
+METRIC = "name = 'rank'\n\ndef statistics(example, prediction):\n    return {}\n\ndef summarise(sums):\n    return {}\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "kind"),
+    [
+        ("rank.py", METRIC, "metric"),
+        ("toml.py", "suffixes: tuple[str, ...] = ('.toml',)\nfrom elsewhere import parse as read", "reader"),
+        ("ia3.py", "SAVED_AS = 'adapter'\ndef attach(): ...\ndef save(): ...", "method"),
+        ("text_to_sql.py", "class TextToSql:\n    name = 'text_to_sql'", "task"),
+    ],
+)
+def test_what_a_file_defines_says_what_it_is(folder, tmp_path_factory, file, text, kind):
+    own = tmp_path_factory.mktemp("own") / file
+    own.write_text(text)
+    assert catalogue.adopt(own) == (kind, own.stem)
+    assert own.stem in catalogue.names(kind)
+    assert catalogue.own() == [(kind, own)]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        ("empty.py", "", "is no plug-in"),
+        ("half.py", "def statistics(): ...", "is no plug-in"),
+        ("both.py", METRIC + "class Both: ...", "fits metric and task"),
+        ("broken.py", "def (", "is no Python"),
+        ("nul.py", "a = '\0'", "is no Python"),
+        ("rank.txt", METRIC, "is no plug-in"),
+    ],
+)
+def test_a_file_that_is_no_plug_in_is_refused_with_what_one_needs(folder, tmp_path_factory, file, text, reason):
+    own = tmp_path_factory.mktemp("own") / file
+    own.write_text(text)
+    with pytest.raises(UsageError, match=reason):
+        catalogue.adopt(own)
+    assert catalogue.own() == []
+    with pytest.raises(UsageError, match="cannot be read"):
+        catalogue.adopt(own.with_name("missing.py"))
+
+
 def test_an_unknown_kind_is_refused():
     with pytest.raises(UsageError, match="no kind"):
         catalogue.names("metrics")

@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import pytest
 
+from tunewright.core import catalogue
 from tunewright.core.errors import DataError, UsageError
 from tunewright.core.records import Prediction, Record
 from tunewright.evals.score import score, slices_of
@@ -28,6 +30,16 @@ def answers(answer):
 
 def _scored(answers, **options):
     return score([e for e, _ in answers], [p for _, p in answers], **{**OPTIONS, **options})
+
+
+@pytest.mark.parametrize("told", ["1.5 + 0 * sums['n']", "sums['n'] / sums['none']", "-0.1 * sums['n']"])
+def test_a_score_of_ones_own_that_is_no_number_from_0_to_1_is_refused(answers, tmp_path, monkeypatch, told):
+    monkeypatch.setattr(catalogue, "_own", {})
+    text = "name = 'own'\ndef statistics(example, prediction):\n    return {'n': 1.0, 'none': 0.0}\n"
+    (tmp_path / "own.py").write_text(f"{text}def summarise(sums):\n    return {{'mine': {told}}}\n", encoding="utf-8")
+    assert catalogue.adopt(tmp_path / "own.py") == ("metric", "own")
+    with np.errstate(all="ignore"), pytest.raises(DataError, match="the metric of 'mine' gives"):
+        _scored(answers, metrics=["own"])
 
 
 def test_values_by_hand(answers):
