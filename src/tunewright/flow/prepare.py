@@ -189,6 +189,8 @@ def take_exams(
     """Copy the recipe's exams that are here into exams/ and say which are not. Returns the names of all that stand.
 
     schemas: of the run's data, by doc_type; an exam whose documents are all of those types is answered under them.
+    An exam that comes when the data is split already loses the documents that stand in train or validation; one that
+    comes before takes those out of train (`prepare`).
     """
     from tunewright.data import sources
     from tunewright.data.clean import clean
@@ -207,6 +209,8 @@ def take_exams(
             cleaned = [record for record in readable if record.target is not None]
             if len(cleaned) < len(readable):
                 events.say(f"exam '{name}': {len(readable) - len(cleaned)} documents have no answer and are left out")
+            if job.done("data"):
+                cleaned = _not_trained_on(job, name, cleaned, events)
             if not cleaned:
                 events.say(f"exam '{name}' has no document that can be used and is skipped")
                 continue
@@ -217,6 +221,17 @@ def take_exams(
             events.say(f"exam '{name}': {len(cleaned)} documents, never trained on")
         standing.append(name)
     return standing
+
+
+def _not_trained_on(job: Run, name: str, exam: list[Record], events: Events) -> list[Record]:
+    """The documents of an exam that neither equal nor nearly equal one of train or validation."""
+    from tunewright.data import leakage
+
+    shown = [*records(job, "train"), *records(job, "validation")]
+    found = {pair.id for pair in leakage.duplicates(exam, shown, job.recipe.data.near_duplicates).across}
+    if found:
+        events.say(f"exam '{name}': {len(found)} documents were trained on and are left out")
+    return [record for record in exam if record.id not in found]
 
 
 def rows(found: Iterable[Record]) -> Iterable[dict[str, JSON]]:
