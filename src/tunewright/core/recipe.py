@@ -83,7 +83,7 @@ class DataOptions(Options):
     )
     test_share: Share = Field(0.2, description="Share of groups for testing, where the data has no split of its own.")
     near_duplicates: Share = Field(
-        0.9,
+        0.8,
         description="Jaccard similarity of 5-word shingles from which a train record duplicates a test record; 0: off.",
     )
     noise: dict[str, float] = Field(

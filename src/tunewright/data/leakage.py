@@ -25,6 +25,7 @@ import regex
 from tunewright.core.errors import DataError
 from tunewright.core.files import write_bytes
 from tunewright.core.records import JSON, Record
+from tunewright.text.serialise import dumps
 from tunewright.text.unicode import nfc, words
 
 Hashes = npt.NDArray[np.uint64]
@@ -164,7 +165,7 @@ class Duplicates:
     across: list[Pair] = field(default_factory=list)
     within: list[Pair] = field(default_factory=list)
     test_repeats: int = 0
-    threshold: float = 0.9
+    threshold: float = 0.8
 
     def to_row(self) -> dict[str, JSON]:
         """Counts and examples for `data/manifest.json`. Contradictions: equal texts in train with other targets."""
@@ -200,11 +201,12 @@ class Duplicates:
         return said
 
 
-def duplicates(train: Sequence[Record], test: Sequence[Record], threshold: float = 0.9) -> Duplicates:
+def duplicates(train: Sequence[Record], test: Sequence[Record], threshold: float = 0.8) -> Duplicates:
     """Find and take out train records that equal, or nearly equal, a test record or an earlier train record.
 
     threshold: Jaccard similarity of 5-word shingles from which texts count as nearly equal; 0 looks for equal texts
-    only (same words, whatever case, punctuation and spacing). Test records are never taken out.
+    only (same words, whatever case, punctuation and spacing). Test records are never taken out. Train records that are
+    alike and have different targets (two receipts of one shop) are two records; equal texts never are.
     Memory: some 100 bytes a word; time grows with the records and the duplicates among them, not with their square.
     """
     result = Duplicates([], threshold=threshold)
@@ -244,27 +246,35 @@ def _pair(record: Record, other: Record, similarity: float, exact: bool) -> Pair
 def _near(test: list[Record], train: list[Record], threshold: float) -> dict[int, tuple[Record, float, bool]]:
     """Position in train → (a record that it nearly equals, similarity, whether that is a test record).
 
-    A match in test wins over one in train. Records found to be duplicates are matched against no more, so that a
-    crowd of alike texts costs its size and not its square.
+    A match in test wins over one in train, which has the same target. Records found to be duplicates are matched
+    against no more, and others by target, so that a crowd of alike texts costs its size and not its square.
     """
     records = test + train
     if not records:
         return {}
     sets = _shingles([record.text for record in records])
-    index: dict[int, list[int]] = defaultdict(list)
+    numbers: dict[str, int] = {}
+    targets = [numbers.setdefault(dumps(record.target), len(numbers)) for record in records]
+    of_test: dict[int, list[int]] = defaultdict(list)
+    of_train: dict[tuple[int, int], list[int]] = defaultdict(list)
     found: dict[int, tuple[Record, float, bool]] = {}
     for i in range(len(records)):
         size = int(sets.sizes[i])
         prefix = sets.rarest(i, size - math.ceil(threshold * size - _TOLERANCE) + 1)
         if i >= len(test):
-            candidates = np.array(sorted({j for shingle in prefix for j in index.get(shingle, ())}), dtype=np.int64)
+            near = {j for shingle in prefix for j in of_test.get(shingle, ())}
+            near.update(j for shingle in prefix for j in of_train.get((shingle, targets[i]), ()))
+            candidates = np.array(sorted(near), dtype=np.int64)
             match = sets.match(i, candidates, len(test), threshold) if len(candidates) else None
             if match is not None:
                 j, similarity = match
                 found[i - len(test)] = (records[j], similarity, j < len(test))
                 continue
         for shingle in prefix:
-            index[shingle].append(i)
+            if i < len(test):
+                of_test[shingle].append(i)
+            else:
+                of_train[shingle, targets[i]].append(i)
     return found
 
 

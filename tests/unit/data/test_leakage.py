@@ -78,6 +78,16 @@ def test_first_of_train_stays_and_contradictions_are_counted():
     assert found.note().endswith("(1 of them near, Jaccard ≥ 0.9); 1 had the same text and another target")
 
 
+def test_alike_texts_with_other_answers_are_other_records_in_train_and_duplicates_of_test_all_the_same():
+    rng = random.Random(12)
+    text = document(rng)
+    alike = [f"{text} total {i}" for i in range(4)]
+    records = [Record(f"r{i}", one, {"total": str(i // 2)}) for i, one in enumerate(alike)]
+    found = duplicates(records, [], 0.8)
+    assert ids(found.train) == ["r0", "r2"], "r1 has the answer of r0, r3 that of r2"
+    assert duplicates(records, [Record("t", f"{text} total 9", {"total": "9"})], 0.8).train == []
+
+
 def test_test_repeats_are_counted_and_kept():
     assert duplicates([], made(["same", "Same", "other"], "t")).test_repeats == 1
 
@@ -110,14 +120,17 @@ def jaccard(a, b):
     st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=12).map(" ".join), min_size=2, max_size=14),
     st.integers(1, 6),
     st.sampled_from([0.3, 0.5, 0.7, 0.75, 0.9, 1.0]),
+    st.lists(st.sampled_from(["x", "y"]), min_size=1, max_size=5),
 )
-def test_prefix_filtering_loses_nothing_against_comparing_all(texts, cut, threshold):
+def test_prefix_filtering_loses_nothing_against_comparing_all(texts, cut, threshold, targets):
     test, train = made(texts[:cut], "t"), made(texts[cut:])
+    train = [record.replace(target=targets[i % len(targets)]) for i, record in enumerate(train)]
     found = duplicates(train, test, threshold)
-    # Plainly: each train text against all of test, then against those of train that stayed before it.
+    # Plainly: each train text against all of test, then against those of train with its answer that stayed before it.
     stay = []
     for record in train:
-        if all(jaccard(record.text, other.text) < threshold for other in [*test, *stay]):
+        alike = [other for other in stay if other.target == record.target or other.text.split() == record.text.split()]
+        if all(jaccard(record.text, other.text) < threshold for other in [*test, *alike]):
             stay.append(record)
     assert ids(found.train) == ids(stay)
     lost = {pair.id for pair in found.across}
