@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -18,6 +19,7 @@ from tunewright.core import meter
 
 PLAIN_SECONDS = 30.0
 """How often progress is printed where the screen is not a terminal."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Events:
@@ -51,6 +53,7 @@ class Events:
 
     def say(self, text: str, *, painted: str | None = None) -> None:
         """One line for people: in the log and on the screen. painted: as a terminal with colours shows it."""
+        text = visible(text)
         self.log(text)
         if self.progress is not None:
             self.progress.say(text, painted=painted)
@@ -64,6 +67,15 @@ class Events:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def visible(text: str) -> str:
+    """Control characters as escapes, line ends and tabs aside: text of data does not command a terminal.
+
+    >>> visible("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def mend(path: Path) -> None:

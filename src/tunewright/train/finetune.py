@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.core import catalogue, files
 from tunewright.core.errors import DataError, UsageError
-from tunewright.core.events import Events, Progress, graceful
+from tunewright.core.events import Events, Progress, graceful, visible
 from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
 from tunewright.decode.lanes import supported
@@ -85,7 +85,7 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
 def shown(loaded: Loaded, one: Tokens) -> tuple[str, str]:
     """(what stands before, what is trained) of an example, special tokens and all, each in one line."""
     parts = (loaded.tokenizer.decode(list(ids)) for ids in (one.ids[: one.start], one.ids[one.start :]))
-    before, trained = (part.replace("\n", "⏎") for part in parts)
+    before, trained = (visible(part.replace("\n", "⏎")) for part in parts)
     return before, trained
 
 

@@ -137,3 +137,11 @@ def test_meter_and_its_words():
         "2.5 GB",
         "4.0 TB",
     ]
+
+
+def test_control_characters_of_data_are_shown_and_not_obeyed(tmp_path):
+    stream = io.StringIO()
+    with Events(tmp_path, progress=Progress(stream, environment={})) as events:
+        events.say("\x1b[2Jराम\tकुमार\x9b1m\nnext\r")
+    assert "\\x1b[2Jराम\tकुमार\\x9b1m\nnext\\x0d" in stream.getvalue()
+    assert not {"\x1b", "\x9b"} & set((tmp_path / "training.log").read_text(encoding="utf-8"))

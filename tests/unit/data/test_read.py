@@ -278,6 +278,17 @@ def test_bad_row_is_set_aside_with_line_and_reason(tmp_path, line, reason):
     json.dumps(rejected.to_row()).encode()
 
 
+def test_rows_of_a_list_within_an_object_know_their_lines(tmp_path):
+    text = '{"about": {"data": [{"text": "no row"}]},\n "data": [\n  {"text": "a"},\n\n  7,\n  {"text": 5},\n  {"text": "b"}],\n "test": [{"text": "c"}]}\n'
+    (tmp_path / "d.json").write_text(text, encoding="utf-8")
+    reading = read(tmp_path / "d.json")
+    assert [(r.text, r.split) for r in reading] == [("a", None), ("b", None), ("c", "test")]
+    assert [(r.line, r.reason) for r in reading.rejected] == [
+        (5, "a number, not an object"),
+        (6, "text is a number, not a string"),
+    ]
+
+
 def test_line_that_is_not_utf8_names_its_byte(tmp_path):
     (tmp_path / "d.jsonl").write_bytes(b'{"text": "a"}\n{"text": "caf\xe9"}\n{"text": "b"}\n')
     reading = read(tmp_path / "d.jsonl")

@@ -182,10 +182,19 @@ def _wrapped(text: str, start: int, line_at: LineAt, path: Path) -> Iterator[Row
     if not lists:
         yield checked(value, line_at(start), text[start : start + 400])
         return
-    number = 0
-    for key, rows in lists.items():
-        for row in rows:
-            number += 1
-            if key in _SPLITS and isinstance(row, dict):
-                row.setdefault("split", key)
-            yield checked(row, number)
+    for key, at in _members(text, start):
+        if key in lists:
+            yield from _elements(text, at, line_at, key if key in _SPLITS else None)
+
+
+def _members(text: str, start: int) -> Iterator[tuple[str, int]]:
+    """The keys of the whole object that opens at `start`, each with where its value begins."""
+    position = _skip(text, start + 1)
+    while text[position] != "}":
+        key, position = STRICT.raw_decode(text, position)
+        value = _skip(text, _skip(text, position) + 1)
+        yield key, value
+        _, position = STRICT.raw_decode(text, value)
+        position = _skip(text, position)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
