@@ -59,6 +59,10 @@ class TaskOptions(Options):
         return name
 
 
+SYNTH_DOCUMENTS = 10_000
+"""How many documents are synthesised where the recipe does not say."""
+
+
 class DataOptions(Options):
     """Where records come from and how they are split."""
 
@@ -93,6 +97,13 @@ class DataOptions(Options):
     workers: int = Field(
         0, ge=0, description="Processes for synthesis; 0: one per core. The bytes do not depend on it."
     )
+
+    @property
+    def synthetic(self) -> tuple[int, int]:
+        """(train, test): how many documents are synthesised; `test_documents`, or a fifth where that is over half."""
+        total = self.documents or SYNTH_DOCUMENTS
+        test = self.test_documents if self.test_documents * 2 <= total else total // 5
+        return total - test, test
 
     @field_validator("noise")
     @classmethod

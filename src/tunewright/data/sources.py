@@ -31,8 +31,6 @@ ENVIRONMENT = "TUNEWRIGHT_DATA"
 SAMPLES = Path(__file__).parent / "samples"
 """Small sets that ship with the package, under the names of the sets they stand for."""
 
-SYNTH_DOCUMENTS = 10_000  # when `documents` is None
-
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(:[\w.-]+)?(@[\w./-]+)?")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _SPLIT_FILE = re.compile(
@@ -206,16 +204,14 @@ def _synthesised(source: str, options: DataOptions, seed: int) -> Source:
         raise DataError(
             f"there is no generator '{name}'", hint=did_you_mean(name, SCHEMAS) or f"known: {', '.join(SCHEMAS)}"
         )
-    count = options.documents or SYNTH_DOCUMENTS
+    train, test = options.synthetic
     notes = []
-    test = options.test_documents
-    if test * 2 > count:
-        test = count // 5
+    if test < options.test_documents:
         notes.append(
-            f"{test} of {count} documents are for testing: {options.test_documents} would leave too few to train"
+            f"{test} of {train + test} documents are for testing: {options.test_documents} would leave too few to train"
         )
     shared: dict[str, Any] = {"seed": seed, "workers": options.workers, "noise": options.noise}
-    records = list(documents.generate(name, count - test, split="train", **shared))
+    records = list(documents.generate(name, train, split="train", **shared))
     records += documents.generate(name, test, split="test", **shared)
     notes.insert(0, f"{len(records)} documents synthesised by '{name}', seed {seed}")
     description = f"Synthesised by Tunewright's generator '{name}', seed {seed}"

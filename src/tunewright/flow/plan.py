@@ -190,10 +190,9 @@ def _data(
         few = options.model_copy(update={"documents": 2 * SAMPLE, "test_documents": SAMPLE // 2, "workers": 1})
         found = sources.load(options.source, few, seed=recipe.seed, folder=data, sample=options.sample)
         records, schemas = found.records, found.schemas
-        total = options.documents or sources.SYNTH_DOCUMENTS
-        test = options.test_documents if options.test_documents * 2 <= total else total // 5
-        validation = min(options.validation_documents, (total - test) // 5)
-        counts = {"train": total - test - validation, "validation": validation, "test": test}
+        train, test = options.synthetic
+        validation = min(options.validation_documents, train // 5)
+        counts = {"train": train - validation, "validation": validation, "test": test}
     else:
         found = sources.load(options.source, options, seed=recipe.seed, folder=data, sample=options.sample)
         parts = split(found.records, options, recipe.seed)

@@ -36,7 +36,6 @@ def synthesise(recipe: Recipe, folder: Path | str, *, progress: Progress | None 
     Returns {"folder", "counts", "sha256"}. Raises UsageError where the recipe's data is not synthetic or the folder
     holds something.
     """
-    from tunewright.data import sources
     from tunewright.data.synth import documents
     from tunewright.data.synth.schemas import SCHEMAS
 
@@ -51,14 +50,13 @@ def synthesise(recipe: Recipe, folder: Path | str, *, progress: Progress | None 
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError("is there already and holds something", where=str(folder), hint="name a new folder with --out")
-    total = options.documents or sources.SYNTH_DOCUMENTS
-    test = options.test_documents if options.test_documents * 2 <= total else total // 5
+    train, test = options.synthetic
     counted: dict[str, Counter[str]] = {}
     counts = {}
     done = 0
     if progress is not None:
-        progress.start("synth", total, unit="documents")
-    for split, count in (("train", total - test), ("test", test)):
+        progress.start("synth", train + test, unit="documents")
+    for split, count in (("train", train), ("test", test)):
         found = documents.generate(
             name, count, seed=recipe.seed, split=split, workers=options.workers, noise=options.noise
         )
