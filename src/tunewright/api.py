@@ -27,6 +27,7 @@ from tunewright.core.run import Run
 from tunewright.flow.outcome import Outcome, complete
 
 if TYPE_CHECKING:
+    from tunewright.flow.doctor import Check
     from tunewright.flow.plan import Plan
     from tunewright.flow.use import Found, Model, Unreadable
 
@@ -35,21 +36,55 @@ __all__ = [
     "Recipe",
     "Record",
     "check_metrics",
+    "doctor",
     "evaluate",
     "extract",
     "find_run",
     "generate_json",
+    "init",
     "load",
     "outcome",
     "plan",
     "plug_in",
     "read_recipe",
+    "recipes",
     "report",
     "resume",
     "run",
     "runs",
     "synthesise",
 ]
+
+
+def recipes() -> dict[str, str]:
+    """The shipped recipes: name → what each is for.
+
+    >>> "invoices" in recipes()
+    True
+    """
+    return {name: recipe_file.read(name).description for name in recipe_file.shipped()}
+
+
+def init(folder: str | Path) -> dict[Path, str]:
+    """Begin a job of your own in a new folder: a commented recipe and sample rows. Returns file → what it is.
+
+    >>> [path.name for path in init("my-job")]
+    ['recipe.yaml', 'schema.json', 'data.jsonl', 'recipe.schema.json']
+    """
+    from tunewright.flow import begin
+
+    return begin.begin(str(folder))
+
+
+def doctor(runs: str | Path = "runs") -> list[Check]:
+    """What matters on this machine, each ok, warn or fail, with its fix. runs: where run folders will stand.
+
+    >>> {check.status for check in doctor()} <= {"ok", "warn", "fail"}
+    True
+    """
+    from tunewright.flow import doctor as examination
+
+    return examination.examine(runs)
 
 
 def read_recipe(recipe: Recipe | str | Path, sets: Sequence[str] = ()) -> Recipe:
@@ -151,6 +186,9 @@ def plug_in(path: Path | str) -> tuple[str, str]:
 
     Returns (kind, name). From then on recipes may name it; a metric is computed by every evaluation. Raises UsageError
     where the file fits no kind or its name is taken. The command line's `--code`.
+
+    >>> plug_in("short_replies.py")
+    ('metric', 'short_replies')
     """
     from tunewright.core import catalogue
 

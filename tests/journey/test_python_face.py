@@ -10,8 +10,20 @@ import pytest
 
 import tiny_models
 from tunewright import api
+from tunewright.core import catalogue
 
 FUNCTIONS = {name: value for name in api.__all__ if inspect.isfunction(value := getattr(api, name))}
+
+
+METRIC = """
+name = "short_replies"
+
+def statistics(example, prediction):
+    return {"short": float(len(prediction.text) < 80), "replies": 1.0}
+
+def summarise(sums):
+    return {"short_replies": sums["short"] / sums["replies"]}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +32,14 @@ def place(whole, tmp_path_factory):
     folder = tmp_path_factory.mktemp("place")
     shutil.copytree(whole, folder / "runs" / "smoke")
     (folder / "letter.txt").write_text("Bill No: INV-7, Total: Rs 5,000/-", encoding="utf-8")
+    (folder / "short_replies.py").write_text(METRIC, encoding="utf-8")
     return folder
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_examples_of_the_python_face(name, place, changes, monkeypatch):
     monkeypatch.chdir(place)
+    monkeypatch.setattr(catalogue, "_own", {})
     monkeypatch.setenv("TUNEWRIGHT_SET", " ".join(changes))
     monkeypatch.setattr(api, "_loaded", lambda model: tiny_models.loaded("wren"))
     examples = doctest.DocTestFinder(recurse=False).find(FUNCTIONS[name], name, globs=vars(api).copy())
