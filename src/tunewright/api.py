@@ -62,7 +62,7 @@ def recipes() -> dict[str, str]:
     >>> "invoices" in recipes()
     True
     """
-    return {name: recipe_file.read(name).description for name in recipe_file.shipped()}
+    return {name: recipe_file.read(name, environment={}).description for name in recipe_file.shipped()}
 
 
 def init(folder: str | Path) -> dict[Path, str]:

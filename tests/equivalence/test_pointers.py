@@ -149,6 +149,45 @@ def test_values_of_lists_have_the_key_of_the_list_and_keys_of_a_schema_stand_twi
     assert found == [(0, (1, 3), 1.0), (1, (NOWHERE,), IDLE), (2, (1, 3), 1.0)]
 
 
+@pytest.mark.parametrize(
+    ("reply", "text", "linked"),
+    [
+        ('{"total": 500}', "Total 500 paid", {"500": 1.0, "Total": IDLE, "paid": IDLE}),
+        ('{"total": null}', "Total paid", {"Total": IDLE, "paid": IDLE}),
+        ('{"total": "2024-05-01"}', "1 May 2024", {}),  # its tokens stand there in other words: none of them is idle
+        ('{"total": "A \\"B\\" C"}', 'A "B" C', {"A": 1.0}),
+        (
+            '{"a": {"total": "x1"}, "b": {"total": "y2"}}',
+            "x1 y2 z",
+            {"z": IDLE},
+        ),  # which `total` is asked for by `total`?
+        ("no JSON", "Total 500", {}),
+        ('{"total": "cut', "Total 500", {}),
+    ],
+)
+def test_what_is_linked_and_what_is_idle(reply, text, linked):
+    pieces = [piece for word in text.split(" ") for piece in (word, " ")][:-1]
+    found = links(reply, text, spans(text, pieces), "total", [(0, 5)])
+    assert {pieces[token]: weight for token, _, weight in found if pieces[token] != " "} == linked
+
+
+def test_tokens_that_share_a_character_of_a_value_are_within_it():
+    # Bytes of one character may be tokens of their own, all with the character's place.
+    found = links('{"n": "Ω7"}', "x Ω7", [(0, 1), (1, 2), (2, 3), (2, 3), (3, 4)], "n", [(0, 1)])
+    assert found == [(0, (NOWHERE,), IDLE), (1, (NOWHERE,), IDLE), (2, (0,), 1.0)]
+
+
+def test_the_head_for_links_is_chosen_by_values_and_not_by_the_crowd_of_idle_tokens():
+    model = tiny_models.model("wren")
+    ids = tuple(range(5, 25))
+    crowd = tuple((token, (0,), IDLE) for token in range(1, 18))
+    few = Tokens(ids, 19, (), ((18, (4,), 1.0), *crowd))
+    alone = Tokens(ids, 19, (), ((18, (4,), 1.0),))
+    chosen = [best_head(model, [collate([one], 0, share_prefix=False)], "links") for one in (few, alone)]
+    assert chosen[0] == chosen[1]
+    assert best_head(model, [collate([Tokens(ids, 19, (), crowd)], 0, share_prefix=False)], "links") is None
+
+
 def examples(size: int) -> list[Tokens]:
     shared = tuple(range(5, 13))
     rows = []

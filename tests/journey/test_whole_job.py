@@ -166,10 +166,8 @@ def test_the_first_ctrl_c_saves_and_prints_the_command_that_goes_on(recipe, tmp_
     assert saved["step"] == max(row["step"] for row in rows if row["event"] in ("step", "checkpoint"))
 
 
-OWN = '''
+METRIC = '''
 """The share of short replies."""
-
-import numpy as np
 
 name = "short_replies"
 
@@ -179,23 +177,44 @@ def statistics(example, prediction):
 
 
 def summarise(sums):
-    return {"short_replies": sums["short"] / np.maximum(1.0, sums["replies"])}
+    return {"short_replies": sums["short"] / sums["replies"]}
 '''
+TASK = """
+from tunewright.tasks.extraction import Extraction
 
 
-def test_a_metric_of_ones_own_is_scored_in_every_process(recipe, tmp_path, monkeypatch, capsys):
+class Asked(Extraction):
+    name = "asked"
+"""
+
+
+def test_a_task_and_a_metric_of_ones_own(recipe, tmp_path, monkeypatch, capsys):
     from tunewright.core import catalogue
 
     monkeypatch.setattr(catalogue, "_own", {})
-    own = tmp_path / "short_replies.py"
-    own.write_text(OWN, encoding="utf-8")
-    given = ["run", str(recipe), "--runs", str(tmp_path / "runs"), "--set", "evaluate.workers=2"]
-    given += ["--set", "evaluate.systems=[base, rules]", "--quiet", "--code", str(own)]
-    assert cli.invoke(given) == 0, capsys.readouterr().err
+    (tmp_path / "asked.py").write_text(TASK, encoding="utf-8")
+    (tmp_path / "short_replies.py").write_text(METRIC, encoding="utf-8")
+    runs = ["--runs", str(tmp_path / "runs")]
+    given = ["run", str(recipe), *runs, "--quiet", "--set", "evaluate.workers=2", "--set", "task.name=asked"]
+    given += ["--set", "evaluate.systems=[base, rules]"]
+    assert cli.invoke(given) == 2
+    assert "hint: --code FILE adds a task of your own" in capsys.readouterr().err
+    # Both processes that answer know the task.
+    assert cli.invoke([*given, "--code", str(tmp_path / "asked.py")]) == 0, capsys.readouterr().err
     (run,) = (tmp_path / "runs").iterdir()
-    for cell in run.glob("systems/*/scores-*.json"):
-        answered = cell.with_name(cell.stem.replace("scores", "predictions") + ".jsonl")
-        replies = [row["text"] for row in files.read_lines(answered)]
-        told = files.read_json(cell)["metrics"]["short_replies"]["value"]
+    monkeypatch.setattr(catalogue, "_own", {})
+    for looks in (["show", str(run)], ["report", str(run)], ["ls", *runs]):  # without the file, a run can be looked at
+        assert cli.invoke(looks) == 0, capsys.readouterr().err
+    assert run.name in capsys.readouterr().out
+    # Answers that are there are scored again by a metric that comes later.
+    both = ["--code", str(tmp_path / "asked.py"), "--code", str(tmp_path / "short_replies.py")]
+    before = {path: path.stat().st_mtime_ns for path in run.glob("systems/*/predictions-*.jsonl")}
+    assert cli.invoke([*given, *both]) == 0, capsys.readouterr().err
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert len(before) == 3
+    for answers in before:
+        replies = [row["text"] for row in files.read_lines(answers)]
+        scores = files.read_json(answers.with_name(answers.stem.replace("predictions", "scores") + ".json"))
+        told = scores["metrics"]["short_replies"]["value"]
         assert told == pytest.approx(sum(len(reply) < 80 for reply in replies) / len(replies))
     assert "short_replies" in (run / "benchmark_results.csv").read_text(encoding="utf-8")

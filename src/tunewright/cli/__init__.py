@@ -168,7 +168,9 @@ def _again(arguments: list[str]) -> str:
 
 
 def _print(text: str) -> None:
-    click.echo(text, err=True)
+    from tunewright.core.events import visible
+
+    click.echo(visible(text), err=True)
 
 
 def _error(lines: list[str], hint: str | None) -> None:

@@ -32,7 +32,7 @@ def verb(recipe: str | None, sets: tuple[str, ...], schema: bool, as_json: bool)
         else:
             click.echo(recipe_file.resolved(found), nl=False)
     else:
-        shipped = {name: recipe_file.read(name) for name in recipe_file.shipped()}
+        shipped = {name: recipe_file.read(name, environment={}) for name in recipe_file.shipped()}
         if as_json:
             options.print_json([{"name": name, "description": found.description} for name, found in shipped.items()])
         else:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +60,8 @@ def add(kind: str, path: Path | str) -> str:
     if path.suffix != ".py" or not path.is_file():
         raise UsageError("is not a Python file", where=str(path))
     _folder(kind)
+    if _own.get((kind, path.stem)) == path:
+        return path.stem
     if path.stem in names(kind):
         raise UsageError(f"a {kind} named '{path.stem}' is already there", where=str(path), hint="rename the file")
     _own[kind, path.stem] = path
@@ -71,13 +75,15 @@ def adopt(path: Path | str) -> tuple[str, str]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8") if path.suffix == ".py" else ""
+        text = path.read_text(encoding="utf-8-sig") if path.suffix == ".py" else ""
         defined = frozenset(_defined(ast.parse(text, str(path)).body))
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        raise UsageError(f"is no Python: {error}", where=f"{path}:{line}" if line else str(path)) from None
+        raise UsageError(
+            f"is no Python: {getattr(error, 'msg', error)}", where=f"{path}:{line}" if line else str(path)
+        ) from None
     fits = [kind for kind, wanted in EXPORTS.items() if wanted <= defined]
     if class_name(path.stem) in defined:
         fits.append("task")
@@ -98,7 +104,7 @@ def own() -> list[tuple[str, Path]]:
 
 def class_name(module: str) -> str:
     """What the class of a task's file is called: `text_to_json` → `TextToJson`."""
-    return module.title().replace("_", "")
+    return "".join(part.title() for part in re.split(r"\W|_", module))
 
 
 def _defined(body: Iterable[ast.stmt]) -> Iterable[str]:
@@ -109,7 +115,7 @@ def _defined(body: Iterable[ast.stmt]) -> Iterable[str]:
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
-        elif isinstance(statement, ast.ImportFrom):
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in statement.names)
 
 
@@ -124,9 +130,28 @@ def load(kind: str, name: str) -> ModuleType:
     own = _own.get((kind, name))
     if own is None:
         return importlib.import_module(f"{KINDS[kind]}.{name}")
-    spec = importlib.util.spec_from_file_location(f"tunewright_own_{kind}_{name}", own)
+    return _imported(kind, name, own)
+
+
+def _imported(kind: str, name: str, path: Path) -> ModuleType:
+    """A user's own file as a module, run once. Raises UsageError where it cannot be imported."""
+    full = f"tunewright_own_{kind}_{name}"
+    there = sys.modules.get(full)
+    if there is not None and there.__file__ == str(path):
+        return there
+    spec = importlib.util.spec_from_file_location(full, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.modules[full] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[full]
+        raise UsageError(f"cannot be imported: {type(error).__name__}: {error}", where=str(path)) from error
+    if kind == "metric" and getattr(module, "name", None) != name:
+        del sys.modules[full]
+        raise UsageError(
+            f"its name is '{getattr(module, 'name', None)}'; a metric is called like its file", where=str(path)
+        )
     return module

@@ -70,11 +70,7 @@ class Events:
 
 
 def visible(text: str) -> str:
-    """Control characters as escapes, line ends and tabs aside: text of data does not command a terminal.
-
-    >>> visible("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
+    """Control characters as escapes, line ends and tabs aside: text of data does not command a terminal."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 

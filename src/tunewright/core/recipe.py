@@ -10,8 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tunewright.core import catalogue
-
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -51,13 +49,6 @@ class TaskOptions(Options):
         "keys", description="How the schema stands in the prompt: bare keys, the whole JSON Schema, or an example."
     )
 
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in (known := catalogue.names("task")):
-            raise ValueError(" or ".join(known))
-        return name
-
 
 SYNTH_DOCUMENTS = 10_000
 """How many documents are synthesised where the recipe does not say."""
@@ -88,7 +79,8 @@ class DataOptions(Options):
     test_share: Share = Field(0.2, description="Share of groups for testing, where the data has no split of its own.")
     near_duplicates: Share = Field(
         0.8,
-        description="Jaccard similarity of 5-word shingles from which a train record duplicates a test record; 0: off.",
+        description="Jaccard similarity of 5-word shingles from which a train record duplicates one of test, "
+        "or one of train that has its target; 0: off.",
     )
     noise: dict[str, float] = Field(
         {"none": 0.6, "light": 0.25, "medium": 0.1, "heavy": 0.05},
@@ -116,7 +108,7 @@ class DataOptions(Options):
 class MethodOptions(Options):
     """How weights are made trainable (PEFT names)."""
 
-    name: Literal["lora", "full"] = Field("lora", description="lora: an adapter; full: every weight.")
+    name: str = Field("lora", description="lora: an adapter; full: every weight. Or one of your own (--code).")
     lora_r: Positive = Field(32, description="Rank of the adapter.")
     lora_alpha: float = Field(64, gt=0, description="The adapter counts lora_alpha / lora_r times.")
     lora_dropout: Share = Field(0.0, description="Dropout before the adapter; above 0 the prompt prefix is not shared.")

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from tunewright.core import catalogue
 from tunewright.core.errors import Fault, RecipeError, UsageError, did_you_mean, nearest
 from tunewright.core.recipe import Recipe
 from tunewright.core.yaml_page import Dumper, Key, Page, dotted, short
@@ -60,12 +61,19 @@ def find(name: str | Path) -> Path:
 # ---------------------------------------------------------------- reading
 
 
-def read(name: str | Path, sets: Sequence[str] = (), *, environment: Mapping[str, str] | None = None) -> Recipe:
+PLUG_INS = {("task", "name"): "task", ("method", "name"): "method"}
+"""Keys that name a plug-in → its kind."""
+
+
+def read(
+    name: str | Path, sets: Sequence[str] = (), *, environment: Mapping[str, str] | None = None, written: bool = False
+) -> Recipe:
     """The recipe of a file or a shipped name, with `--set` changes (`train.learning_rate=1e-4`) on top.
 
     A flag goes before the variable TUNEWRIGHT_SET (several assignments with spaces between), which goes before
     the file. Relative paths in a file are looked up beside it, those in a flag from where the command was given;
-    a schema given as a file is read into the recipe, so that a run keeps it.
+    a schema given as a file is read into the recipe, so that a run keeps it. written: of a run that is there already,
+    which may name a plug-in (`--code`) that is not known to who only looks at it.
     Raises RecipeError with all faults, each with its file:line; UsageError where there is no such recipe.
     """
     path = find(name)
@@ -74,7 +82,7 @@ def read(name: str | Path, sets: Sequence[str] = (), *, environment: Mapping[str
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    return parse(content, str(path), sets, folder=path.resolve().parent, environment=environment)
+    return parse(content, str(path), sets, folder=path.resolve().parent, environment=environment, written=written)
 
 
 def parse(
@@ -84,8 +92,11 @@ def parse(
     *,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    written: bool = False,
 ) -> Recipe:
     """The recipe in `content`; `origin` names it in faults, `folder` is where its relative paths begin.
+
+    written: see `read`.
 
     Raises RecipeError with all faults.
     """
@@ -97,6 +108,8 @@ def parse(
     if isinstance(data, dict):
         _paths(page, data, folder or Path.cwd(), file_only, origin)
         recipe = _check(page, data, origin)
+        if not written:
+            _check_plug_ins(page, data, origin)
     if page.faults:
         raise RecipeError(sorted(page.faults, key=lambda fault: _line(fault, origin)))
     return recipe
@@ -241,6 +254,20 @@ def _check(page: Page, data: dict[str, Any], origin: str) -> Recipe:
         for key, details in seen.items():
             page.faults.append(_fault(page, data, key, details, origin))
     return Recipe.model_construct(name="")
+
+
+def _check_plug_ins(page: Page, data: dict[str, Any], origin: str) -> None:
+    for key, kind in PLUG_INS.items():
+        part = data.get(key[0])
+        name = part.get(key[1]) if isinstance(part, dict) else None
+        if isinstance(name, str) and name not in (known := catalogue.names(kind)):
+            page.faults.append(
+                Fault(
+                    f"{dotted(key)}: {short(name)} is not allowed; it must be {' or '.join(known)}",
+                    where=page.where.get(key) or page.where.get(key[:1]) or origin,
+                    hint=f"--code FILE adds a {kind} of your own",
+                )
+            )
 
 
 def _key(data: Any, detail: Any) -> Key:

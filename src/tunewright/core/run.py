@@ -69,7 +69,7 @@ class Run:
         path = Path(path)
         if not (path / "recipe.yaml").is_file():
             raise RunError("is not a run folder (it has no recipe.yaml)", where=str(path), hint="tunewright ls")
-        return cls(path, recipe_file.read(path / "recipe.yaml", environment={}))
+        return cls(path, recipe_file.read(path / "recipe.yaml", environment={}, written=True))
 
     @classmethod
     def named(cls, name: Path | str, root: Path | str) -> Run:

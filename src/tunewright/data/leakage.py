@@ -3,7 +3,7 @@
 Near duplicates: Jaccard similarity of the sets of 5-word shingles (Broder 1997), found exactly, not estimated, by
 prefix filtering (Bayardo et al. 2007, AllPairs): two sets this similar share one of their rarest members.
 Contamination: 13-word runs (as in Brown et al. 2020, appendix C), fingerprinted by winnowing (Schleimer et al. 2003),
-which keeps about two of nine hashes and still finds every shared run of `WORDS + WINDOW - 1` words.
+which keeps about two of `window + 1` hashes and still finds every shared run of `WORDS + window - 1` words.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import regex
 from tunewright.core.errors import DataError
 from tunewright.core.files import write_bytes
 from tunewright.core.records import JSON, Record
-from tunewright.text.serialise import dumps
 from tunewright.text.unicode import nfc, words
 
 Hashes = npt.NDArray[np.uint64]
@@ -254,7 +253,7 @@ def _near(test: list[Record], train: list[Record], threshold: float) -> dict[int
         return {}
     sets = _shingles([record.text for record in records])
     numbers: dict[str, int] = {}
-    targets = [numbers.setdefault(dumps(record.target), len(numbers)) for record in records]
+    targets = [numbers.setdefault(json.dumps(record.target, sort_keys=True), len(numbers)) for record in records]
     of_test: dict[int, list[int]] = defaultdict(list)
     of_train: dict[tuple[int, int], list[int]] = defaultdict(list)
     found: dict[int, tuple[Record, float, bool]] = {}

@@ -93,30 +93,34 @@ class _Bootstrap:
 
         Clusters, and resamples, that hold nothing a score is a share of say nothing about it: they are left out.
         """
-        values = _checked(summarise(clustered.sum(axis=0)))
+        values = summarise(clustered.sum(axis=0))
         resampled = resampled_sums(clustered, self.resamples, self.seed)
-        replicates, jackknife = _checked(summarise(resampled)), _checked(summarise(leave_one_out(clustered)))
+        replicates, jackknife = summarise(resampled), summarise(leave_one_out(clustered))
         held, drawn = bases(clustered), bases(resampled)
         found = {}
         for name, value in values.items():
-            some, apart = replicates[name], jackknife[name]
+            some, apart = (
+                np.broadcast_to(one[name], len(rows)) for one, rows in ((replicates, resampled), (jackknife, clustered))
+            )
             if name in held:
                 some, apart = some[drawn[name] > 0], apart[held[name] > 0]
+            if len(clustered) == 1 and not np.isfinite(apart).all():
+                apart = apart[:0]  # nothing is left without the only cluster
+            _check(name, value, some, apart)
             low, high, method = interval(float(value), some, apart, proportion=name in proportions, level=self.level)
             found[name] = {"value": float(value), "low": low, "high": high, "n": n, "method": method}
         return found
 
 
-def _checked(scores: dict[str, Array]) -> dict[str, Array]:
-    """The scores. Raises DataError where one is no number from 0 to 1: intervals are made for those."""
-    for name, score in scores.items():
+def _check(name: str, *scores: Array) -> None:
+    """Raises DataError where a score is no number from 0 to 1: intervals are made for those."""
+    for score in map(np.atleast_1d, scores):
         wrong = score[~((score >= -1e-9) & (score <= 1 + 1e-9))]
         if wrong.size:
             raise DataError(
-                f"the metric of '{name}' gives {wrong.flat[0]:.6g}",
-                hint="scores are numbers from 0 to 1, also where there is nothing to score",
+                f"the score '{name}' is {wrong[0]:.6g}",
+                hint="a metric's scores are numbers from 0 to 1, also where there is nothing to score",
             )
-    return scores
 
 
 _FIELD_PROPORTIONS = frozenset({"accuracy", "precision", "recall", "correct", "omitted", "hallucinated", "substituted"})

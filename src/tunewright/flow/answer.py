@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from tunewright.core import files, meter
+from tunewright.core import catalogue, files, meter
 from tunewright.core.contracts import System, Task
 from tunewright.core.errors import RunError
 from tunewright.core.events import Events
@@ -109,7 +109,7 @@ def evaluate(job: Run, events: Events, *, data: Path | str | None = None) -> Non
     if not job.done("data"):
         raise RunError("its data is not prepared", where=str(job.path), hint=f"tunewright prepare {job.path}")
     prepare.take_exams(job, events, data=data)
-    waiting = [cell for cell in cells(job) if not (cell.scores.is_file() and cell.predictions.is_file())]
+    waiting = [cell for cell in cells(job) if not _whole(cell)]
     if waiting:
         _warn_of_overlap(job, events)
     counts = {cell: len(documents(job, cell)) for cell in waiting}
@@ -121,6 +121,14 @@ def evaluate(job: Run, events: Events, *, data: Path | str | None = None) -> Non
         _score(job, cell, measured, events)
     if not job.done("systems"):
         job.finish("systems", {"cells": [f"{cell.name} on {cell.on}" for cell in cells(job)], "exams": exams(job)})
+
+
+def _whole(cell: Cell) -> bool:
+    """Whether a cell is answered and scored, by the metrics of one's own (`--code`) that are known now as well."""
+    if not (cell.scores.is_file() and cell.predictions.is_file()):
+        return False
+    own = {path.stem for kind, path in catalogue.own() if kind == "metric"}
+    return not own or own <= set(files.read_json(cell.scores).get("measured", ()))
 
 
 def _answered(
@@ -209,6 +217,7 @@ def _score(job: Run, cell: Cell, cost: dict[str, Any], events: Events) -> None:
     of = len(prepare.records(job, cell.on))
     head = {"system": cell.system, "decoding": cell.decoding, "on": cell.on, "of": of}
     head["sample"] = "all" if len(asked) == of else "stratified"
+    head["measured"] = catalogue.names("metric")
     files.write_json(cell.scores, head | scores | {"cost": scores["cost"] | cost})
     shown = {name: round(metric["value"], 6) for name, metric in scores["metrics"].items()}
     events.add("evaluate", "scored", system=cell.system, decoding=cell.decoding, on=cell.on, n=scores["n"], **shown)

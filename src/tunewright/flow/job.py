@@ -85,6 +85,8 @@ def go_on(
 def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
     """Refuse now what would fail after hours: a task, a model or a gate's metric that is not there."""
     catalogue.load("task", recipe.task.name)
+    if "train" in wanted:
+        catalogue.load("method", recipe.method.name)
     if "train" in wanted or "evaluate" in wanted:
         locate_model(recipe.model)
     if "compare" in wanted:

@@ -230,7 +230,7 @@ def _not_trained_on(job: Run, name: str, exam: list[Record], events: Events) -> 
     shown = [*records(job, "train"), *records(job, "validation")]
     found = {pair.id for pair in leakage.duplicates(exam, shown, job.recipe.data.near_duplicates).across}
     if found:
-        events.say(f"exam '{name}': {len(found)} documents were trained on and are left out")
+        events.say(f"exam '{name}': {len(found)} documents stand in train or validation, or nearly, and are left out")
     return [record for record in exam if record.id not in found]
 
 

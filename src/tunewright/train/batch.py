@@ -71,7 +71,8 @@ class Batch:
     rows: `[trained]` flat positions in `batch * time` whose next token is trained.
     labels: `[trained]` those next tokens.
     pointers: from the positions that predict copied tokens to where those stand; None where that is not known.
-    links: from the document's tokens to the keys that ask for them; None where that is not known.
+    links: from the document's tokens to the keys that ask for them; None where that is not known. Those of tokens in a
+    shared prefix are left out.
     """
 
     prefix: torch.Tensor | None

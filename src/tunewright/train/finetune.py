@@ -33,13 +33,15 @@ def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False
         copied: tuple[Source, ...] = ()
         linked: tuple[Link, ...] = ()
         text, asking = example.messages[-1]["content"], example.messages[0]["content"]
-        shown = chat.placed(text, prompt) if point or link else None
-        if point and shown is not None and (answered := chat.placed(example.completion, reply)) is not None:
-            copied = moved(sources(example.completion, answered[1], text, shown[1]), len(prompt), shown[0])
-        if link and shown is not None and len(example.messages) == 2:
+        document = chat.placed(text, prompt) if point or link else None
+        if point and document is not None and (answered := chat.placed(example.completion, reply)) is not None:
+            copied = moved(sources(example.completion, answered[1], text, document[1]), len(prompt), document[0])
+        if link and document is not None and len(example.messages) == 2:
             asked = chat.placed(asking, prompt)
-            if asked is not None and asked[0] < shown[0]:
-                linked = moved_links(links(example.completion, text, shown[1], asking, asked[1]), shown[0], asked[0])
+            if asked is not None and asked[0] < document[0]:
+                linked = moved_links(
+                    links(example.completion, text, document[1], asking, asked[1]), document[0], asked[0]
+                )
         made.append(Tokens((*prompt, *reply), len(prompt), copied, linked))
     return made
 

@@ -148,7 +148,7 @@ class Fit:
                     "memory_bytes": peak_memory(),
                 }
                 for name, (away, weight) in self._away.items():
-                    line[name] = away / max(1.0, weight)
+                    line[name] = away / weight if weight else 0.0
                 self._away.clear()
                 self.metrics["steps"].append(line)
                 self.report({"event": "step", "total_steps": self.total_steps, **line})

@@ -3,12 +3,14 @@
 Extraction copies: each token of a value has a place in the document. Cross entropy alone says which token comes next,
 and among digits that fits many places; the place says which value it belongs to. Supervised attention: Garg et al.
 2019, "Jointly Learning to Align and Translate with Transformer Models", section 3.2 (one head of the penultimate
-layer); Liu et al. 2016, "Neural Machine Translation with Supervised Attention". The model stays what it was: nothing of
-this is there when it is used.
+layer); Liu et al. 2016, "Neural Machine Translation with Supervised Attention". A second lesson, `links`, goes the
+other way: while the document is read, the first token of a value looks at the key that asks for it, every other token
+at NOWHERE. The model stays what it was: nothing of this is there when it is used.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,23 +127,35 @@ def sources(reply: str, reply_offsets: Offsets, text: str, text_offsets: Offsets
 
 
 def links(reply: str, text: str, offsets: Offsets, asked: str, asked_offsets: Offsets) -> list[Link]:
-    """Which tokens of a text begin a value of the reply, and which tokens of `asked` end the key it belongs to.
+    """Which tokens of a text begin a value of the reply, and which tokens of `asked` end the key that it belongs to.
 
     The others have NOWHERE, at the weight IDLE. Tokens within a value have nothing, nor has a value that stands in
-    several places: nobody says which of them is meant. A reply that is no JSON links nothing.
+    several places, or whose key several values of the reply share: nobody says which of them is meant. A reply that is
+    no JSON, or has a value that does not stand in the text, links nothing, for some idle token might be that value's.
     """
-    if not reply.startswith(("{", "[")):
+    try:
+        found = list(_keyed(json.loads(reply)))
+    except ValueError:
         return []
+    paths: dict[str, set[str]] = {}
+    for path, key, _ in found:
+        paths.setdefault(key, set()).add(path)
     token_at, key_at = _tokens_at(offsets), _tokens_at(asked_offsets)
     meant: dict[int, set[int]] = {}
-    within: set[int] = set()
-    for key, value in _keyed(reply):
+    within: list[tuple[int, int]] = []
+    for _, key, value in found:
         stand = places(value, text)
-        within.update(token_at[at] for one in stand for at in range(one[0], one[-1]) if at in token_at)
+        if not stand:
+            return []
+        within += [(one[0], one[-1]) for one in stand]
         ends = {key_at[at - 1] for at in _ends(key, asked) if at - 1 in key_at}
-        if len(stand) == 1 and stand[0][0] in token_at and 0 < len(ends) <= MOST:
+        if len(stand) == 1 and len(paths[key]) == 1 and stand[0][0] in token_at and 0 < len(ends) <= MOST:
             meant.setdefault(token_at[stand[0][0]], set()).update(ends)
-    idle = (token for token, (start, end) in enumerate(offsets) if end > start and token not in within)
+    idle = [
+        token
+        for token, (start, end) in enumerate(offsets)
+        if start < end and not any(start < stop and end > begin for begin, stop in within)
+    ]
     made = [(token, tuple(sorted(ends)), 1.0) for token, ends in meant.items()]
     return sorted([*made, *((token, (NOWHERE,), IDLE) for token in idle)])
 
@@ -163,14 +177,16 @@ def _ends(key: str, asked: str) -> Iterator[int]:
         yield found.end()
 
 
-def _keyed(reply: str) -> Iterator[tuple[str, str]]:
-    """(key, value) of every string value of a JSON reply; those of a list have the key of the list."""
-    key = ""
-    for found in _STRING.finditer(reply):
-        if found[2] is not None:
-            key = found[1]
-        elif key and found[1] and "\\" not in found[1]:
-            yield key, found[1]
+def _keyed(value: Any, path: str = "", key: str = "") -> Iterator[tuple[str, str, str]]:
+    """(path, key, printed value) of every string and number of a reply; those of a list have the key of the list."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _keyed(one, f"{path}.{name}", name)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _keyed(one, path, key)
+    elif key and isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
+        yield path, key, str(value)
 
 
 def _tokens_at(offsets: Offsets) -> dict[int, int]:
@@ -286,7 +302,7 @@ class Pointing:
 
 
 def best_head(model: Any, batches: Sequence[Batch], lesson: Lesson = "pointers") -> tuple[int, int] | None:
-    """(layer, head) that looks at the right places most already; None where no batch tells any."""
+    """(layer, head) that looks at the right places most already, idle tokens aside; None where no batch tells any."""
     import torch
 
     from tunewright.train.loss import forward_rows
@@ -296,10 +312,10 @@ def best_head(model: Any, batches: Sequence[Batch], lesson: Lesson = "pointers")
         for batch in batches:
             there = batch.to(next(model.parameters()).device)
             looks = there.looks(lesson)
-            if looks is not None:
+            if looks is not None and (looks.weights >= 1).any():
                 forward_rows(model, there)
                 for layer, taken in seen.items():
                     for head in range(taken[0].shape[1]):
-                        right = float((looked_away(taken, head, looks).neg().exp() * looks.weights).sum())
+                        right = float(looked_away(taken, head, looks).neg().exp()[looks.weights >= 1].sum())
                         mass[layer, head] = mass.get((layer, head), 0.0) + right
     return max(mass, key=lambda one: mass[one]) if mass else None

@@ -18,7 +18,7 @@ from pydantic import Field
 from tunewright.core.recipe import Options, Positive
 from tunewright.data.corpus import mixture
 from tunewright.data.corpus.documents import Sample
-from tunewright.train.batch import Batch, Tokens, by_tokens, collate
+from tunewright.train.batch import Batch, Link, Source, Tokens, by_tokens, collate
 from tunewright.train.pointers import Pointing, links, moved, moved_links, sources
 
 
@@ -177,7 +177,7 @@ def _note_recipe(options: PretrainOptions, folder: Path) -> None:
     path, now = folder / "pretraining.json", options.model_dump()
     stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {**now, "changes": []}
     changes = stored.pop("changes", [])
-    was = {key: value for key, value in stored.items() if now.get(key) != value}
+    was = {key: stored.get(key) for key in sorted(now.keys() | stored.keys()) if now.get(key) != stored.get(key)}
     if fixed := sorted(was.keys() - CHANGEABLE):
         raise UsageError(
             f"{fixed[0]} was {was[fixed[0]]!r} when this pretraining began and is {now.get(fixed[0])!r} now",
@@ -234,15 +234,15 @@ class Stream:
         ids += [*reply.input_ids, self.end]
         if len(ids) > self.options.max_length:
             return None
-        if self.options.pointer_layer is None:
-            return Tokens(tuple(ids), start)
-        last = sample.messages[-1]["content"]
-        found = moved(sources(sample.reply, reply.offset_mapping, last, text.offset_mapping), start, at)
-        if self.options.link_layer is None or len(sample.messages) != 2 or not isinstance(sample.value, dict):
-            return Tokens(tuple(ids), start, found)
-        asked = sample.messages[0]["content"]
-        found_links = links(sample.reply, last, text.offset_mapping, asked, self.encoded(asked).offset_mapping)
-        return Tokens(tuple(ids), start, found, moved_links(found_links, at, 1))
+        last, asking = sample.messages[-1]["content"], sample.messages[0]["content"]
+        copied: tuple[Source, ...] = ()
+        linked: tuple[Link, ...] = ()
+        if self.options.pointer_layer is not None:
+            copied = moved(sources(sample.reply, reply.offset_mapping, last, text.offset_mapping), start, at)
+        if self.options.link_layer is not None and len(sample.messages) == 2 and isinstance(sample.value, dict):
+            placed = links(sample.reply, last, text.offset_mapping, asking, self.encoded(asking).offset_mapping)
+            linked = moved_links(placed, at, 1)
+        return Tokens(tuple(ids), start, copied, linked)
 
     @staticmethod
     def samples(options: PretrainOptions, prose: mixture.Prose, step: int) -> list[Sample]:

@@ -89,6 +89,35 @@ def test_a_file_that_is_no_plug_in_is_refused_with_what_one_needs(folder, tmp_pa
         catalogue.adopt(own.with_name("missing.py"))
 
 
+def test_a_file_adopted_twice_is_one_plug_in_and_is_run_once(folder, tmp_path_factory):
+    own = tmp_path_factory.mktemp("own") / "rank.py"
+    text = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass One:\n    a: int\n"
+    own.write_text("\ufeff" + text + METRIC, encoding="utf-8")
+    assert catalogue.adopt(own) == catalogue.adopt(own) == ("metric", "rank")
+    assert catalogue.load("metric", "rank") is catalogue.load("metric", "rank")
+    other = tmp_path_factory.mktemp("other") / "rank.py"
+    other.write_text(METRIC)
+    with pytest.raises(UsageError, match="already there"):
+        catalogue.adopt(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import no_such_package\n" + METRIC, "cannot be imported: ModuleNotFoundError"),
+        (METRIC.replace("'rank'", "'x'"), "is called like"),
+    ],
+)
+def test_a_plug_in_that_cannot_be_used_says_so_with_its_file(folder, tmp_path_factory, text, reason):
+    own = tmp_path_factory.mktemp("own") / "rank.py"
+    own.write_text(text)
+    catalogue.adopt(own)
+    for _ in range(2):
+        with pytest.raises(UsageError, match=reason) as caught:
+            catalogue.load("metric", "rank")
+        assert str(own) in str(caught.value)
+
+
 def test_an_unknown_kind_is_refused():
     with pytest.raises(UsageError, match="no kind"):
         catalogue.names("metrics")

@@ -86,6 +86,8 @@ def test_alike_texts_with_other_answers_are_other_records_in_train_and_duplicate
     found = duplicates(records, [], 0.8)
     assert ids(found.train) == ["r0", "r2"], "r1 has the answer of r0, r3 that of r2"
     assert duplicates(records, [Record("t", f"{text} total 9", {"total": "9"})], 0.8).train == []
+    turned = [Record("a", alike[0], {"x": "1", "y": "2"}), Record("b", alike[1], {"y": "2", "x": "1"})]
+    assert ids(duplicates(turned, [], 0.8).train) == ["a"], "the order of keys makes no other answer"
 
 
 def test_test_repeats_are_counted_and_kept():

@@ -289,6 +289,18 @@ def test_rows_of_a_list_within_an_object_know_their_lines(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("wrap", ['{{"data": {}}}', "{}"])
+def test_lists_among_the_rows_swallow_none(tmp_path, wrap):
+    rows = '[\n[{"text": "cell 1"},\n{"text": "cell 2"}],\n{"text": "b"}, "x",\n{"text": "c"}]'
+    (tmp_path / "d.json").write_text(wrap.format(rows), encoding="utf-8")
+    reading = read(tmp_path / "d.json")
+    assert [r.text for r in reading] == ["b", "c"]
+    assert [(r.line, r.reason) for r in reading.rejected] == [
+        (2, "a list, not an object"),
+        (4, "a string, not an object"),
+    ]
+
+
 def test_line_that_is_not_utf8_names_its_byte(tmp_path):
     (tmp_path / "d.jsonl").write_bytes(b'{"text": "a"}\n{"text": "caf\xe9"}\n{"text": "b"}\n')
     reading = read(tmp_path / "d.jsonl")

@@ -38,8 +38,20 @@ def test_a_score_of_ones_own_that_is_no_number_from_0_to_1_is_refused(answers, t
     text = "name = 'own'\ndef statistics(example, prediction):\n    return {'n': 1.0, 'none': 0.0}\n"
     (tmp_path / "own.py").write_text(f"{text}def summarise(sums):\n    return {{'mine': {told}}}\n", encoding="utf-8")
     assert catalogue.adopt(tmp_path / "own.py") == ("metric", "own")
-    with np.errstate(all="ignore"), pytest.raises(DataError, match="the metric of 'mine' gives"):
+    with np.errstate(all="ignore"), pytest.raises(DataError, match="the score 'mine' is"):
         _scored(answers, metrics=["own"])
+
+
+def test_a_plain_ratio_of_ones_own_needs_no_care_for_slices_of_one_document(answers, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "_own", {})
+    text = "name = 'plain'\ndef statistics(example, prediction):\n    return {'n': 1.0}\n"
+    (tmp_path / "plain.py").write_text(
+        f"{text}def summarise(sums):\n    return {{'plain': sums['n'] / sums['n'], 'half': 0.5}}\n"
+    )
+    catalogue.adopt(tmp_path / "plain.py")
+    with np.errstate(all="ignore"):
+        found = _scored(answers[:1], metrics=["plain"])["metrics"]
+    assert (found["plain"]["value"], found["half"]["value"]) == (1.0, 0.5)
 
 
 def test_values_by_hand(answers):

@@ -61,3 +61,12 @@ def test_a_metric_that_changes_its_statistics_is_refused(answer):
     ragged = SimpleNamespace(name="ragged", statistics=lambda example, _: {example.id: 1.0})
     with pytest.raises(DataError, match="'ragged' gives other statistics"):
         Table.of([answer({"a": "x"}, id="1"), answer({"a": "x"}, id="2")], [ragged])
+
+
+def test_a_score_that_another_metric_gives_is_refused(answer):
+    mine = SimpleNamespace(
+        name="mine", statistics=lambda *_: {"n": 1.0}, summarise=lambda sums: {"exact_match": 0 * sums["n"]}
+    )
+    table = Table.of([answer({"a": "x"}, {"a": "x"})], [exact_match, mine])
+    with pytest.raises(DataError, match="'mine' gives 'exact_match', which another gives already"):
+        table.summarise(table.matrix.sum(axis=0))
