@@ -57,6 +57,12 @@ class PretrainOptions(Options):
     link_layer: int | None = Field(None, description="Layer of the head that is taught which key a value belongs to.")
     link_head: int = Field(0, ge=0, description="Which head of that layer.")
     link_weight: float = Field(0.5, ge=0, description="Weight of that lesson beside cross entropy.")
+    start_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share that the weights at the start have in the model: the rest is what training made.",
+    )
     eval_steps: Positive = 200
     save_steps: Positive = 100
     logging_steps: Positive = 10
@@ -159,7 +165,7 @@ def deepen(folder: Path, after: Sequence[int]) -> None:
 CHANGEABLE = frozenset(
     (
         "total_steps", "decay_from", "warmup_steps", "muon_learning_rate", "adamw_learning_rate", "max_grad_norm",
-        "pointer_layer", "pointer_head", "pointer_weight", "link_layer", "link_head", "link_weight",
+        "pointer_layer", "pointer_head", "pointer_weight", "link_layer", "link_head", "link_weight", "start_share",
         "micro_batch_tokens", "eval_steps", "save_steps", "logging_steps", "compile",
     )
 )  # fmt: skip
@@ -292,6 +298,21 @@ def teacher_forced(model: Any, examples: Sequence[Tokens], pad: int, budget: int
     return total / max(1, count), exact
 
 
+def _mixed(model: Any, start: Any, share: float) -> None:
+    """Move the weights towards those at the start, by this share of the way.
+
+    A slice begins at a high rate and ends at none; the mean of two such ends is better than either (Izmailov et al.
+    2018, "Averaging Weights Leads to Wider Optima and Better Generalization"; Wortsman et al. 2022, "Robust fine-tuning
+    of zero-shot models").
+    """
+    import torch
+
+    with torch.no_grad():
+        before = dict(start.named_parameters())
+        for name, parameter in model.named_parameters():
+            parameter.lerp_(before[name].to(parameter.device), share)
+
+
 def lessons(options: PretrainOptions) -> tuple[Pointing, ...]:
     """Which heads are taught where to look."""
     made = []
@@ -387,6 +408,10 @@ def pretrain(
         return metrics
     out = folder / "model"
     model.model.__dict__.pop("forward", None)  # the compiled one is not saved
+    if options.start_share:
+        _mixed(
+            model, AutoModelForCausalLM.from_pretrained(str(folder / "start"), dtype=torch.float32), options.start_share
+        )
     model.to(torch.bfloat16).save_pretrained(str(out))
     model.to(torch.float32)
     tokenizer.save_pretrained(str(out))

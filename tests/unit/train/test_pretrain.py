@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from tunewright.core.errors import UsageError
 from tunewright.train import pretrain
@@ -66,6 +68,19 @@ def test_slices_end_with_the_weights_of_one_go(prose: Path, tmp_path: Path, poin
     assert part["stopped"] == "all steps done"
     weights = Path("model") / "model.safetensors"
     assert (tmp_path / "whole" / weights).read_bytes() == (tmp_path / "parts" / weights).read_bytes()
+
+
+def test_the_model_may_be_a_mean_of_what_training_made_and_what_it_began_with(prose: Path, tmp_path: Path) -> None:
+    options = PretrainOptions(**TINY)
+    pretrain.pretrain(options, tmp_path, prose)
+    name = "model.safetensors"
+    start, made = (load_file(tmp_path / folder / name) for folder in ("start", "model"))
+    pretrain.pretrain(options.model_copy(update={"start_share": 0.25}), tmp_path, prose)  # nothing is left to train
+    mixed = load_file(tmp_path / "model" / name)
+    for key, value in mixed.items():
+        expected = 0.25 * start[key].float() + 0.75 * made[key].float()
+        torch.testing.assert_close(value.float(), expected, rtol=2e-2, atol=1e-3)  # bf16 on the disk
+    assert any(not torch.equal(mixed[key], made[key]) for key in mixed)
 
 
 def test_what_changes_between_slices_is_written_down_and_what_cannot_is_refused(prose: Path, tmp_path: Path) -> None:
