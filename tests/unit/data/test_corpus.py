@@ -9,7 +9,8 @@ import pytest
 from tunewright.data.corpus import documents, drills, layouts, mixture, notions, papers, sheets, values, wordings
 from tunewright.data.corpus.exam import CASES, exam
 from tunewright.data.corpus.values import Words
-from tunewright.data.synth import pools
+from tunewright.data.synth import noise, pools
+from tunewright.data.synth.documents import write
 from tunewright.data.synth.schemas import SCHEMAS
 from tunewright.text.schema import leaves
 
@@ -104,6 +105,23 @@ def test_labels_of_papers_are_often_worded_by_the_grammar() -> None:
         drawn.append(draw.atom("label.date.invoice.en"))
     share = sum(pools.atom_key(label) not in own for label in drawn) / len(drawn)
     assert 0.3 < share < 0.6
+
+
+def test_some_words_of_a_paper_mean_nothing_and_its_values_stand_all_the_same() -> None:
+    changed: list[tuple[str, str]] = []
+
+    class Traced(papers.Reworded):
+        def _strange(self, text: str) -> str:
+            changed.append((text, super()._strange(text)))
+            return changed[-1][1]
+
+    for i in range(150):
+        draw = Traced(f"strange/{i}", "hi" if i % 2 else "en", "invoice", papers.MARKED)
+        *_, text, places = write(draw, noise.DEFAULT)
+        assert all(text[start:end].strip() for start, end in places.values())
+    assert sum(before != after for before, after in changed) > 100
+    for before, after in changed:
+        assert len(set(before.split()) - set(after.split())) <= 1, "one word and no more"
 
 
 def test_sheets_ask_for_much_under_other_words_and_for_what_is_not_there() -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import regex
 
 from tunewright.core.records import JSON
-from tunewright.data.corpus import notions, wordings
+from tunewright.data.corpus import notions, values, wordings
 from tunewright.data.corpus.documents import INSTRUCTIONS, Sample
 from tunewright.data.corpus.notions import RESERVED_KEYS
-from tunewright.data.synth import amounts, noise
+from tunewright.data.synth import amounts, noise, templates
 from tunewright.data.synth.documents import DOC_TYPES, write
 from tunewright.data.synth.draw import Draw
 from tunewright.data.synth.parts import ROLES
@@ -56,6 +56,10 @@ ITEM_KEYS = {
 }
 REWORDED = 0.6
 """Share of labels that the grammar words, where it has any."""
+STRANGE_LABELS = 0.08
+STRANGE_PIECES = 0.1
+"""Share of gold labels, and of the pieces between two slots of a sentence, with a word that means nothing."""
+_WORD = regex.compile(r"[\p{L}\p{M}]{3,}")
 MARKED = frozenset((*KEYS, "items", "facts"))
 PLAIN = MARKED - {"address", "items", "tax", "due_date", "payment_method", "date_of_birth"}
 SUMS = AMOUNTS | {"balance"}
@@ -69,14 +73,38 @@ def fact_key(label: str) -> str:
 
 
 class Reworded(Draw):
-    """A draw whose labels are often worded by the grammar of `wordings`."""
+    """A draw whose labels are often worded by the grammar of `wordings`, and in which words that mean nothing stand here and there.
+
+    Nobody knows every word of a paper: what an unknown label says is told by the words beside it, by what stands behind
+    it, and by what the others say. So one label in twelve has a word that nobody knows, and so has one piece of a sentence in ten.
+    """
 
     def atom(self, name: str) -> str:
+        made = None
         if name.startswith("label.") and self.chance(REWORDED):
             made = wordings.wording(random.Random(self.random()), name)
-            if made is not None:
-                return made
-        return super().atom(name)
+        if made is None:
+            made = super().atom(name)
+        return self._strange(made) if name.startswith("label.") and self.chance(STRANGE_LABELS) else made
+
+    def fill(self, text: str) -> str:
+        parts = templates.template(text)
+        if isinstance(parts, str):
+            return self._worn(parts)
+        return self._join(tuple(self._worn(part) if isinstance(part, str) else part for part in parts))
+
+    def _worn(self, text: str) -> str:
+        return self._strange(text) if len(text) > 3 and self.chance(STRANGE_PIECES) else text
+
+    def _strange(self, text: str) -> str:
+        """`text` with one of its words in place of which stands one that means nothing."""
+        words = list(_WORD.finditer(text))
+        if not words:
+            return text
+        found = self.pick(words)
+        word = values.pseudo_word(random.Random(self.random()), "en" if found[0].isascii() else "hi")
+        word = word.upper() if found[0].isupper() else word.capitalize() if found[0][0].isupper() else word
+        return text[: found.start()] + word + text[found.end() :]
 
 
 def paper(rng: random.Random) -> Sample:
