@@ -90,6 +90,8 @@ def card(name: str, options: PretrainOptions, metrics: dict[str, Any], exam: lis
         start = f"From the weights of {options.start_from}"
         manifest = f"hashes of the prose and of the documents that this version and {options.start_from} were shown"
     loss = f" The last validation loss was {last['loss']:.3f} nats per token." if last else ""
+    if options.start_share:
+        loss += f" The weights here are the mean of that end and of the start, {options.start_share:.0%} of the latter."
     return f"""---
 license: apache-2.0
 language: [en, hi]
