@@ -113,8 +113,9 @@ def _elements(text: str, start: int, line_at: LineAt, split: str | None = None) 
             yield found
         else:
             # What is no row may be a row cut short that swallowed the next: go on where one seems to begin.
-            following = _next_row(text, position) if broken is not None and budget > 0 else None
-            budget -= (len(text) if following is None else following) - position if broken is not None else 0
+            unclosed = broken is not None or after >= len(text) or text[after] not in ",]"
+            following = _next_row(text, position) if unclosed and budget > 0 else None
+            budget -= (len(text) if following is None else following) - position if unclosed else 0
             if following is not None and (following < end or after >= len(text) or text[after] not in ",]"):
                 end = after = following
             elif after < len(text) and text[after] not in ",]":
