@@ -25,6 +25,27 @@ CHANGES = (
 )
 
 
+METRIC = """
+name = "short_replies"
+
+
+def statistics(example, prediction):
+    return {"short": float(len(prediction.text) < 80), "replies": 1.0}
+
+
+def summarise(sums):
+    return {"short_replies": sums["short"] / sums["replies"]}
+"""
+
+
+@pytest.fixture(scope="session")
+def short_replies(tmp_path_factory) -> Path:
+    """The file of a metric of a user's own."""
+    path = tmp_path_factory.mktemp("own") / "short_replies.py"
+    path.write_text(METRIC, encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory) -> Path:
     folder = tiny_models.save("wren", tmp_path_factory.mktemp("model"))

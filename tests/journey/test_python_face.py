@@ -15,24 +15,13 @@ from tunewright.core import catalogue
 FUNCTIONS = {name: value for name in api.__all__ if inspect.isfunction(value := getattr(api, name))}
 
 
-METRIC = """
-name = "short_replies"
-
-def statistics(example, prediction):
-    return {"short": float(len(prediction.text) < 80), "replies": 1.0}
-
-def summarise(sums):
-    return {"short_replies": sums["short"] / sums["replies"]}
-"""
-
-
 @pytest.fixture(scope="module")
-def place(whole, tmp_path_factory):
+def place(whole, short_replies, tmp_path_factory):
     """A folder as the examples know it: a letter, and runs/smoke."""
     folder = tmp_path_factory.mktemp("place")
     shutil.copytree(whole, folder / "runs" / "smoke")
     (folder / "letter.txt").write_text("Bill No: INV-7, Total: Rs 5,000/-", encoding="utf-8")
-    (folder / "short_replies.py").write_text(METRIC, encoding="utf-8")
+    shutil.copy(short_replies, folder)
     return folder
 
 

@@ -166,19 +166,6 @@ def test_the_first_ctrl_c_saves_and_prints_the_command_that_goes_on(recipe, tmp_
     assert saved["step"] == max(row["step"] for row in rows if row["event"] in ("step", "checkpoint"))
 
 
-METRIC = '''
-"""The share of short replies."""
-
-name = "short_replies"
-
-
-def statistics(example, prediction):
-    return {"short": float(len(prediction.text) < 80), "replies": 1.0}
-
-
-def summarise(sums):
-    return {"short_replies": sums["short"] / sums["replies"]}
-'''
 TASK = """
 from tunewright.tasks.extraction import Extraction
 
@@ -188,12 +175,12 @@ class Asked(Extraction):
 """
 
 
-def test_a_task_and_a_metric_of_ones_own(recipe, tmp_path, monkeypatch, capsys):
+def test_a_task_and_a_metric_of_ones_own(recipe, short_replies, tmp_path, monkeypatch, capsys):
     from tunewright.core import catalogue
 
     monkeypatch.setattr(catalogue, "_own", {})
     (tmp_path / "asked.py").write_text(TASK, encoding="utf-8")
-    (tmp_path / "short_replies.py").write_text(METRIC, encoding="utf-8")
+    shutil.copy(short_replies, tmp_path)
     runs = ["--runs", str(tmp_path / "runs")]
     given = ["run", str(recipe), *runs, "--quiet", "--set", "evaluate.workers=2", "--set", "task.name=asked"]
     given += ["--set", "evaluate.systems=[base, rules]"]

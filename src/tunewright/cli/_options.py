@@ -77,10 +77,10 @@ def code(function: Function) -> Function:
 
 def _adopt(context: click.Context, option: click.Parameter, given: Sequence[str]) -> None:
     if given and not context.resilient_parsing:
-        from tunewright.core import catalogue
+        from tunewright import api
 
         for path in given:
-            catalogue.adopt(path)
+            api.plug_in(path)
 
 
 def as_json(function: Function) -> Function:

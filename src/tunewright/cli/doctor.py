@@ -20,9 +20,9 @@ def verb(root: str, as_json: bool) -> int:
       tunewright doctor
       tunewright doctor --json
     """
-    from tunewright.flow import doctor
+    from tunewright import api
 
-    checks = doctor.examine(root)
+    checks = api.doctor(root)
     if as_json:
         options.print_json([check.to_row() for check in checks])
     else:

@@ -17,9 +17,9 @@ def verb(name: str) -> None:
       tunewright init my-job
       tunewright run my-job/recipe.yaml
     """
-    from tunewright.flow import begin
+    from tunewright import api
 
-    written = begin.begin(name)
+    written = api.init(name)
     for path, what in written.items():
         click.echo(f"{path}  {what}")
     click.echo(f"\nNext: put your rows into {next(iter(written)).parent}/data.jsonl, then")

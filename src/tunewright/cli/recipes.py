@@ -32,8 +32,10 @@ def verb(recipe: str | None, sets: tuple[str, ...], schema: bool, as_json: bool)
         else:
             click.echo(recipe_file.resolved(found), nl=False)
     else:
-        shipped = {name: recipe_file.read(name, environment={}) for name in recipe_file.shipped()}
+        from tunewright import api
+
+        shipped = api.recipes()
         if as_json:
-            options.print_json([{"name": name, "description": found.description} for name, found in shipped.items()])
+            options.print_json([{"name": name, "description": description} for name, description in shipped.items()])
         else:
-            click.echo(options.table([[name, found.description] for name, found in shipped.items()]))
+            click.echo(options.table([list(row) for row in shipped.items()]))

@@ -61,8 +61,8 @@ def find(name: str | Path) -> Path:
 # ---------------------------------------------------------------- reading
 
 
-PLUG_INS = {("task", "name"): "task", ("method", "name"): "method"}
-"""Keys that name a plug-in → its kind."""
+PLUG_INS = ("task", "method")
+"""Parts of a recipe whose `name` is that of a plug-in of this kind."""
 
 
 def read(
@@ -257,9 +257,10 @@ def _check(page: Page, data: dict[str, Any], origin: str) -> Recipe:
 
 
 def _check_plug_ins(page: Page, data: dict[str, Any], origin: str) -> None:
-    for key, kind in PLUG_INS.items():
-        part = data.get(key[0])
-        name = part.get(key[1]) if isinstance(part, dict) else None
+    for kind in PLUG_INS:
+        key: Key = (kind, "name")
+        part = data.get(kind)
+        name = part.get("name") if isinstance(part, dict) else None
         if isinstance(name, str) and name not in (known := catalogue.names(kind)):
             page.faults.append(
                 Fault(
@@ -419,4 +420,7 @@ def differences(one: Recipe, other: Recipe) -> list[tuple[str, Any, Any]]:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a recipe, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}
+    schema = Recipe.model_json_schema()
+    for kind in PLUG_INS:
+        schema["$defs"][f"{kind.title()}Options"]["properties"]["name"]["examples"] = catalogue.names(kind)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

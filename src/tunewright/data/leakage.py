@@ -161,10 +161,10 @@ class Duplicates:
     """
 
     train: list[Record]
+    threshold: float
     across: list[Pair] = field(default_factory=list)
     within: list[Pair] = field(default_factory=list)
     test_repeats: int = 0
-    threshold: float = 0.8
 
     def to_row(self) -> dict[str, JSON]:
         """Counts and examples for `data/manifest.json`. Contradictions: equal texts in train with other targets."""
@@ -200,7 +200,7 @@ class Duplicates:
         return said
 
 
-def duplicates(train: Sequence[Record], test: Sequence[Record], threshold: float = 0.8) -> Duplicates:
+def duplicates(train: Sequence[Record], test: Sequence[Record], threshold: float) -> Duplicates:
     """Find and take out train records that equal, or nearly equal, a test record or an earlier train record.
 
     threshold: Jaccard similarity of 5-word shingles from which texts count as nearly equal; 0 looks for equal texts

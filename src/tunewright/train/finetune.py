@@ -315,13 +315,11 @@ def _lessons(model: Any, epochs: Epochs, options: TrainOptions, say: Callable[[s
         ("pointers", options.pointer_weight, "at what is copied"),
         ("links", options.link_weight, "from a value to the key it belongs to"),
     ]
+    wanted = [one for one in wanted if one[1] > 0]
+    batches = [batch for step in range(2) for batch in epochs(step)] if wanted and watchable(model) else []
     made: list[Pointing] = []
     for lesson, weight, what in wanted:
-        if weight == 0:
-            continue
-        found = None
-        if watchable(model):
-            found = best_head(model, [batch for step in range(2) for batch in epochs(step)], lesson)
+        found = best_head(model, batches, lesson) if batches else None
         if found is None:
             say(f"no head is taught to look {what}: that, or where this model looks, cannot be seen")
         else:

@@ -35,7 +35,7 @@ def ids(part):
 def test_equal_words_are_exact_duplicates_and_leave_train_alone():
     test = made(["Bill no. 17, total ₹500", "बिल संख्या १८"], "t")
     train = made(["bill NO 17 -- total 500", "बिल  संख्या: १८", "bill no 18 total 500"], "r")
-    found = duplicates(train, test)
+    found = duplicates(train, test, 0.8)
     assert ids(found.train) == ["r2"]
     assert [(p.id, p.other, p.exact) for p in found.across] == [("r0", "t0", True), ("r1", "t1", True)]
     assert ids(test) == ["t0", "t1"]
@@ -91,7 +91,7 @@ def test_alike_texts_with_other_answers_are_other_records_in_train_and_duplicate
 
 
 def test_test_repeats_are_counted_and_kept():
-    assert duplicates([], made(["same", "Same", "other"], "t")).test_repeats == 1
+    assert duplicates([], made(["same", "Same", "other"], "t"), 0.8).test_repeats == 1
 
 
 def test_short_texts_count_as_wholes():

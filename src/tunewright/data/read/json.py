@@ -113,12 +113,14 @@ def _elements(text: str, start: int, line_at: LineAt, split: str | None = None) 
             yield found
         else:
             # What is no row may be a row cut short that swallowed the next: go on where one seems to begin.
-            unclosed = broken is not None or after >= len(text) or text[after] not in ",]"
-            following = _next_row(text, position) if unclosed and budget > 0 else None
-            budget -= (len(text) if following is None else following) - position if unclosed else 0
-            if following is not None and (following < end or after >= len(text) or text[after] not in ",]"):
+            astray = after >= len(text) or text[after] not in ",]"
+            following = None
+            if (broken is not None or astray) and budget > 0:
+                following = _next_row(text, position)
+                budget -= (len(text) if following is None else following) - position
+            if following is not None and (following < end or astray):
                 end = after = following
-            elif after < len(text) and text[after] not in ",]":
+            elif astray:
                 end = after = len(text)
             reason = json_reason(broken) if broken is not None else f"{kind(value)}, not an object"
             yield Rejected(line_at(position), reason, excerpt(text[position : min(end, position + 400)]))
