@@ -7,6 +7,7 @@ Everything is written under a temporary name in the same folder, flushed to the 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from tunewright.core.errors import DataError
+from tunewright.core.errors import DataError, RunError
 
 TEMPORARY = ".tmp-"
 """Files whose name begins so are unfinished and may be deleted."""
@@ -48,6 +49,41 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+_held: set[Path] = set()
+"""Locks that this process holds."""
+
+
+@contextlib.contextmanager
+def one_writer(folder: Path, hint: str) -> Iterator[None]:
+    """Hold a folder for writing. Raises RunError where somebody else does; a process that died holds nothing.
+
+    The lock belongs to this process alone: children that it forks neither hold nor release it.
+    """
+    path = folder / ".lock"
+    key = path.resolve()
+    if key in _held:
+        raise RunError("this process is already writing here", where=str(folder))
+    with open(path, "a+", encoding="utf-8") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            raise RunError(f"another process is writing here (process {owner})", where=str(folder), hint=hint) from None
+        _held.add(key)
+        try:
+            file.seek(0)
+            file.truncate()
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
+        finally:
+            _held.discard(key)
+            file.seek(0)
+            file.truncate()
+            file.flush()
 
 
 def write_text(path: Path | str, text: str) -> None:

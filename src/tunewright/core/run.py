@@ -10,7 +10,6 @@ Stages are folders ("data", "exams", "systems/tuned"). Nothing finished is ever 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.metadata
 import os
 import platform
@@ -43,8 +42,6 @@ PACKAGES = (
     "datasets",
 )
 """Packages whose versions can change a result, as they stand in lock.json."""
-
-_held: set[Path] = set()
 
 
 class Run:
@@ -128,38 +125,10 @@ class Run:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Run]:
-        """Hold the run for writing. Raises RunError where another process does; one that died holds nothing.
-
-        The lock belongs to this process alone: children that it forks neither hold nor release it.
-        """
-        path = self.path / ".lock"
-        key = path.resolve()
-        if key in _held:
-            raise RunError("this run is already being written by this process", where=str(self.path))
-        with open(path, "a+", encoding="utf-8") as file:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.seek(0)
-                owner = file.read().strip() or "unknown"
-                raise RunError(
-                    f"another process is writing this run (process {owner})",
-                    where=str(self.path),
-                    hint="wait for it, stop it, or give this one its own --name",
-                ) from None
-            _held.add(key)
-            try:
-                file.seek(0)
-                file.truncate()
-                file.write(f"{os.getpid()}\n")
-                file.flush()
-                self.tidy()
-                yield self
-            finally:
-                _held.discard(key)
-                file.seek(0)
-                file.truncate()
-                file.flush()
+        """Hold the run for writing. Raises RunError where another process does; one that died holds nothing."""
+        with files.one_writer(self.path, "wait for it, stop it, or give this one its own --name"):
+            self.tidy()
+            yield self
 
 
 def place(root: Path | str, recipe: Recipe, *, name: str | None = None) -> Path:

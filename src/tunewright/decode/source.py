@@ -1,9 +1,10 @@
 """Verbatim values: strings that may only be what the document says, enforced while they are written.
 
-A schema marks them. `"x-verbatim": true` holds a string to a run of the document that cuts no word or number;
-`"x-verbatim": "amount"` to one of its numbers in plain form (ASCII digits, no grouping). Such a value cannot be made
-up: what is left to get wrong is which part of the document it is. Prior art: pointer networks (Vinyals et al. 2015),
-and the `verbatim-string` type of NuExtract, which asks a model for this and does not enforce it.
+A schema marks them. `"x-verbatim": true` holds a string to a run of the document that cuts no word or number, as
+printed or with one space for each white space in it (an address of three lines); `"x-verbatim": "amount"` to one of
+its numbers in plain form (ASCII digits, no grouping). Such a value cannot be made up: what is left to get wrong is
+which part of the document it is. Prior art: pointer networks (Vinyals et al. 2015), and the `verbatim-string` type of
+NuExtract, which asks a model for this and does not enforce it.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ _NUMBERS = (regex.compile(r"\p{Nd}(?:[\p{Nd},]*\p{Nd})?(?:\.\p{Nd}+)?"), regex.c
 _QUOTE, _BACKSLASH, _OBJECT, _COMMA = b'"\\{,'
 
 
-class Source:
-    """What the verbatim values of one document may be, in the bytes that a JSON string writes them with."""
+class Said:
+    """A text in the bytes that a JSON string writes it with, and where its words begin and end there."""
 
-    __slots__ = ("amounts", "closes", "data", "opens")
+    __slots__ = ("closes", "data", "opens")
 
     def __init__(self, text: str):
         text = text.rstrip()
@@ -57,6 +58,17 @@ class Source:
         """Byte offsets at which a value may begin: never inside a word or number."""
         self.closes = frozenset(closes)
         """Byte offsets at which a value may end."""
+
+
+class Source:
+    """What the verbatim values of one document may be."""
+
+    __slots__ = ("amounts", "said")
+
+    def __init__(self, text: str):
+        spaced = " ".join(text.split())
+        self.said = (Said(text),) if spaced == text.rstrip() else (Said(text), Said(spaced))
+        """The text as printed, and, where that is another one, with one space for each of its white spaces."""
         plain = [found.value for found in amounts(text)]
         plain += [ascii_digits(found.replace(",", "")) for form in _NUMBERS for found in form.findall(text)]
         self.amounts = tuple(value.encode() for value in dict.fromkeys(plain))
@@ -67,7 +79,9 @@ class Source:
         if mark == AMOUNT:
             return written in self.amounts
         return bool(written) and any(
-            self.data.startswith(written, at) and at + len(written) in self.closes for at in self.opens
+            said.data.startswith(written, at) and at + len(written) in said.closes
+            for said in self.said
+            for at in said.opens
         )
 
 
@@ -190,7 +204,9 @@ class Verbatim:
         source = self._source
         if mark == AMOUNT:
             return [(value, frozenset((len(value),)), 0) for value in source.amounts]
-        return [(source.data, source.closes, at) for at in source.opens] if mark is True else None
+        if mark is not True:
+            return None
+        return [(said.data, said.closes, at) for said in source.said for at in said.opens]
 
 
 # -- which strings are verbatim

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from tunewright.core import files
 from tunewright.core.errors import DataError, Fault, RecipeError, UsageError, did_you_mean
 from tunewright.core.events import Events, Progress
 from tunewright.train.pretrain import PretrainOptions, pretrain
@@ -65,7 +66,11 @@ def train(
     if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
         return pretrain(options, place, home, minutes=minutes)
     progress = Progress(sys.stderr)
-    with Events(place, progress=progress) as events:
+    place.mkdir(parents=True, exist_ok=True)
+    with (
+        files.one_writer(place, "wait for it, stop it, or give this one its own --folder"),
+        Events(place, progress=progress) as events,
+    ):
         progress.start("pretrain", options.total_steps, unit="steps")
 
         def report(event: dict[str, Any]) -> None:

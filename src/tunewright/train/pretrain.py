@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -67,6 +67,10 @@ class PretrainOptions(Options):
     save_steps: Positive = 100
     logging_steps: Positive = 10
     compile: bool = True
+    mixed_precision: Literal["no", "bf16"] = Field("no", description="bf16: for a GPU; the weights stay fp32.")
+    dataloader_num_workers: int = Field(
+        0, ge=0, description="Processes that make samples ahead of the training; 0: the training itself. Same samples."
+    )
 
 
 def build_tokenizer(options: PretrainOptions, prose: mixture.Prose, folder: Path) -> None:
@@ -166,7 +170,8 @@ CHANGEABLE = frozenset(
     (
         "total_steps", "decay_from", "warmup_steps", "muon_learning_rate", "adamw_learning_rate", "max_grad_norm",
         "pointer_layer", "pointer_head", "pointer_weight", "link_layer", "link_head", "link_weight", "start_share",
-        "micro_batch_tokens", "eval_steps", "save_steps", "logging_steps", "compile",
+        "micro_batch_tokens", "eval_steps", "save_steps", "logging_steps", "compile", "mixed_precision",
+        "dataloader_num_workers",
     )
 )  # fmt: skip
 """Options that may change between slices. The others say what the model is and what it sees."""
@@ -270,6 +275,44 @@ class Stream:
         return [collate([examples[i] for i in group], self.pad, share_prefix=False) for group in groups]
 
 
+class Ahead:
+    """A stream's batches, made by other processes while the steps before are trained on."""
+
+    def __init__(self, stream: Stream):
+        self._stream = stream
+        self._next: int | None = None
+        self._made: Iterator[Sequence[Batch]] = iter(())
+
+    def __call__(self, step: int) -> Sequence[Batch]:
+        from torch.utils.data import DataLoader
+
+        options = self._stream.options
+        if step != self._next:
+            steps = DataLoader(
+                _Steps(self._stream),
+                batch_size=None,
+                sampler=range(step, options.total_steps),
+                num_workers=options.dataloader_num_workers,
+                multiprocessing_context="spawn",  # a fork of a process that holds a GPU cannot be relied on
+            )
+            self._made = iter(steps)
+        self._next = step + 1
+        return next(self._made)
+
+
+class _Steps:
+    """Step → batches, as `DataLoader` reads it."""
+
+    def __init__(self, stream: Stream):
+        self.stream = stream
+
+    def __getitem__(self, step: int) -> Sequence[Batch]:
+        return self.stream(step)
+
+    def __len__(self) -> int:
+        return self.stream.options.total_steps
+
+
 def teacher_forced(model: Any, examples: Sequence[Tokens], pad: int, budget: int) -> tuple[float, list[bool]]:
     """(mean loss in nats per token, for each example whether greedy decoding would write the reply exactly).
 
@@ -343,7 +386,7 @@ def pretrain(
     from tunewright.models.load import locate
     from tunewright.train.loop import Fit, Schedule
 
-    accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
     prose = mixture.read_prose([data / "prose_en", data / "prose_hi"])
     folder.mkdir(parents=True, exist_ok=True)
     with accelerator.main_process_first():  # the others find everything there
@@ -390,7 +433,7 @@ def pretrain(
         parameters=named,
         optimizers=[(muon, options.muon_learning_rate), (adamw, options.adamw_learning_rate)],
         schedule=Schedule("wsd", options.warmup_steps, options.total_steps, options.decay_from),
-        micro_batches=stream,
+        micro_batches=Ahead(stream) if options.dataloader_num_workers else stream,
         total_steps=options.total_steps,
         folder=folder / "checkpoints",
         accelerator=accelerator,

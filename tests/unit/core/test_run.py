@@ -121,7 +121,7 @@ def test_a_forked_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path):
 
 def test_one_process_does_not_hold_a_run_twice(tmp_path):
     job = Run.create(tmp_path, recipe())
-    with job.writing(), pytest.raises(RunError, match="by this process"), Run.open(job.path).writing():
+    with job.writing(), pytest.raises(RunError, match="this process is already"), Run.open(job.path).writing():
         pass
     with job.writing():
         pass

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tunewright.core.errors import DataError, RecipeError, UsageError
+from tunewright.core import files
+from tunewright.core.errors import DataError, RecipeError, RunError, UsageError
 from tunewright.flow import pretraining
 from tunewright.models import wren
 
@@ -32,3 +33,11 @@ def test_a_missing_model_or_prose_is_said(tmp_path: Path) -> None:
         pretraining.train("rven")
     with pytest.raises(DataError, match="prose"):
         pretraining.train("wren", data=str(tmp_path), folder=str(tmp_path / "f"))
+
+
+def test_a_folder_has_one_writer(tmp_path: Path) -> None:
+    for name in ("prose_en", "prose_hi"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "data.jsonl.gz").touch()
+    with files.one_writer(tmp_path, "wait"), pytest.raises(RunError, match="already writing"):
+        pretraining.train("wren", data=str(tmp_path), folder=str(tmp_path))

@@ -70,6 +70,16 @@ def test_slices_end_with_the_weights_of_one_go(prose: Path, tmp_path: Path, poin
     assert (tmp_path / "whole" / weights).read_bytes() == (tmp_path / "parts" / weights).read_bytes()
 
 
+def test_samples_made_by_other_processes_are_the_same(prose: Path, tmp_path: Path) -> None:
+    options = PretrainOptions(**TINY)
+    pretrain.pretrain(options, tmp_path / "alone", prose)
+    ahead = options.model_copy(update={"dataloader_num_workers": 2})
+    pretrain.pretrain(ahead, tmp_path / "helped", prose, minutes=1e-6)
+    pretrain.pretrain(ahead, tmp_path / "helped", prose)
+    weights = Path("model") / "model.safetensors"
+    assert (tmp_path / "alone" / weights).read_bytes() == (tmp_path / "helped" / weights).read_bytes()
+
+
 def test_the_model_may_be_a_mean_of_what_training_made_and_what_it_began_with(prose: Path, tmp_path: Path) -> None:
     options = PretrainOptions(**TINY)
     pretrain.pretrain(options, tmp_path, prose)
