@@ -188,7 +188,9 @@ def test_a_task_and_a_metric_of_ones_own(recipe, short_replies, tmp_path, monkey
     assert "hint: --code FILE adds a task of your own" in capsys.readouterr().err
     # Both processes that answer know the task.
     assert cli.invoke([*given, "--code", str(tmp_path / "asked.py")]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"--code {tmp_path / 'asked.py'}")
     (run,) = (tmp_path / "runs").iterdir()
+    assert list(files.read_json(run / "lock.json")["own_code"]) == ["task/asked.py"]
     monkeypatch.setattr(catalogue, "_own", {})
     for looks in (["show", str(run)], ["report", str(run)], ["ls", *runs]):  # without the file, a run can be looked at
         assert cli.invoke(looks) == 0, capsys.readouterr().err

@@ -6,6 +6,7 @@ import functools
 import json
 import math
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -81,6 +82,14 @@ def _adopt(context: click.Context, option: click.Parameter, given: Sequence[str]
 
         for path in given:
             api.plug_in(path)
+
+
+def next_command(*words: str) -> str:
+    """A command to go on with, as a shell takes it, the user's own plug-ins named again."""
+    from tunewright.core import catalogue
+
+    own = [word for _, path in catalogue.own() for word in ("--code", str(path))]
+    return shlex.join(["tunewright", *words, *own])
 
 
 def as_json(function: Function) -> Function:

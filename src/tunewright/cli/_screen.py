@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tunewright.cli import _options as options
 from tunewright.cli._options import table
 
 if TYPE_CHECKING:
@@ -119,5 +118,5 @@ def ending(outcome: Outcome, runs: str) -> str:
 
 def next_command(outcome: Outcome, runs: str) -> str:
     if "train" in outcome.stages and outcome.files.keys() & {"systems/tuned/adapter", "systems/tuned/model"}:
-        return shlex.join(["tunewright", "extract", "FILE", "--run", str(outcome.path)])
-    return shlex.join(["tunewright", "run", str(Path(outcome.path)), *([] if runs == "runs" else ["--runs", runs])])
+        return options.next_command("extract", "FILE", "--run", str(outcome.path))
+    return options.next_command("run", str(outcome.path), *([] if runs == "runs" else ["--runs", runs]))

@@ -34,4 +34,4 @@ def verb(run: str | None, root: str, data: str | None, as_json: bool, quiet: boo
         options.print_json(outcome.to_row())
         return
     click.echo(screen.scores(outcome))
-    click.echo(f"\nNext: tunewright compare {outcome.path}")
+    click.echo(f"\nNext: {options.next_command('compare', str(outcome.path))}")

@@ -38,4 +38,4 @@ def verb(
         [split, f"{count:,}", str(outcome.path / "data" / f"{split}.jsonl")] for split, count in outcome.counts.items()
     ]
     click.echo(options.table(rows, heads=["split", "records", "file"]))
-    click.echo(f"\nNext: tunewright train {outcome.path}")
+    click.echo(f"\nNext: {options.next_command('train', str(outcome.path))}")

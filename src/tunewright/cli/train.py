@@ -42,4 +42,4 @@ def verb(
     rows = [[name.replace("_", " "), str(metrics[name])] for name in shown if metrics.get(name) is not None]
     rows += [[name.split("/")[-1], str(path)] for name, path in outcome.files.items() if name.startswith("systems/")]
     click.echo(options.table(rows))
-    click.echo(f"\nNext: tunewright evaluate {outcome.path}")
+    click.echo(f"\nNext: {options.next_command('evaluate', str(outcome.path))}")

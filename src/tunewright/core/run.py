@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tunewright.core import files, recipe_file
+from tunewright.core import catalogue, files, recipe_file
 from tunewright.core.errors import RunError
 from tunewright.core.recipe import Recipe
 
@@ -121,6 +121,14 @@ class Run:
             else:
                 path.unlink(missing_ok=True)
 
+    def _note_own(self) -> None:
+        """Add the user's own plug-ins to lock.json, by their bytes."""
+        own = {f"{kind}/{path.name}": files.sha256(path) for kind, path in catalogue.own()}
+        if own:
+            path = self.path / "lock.json"
+            before = files.read_json(path).get("own_code", {}) if path.is_file() else {}
+            self.note(own_code=before | own)
+
     # ------------------------------------------------------------ one writer
 
     @contextlib.contextmanager
@@ -128,6 +136,7 @@ class Run:
         """Hold the run for writing. Raises RunError where another process does; one that died holds nothing."""
         with files.one_writer(self.path, "wait for it, stop it, or give this one its own --name"):
             self.tidy()
+            self._note_own()
             yield self
 
 
