@@ -65,7 +65,8 @@ class Table:
         scores: dict[str, Array] = {}
         for metric in self.metrics:
             own = {key: sums[..., i] for i, (name, key) in enumerate(self.columns) if name == metric.name}
-            found = {name: np.asarray(score, dtype=float) for name, score in metric.summarise(own).items()}
+            with np.errstate(divide="ignore", invalid="ignore"):  # sums of nothing: who asks sees what is not finite
+                found = {name: np.asarray(score, dtype=float) for name, score in metric.summarise(own).items()}
             if taken := found.keys() & scores.keys():
                 raise DataError(f"the metric '{metric.name}' gives '{min(taken)}', which another gives already")
             scores |= found
