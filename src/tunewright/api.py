@@ -46,6 +46,7 @@ __all__ = [
     "outcome",
     "plan",
     "plug_in",
+    "pretrain",
     "read_recipe",
     "recipes",
     "report",
@@ -394,3 +395,35 @@ def synthesise(
     from tunewright.flow import synthesis
 
     return synthesis.synthesise(read_recipe(recipe, sets), folder, progress=progress)
+
+
+def pretrain(
+    model: str = "wren",
+    *,
+    recipe: str | Path | None = None,
+    folder: str | Path | None = None,
+    minutes: float | None = None,
+    data: str | Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train an embedded base model from its recipe, or go on from its last checkpoint. Returns the metrics.
+
+    recipe: a file; None: the model's own. folder: None: pretraining/MODEL. minutes: stop after so long, with a
+    checkpoint. data: the folder that holds the prose (prose_en, prose_hi); None: TUNEWRIGHT_DATA.
+    Raises UsageError, RecipeError, DataError, and RunError where another process trains in this folder.
+
+    >>> pretrain("wren", minutes=90, data="nowhere")
+    Traceback (most recent call last):
+        ...
+    tunewright.core.errors.DataError: nowhere: the prose that pretraining reads is not here (prose_en, prose_hi)
+    """
+    from tunewright.flow import pretraining
+
+    return pretraining.train(
+        model,
+        recipe=str(recipe) if recipe is not None else None,
+        folder=str(folder) if folder is not None else None,
+        minutes=minutes,
+        data=str(data) if data is not None else None,
+        progress=progress,
+    )

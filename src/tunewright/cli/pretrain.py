@@ -21,6 +21,7 @@ def verb(model: str, recipe: str | None, folder: str | None, minutes: float | No
       tunewright pretrain wren --minutes 120
       torchrun --nproc-per-node 2 -m tunewright pretrain wren     two processes, one thread each
     """
-    from tunewright.flow import pretraining
+    from tunewright import api
+    from tunewright.core.events import Progress
 
-    pretraining.train(model, recipe=recipe, folder=folder, minutes=minutes, data=data)
+    api.pretrain(model, recipe=recipe, folder=folder, minutes=minutes, data=data, progress=Progress())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,7 @@ def train(
     folder: str | None = None,
     minutes: float | None = None,
     data: str | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train the embedded model `model`, or go on from its last checkpoint. Returns the metrics.
 
@@ -65,7 +65,7 @@ def train(
     place = Path(folder or f"pretraining/{model}")
     if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
         return pretrain(options, place, home, minutes=minutes)
-    progress = Progress(sys.stderr)
+    progress = progress or Progress(quiet=True)
     place.mkdir(parents=True, exist_ok=True)
     with (
         files.one_writer(place, "wait for it, stop it, or give this one its own --folder"),
