@@ -288,8 +288,8 @@ class Ahead:
 
         options = self._stream.options
         if step != self._next:
-            steps = DataLoader(
-                _Steps(self._stream),
+            steps: Any = DataLoader(
+                _Steps(self._stream),  # type: ignore[arg-type]
                 batch_size=None,
                 sampler=range(step, options.total_steps),
                 num_workers=options.dataloader_num_workers,

@@ -17,7 +17,7 @@ _TAKEN = {
     "address": ("add", "resid", "पता", "निवास", "परिसर", "premises"),
     "payment_method": ("mode", "payment", "भुगतान", "tender"),
 }
-_BESIDE = {"!": "id", "%": "phone", "&": "party"}
+_BESIDE = {"!": ("id", "number"), "%": ("phone",), "&": ("party",)}
 
 
 def fact(draw: Draw, entry: str) -> Pair | None:
@@ -90,12 +90,13 @@ def fill(case: Case, missing: set[str], terse: bool) -> None:
 def _fits(case: Case, entry: str) -> bool:
     """Whether an entry can stand in this document. Its first character may bind it.
 
-    "@": only without a party; "!", "%", "&": only beside the id, the phone or the party that it could be taken for.
+    "@": only without a party; "!", "%", "&": only beside the number, the phone or the party that it could be taken for.
     """
     draw = case.draw
     if entry[0] == "@":
         return "party" not in draw.values
-    if entry[0] in _BESIDE and _BESIDE[entry[0]] not in case.given and _BESIDE[entry[0]] not in draw.values:
+    beside = _BESIDE.get(entry[0], ())
+    if beside and not any(role in case.given or role in draw.values for role in beside):
         return False
     if draw.detailed:
         label = entry.lstrip("@!%&").casefold()
