@@ -58,15 +58,21 @@ def gain(outcome: Outcome) -> str:
             row = outcome.pair("base/free", on=on, metric=metric) or outcome.pair("rules/free", on=on, metric=metric)
             if row is None:
                 continue
-            low, high, level = 100 * row["low"], 100 * row["high"], 100 * outcome.level
+            level = 100 * outcome.level
             verdict = "" if row["verdict"] == "better" else f": {row['verdict']}"
             lines.append(
                 f"{row['a'].split('/')[0]} → {row['b'].split('/')[0]}, {name} on {row['n']} {on} documents: "
                 f"{percent(row['a_value'])} → {percent(row['b_value'])} "
-                f"({100 * row['difference']:+.1f} points, {level:g} % interval {low:+.1f} to {high:+.1f}, "
-                f"{row['test']} p {_p(row['p_holm'])}){verdict}"
+                f"({_points(row['difference'])} points, {level:g} % interval "
+                f"{_points(row['low'])} to {_points(row['high'])}, {row['test']} p {_p(row['p_holm'])}){verdict}"
             )
     return "\n".join(lines)
+
+
+def _points(share: float) -> str:
+    """A difference of shares in percentage points; what rounds to nothing has no sign."""
+    rounded = round(100 * share, 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"
 
 
 def _p(value: float) -> str:
@@ -77,7 +83,6 @@ def comparison(outcome: Outcome) -> str:
     """Every paired comparison, the gates below."""
     rows = []
     for row in outcome.pairs:
-        low, high = 100 * row["low"], 100 * row["high"]
         rows.append(
             [
                 row["on"],
@@ -85,7 +90,7 @@ def comparison(outcome: Outcome) -> str:
                 f"{row['a']} → {row['b']}",
                 str(row["n"]),
                 f"{percent(row['a_value'])} → {percent(row['b_value'])}",
-                f"{100 * row['difference']:+.1f} ({low:+.1f} to {high:+.1f})",
+                f"{_points(row['difference'])} ({_points(row['low'])} to {_points(row['high'])})",
                 _p(row["p_holm"]) + ("*" if row.get("primary") else ""),
                 f"{100 * row['minimum_detectable_effect']:.1f} points",
                 row["verdict"],
