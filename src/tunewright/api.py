@@ -419,11 +419,4 @@ def pretrain(
     """
     from tunewright.flow import pretraining
 
-    return pretraining.train(
-        model,
-        recipe=str(recipe) if recipe is not None else None,
-        folder=str(folder) if folder is not None else None,
-        minutes=minutes,
-        data=str(data) if data is not None else None,
-        progress=progress,
-    )
+    return pretraining.train(model, recipe=recipe, folder=folder, minutes=minutes, data=data, progress=progress)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tunewright.cli import _options as options
-from tunewright.cli._options import table
 
 if TYPE_CHECKING:
     from tunewright.flow.outcome import Outcome
@@ -46,7 +45,8 @@ def scores(outcome: Outcome) -> str:
                 ]
             )
         title = "Test documents" if on == "test" else f"Exam {on}"
-        parts.append(f"{title}\n{table(rows, heads=['system', 'n', *(head for _, head in SHOWN), 'a document'])}")
+        heads = ("system", "n", *(head for _, head in SHOWN), "a document")
+        parts.append(f"{title}\n{options.table(rows, heads=heads)}")
     return "\n\n".join(parts)
 
 
@@ -97,7 +97,7 @@ def comparison(outcome: Outcome) -> str:
             ]
         )
     heads = ("on", "metric", "compared", "n", "values", "points", "p (Holm)", "detectable", "verdict")
-    parts = [table(rows, heads=heads) if rows else "nothing to compare: one system answered alone"]
+    parts = [options.table(rows, heads=heads) if rows else "nothing to compare: one system answered alone"]
     if any(row.get("primary") for row in outcome.pairs):
         parts.append("* the comparison named beforehand: its p is not corrected")
     if outcome.gates:
@@ -105,7 +105,7 @@ def comparison(outcome: Outcome) -> str:
             [gate["metric"], f"{gate['value']:.4g}", f"{gate['floor']:g}", "met" if gate["met"] else "missed"]
             for gate in outcome.gates
         ]
-        parts.append(table(gates, heads=("gate", "value", "floor", "")))
+        parts.append(options.table(gates, heads=("gate", "value", "floor", "")))
     return "\n\n".join(parts)
 
 
@@ -116,7 +116,7 @@ def ending(outcome: Outcome, runs: str) -> str:
         [name, str(path)] for name, path in outcome.files.items() if name in ("report.html", "benchmark_results.csv")
     ]
     adapters = [[name.split("/")[-1], str(path)] for name, path in outcome.files.items() if name.startswith("systems/")]
-    parts.append(table([["run", str(outcome.path)], *paths, *adapters]))
+    parts.append(options.table([["run", str(outcome.path)], *paths, *adapters]))
     parts.append(f"Next: {next_command(outcome, runs)}")
     return "\n\n".join(parts)
 

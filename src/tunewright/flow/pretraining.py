@@ -38,10 +38,10 @@ def read_recipe(path: Path) -> PretrainOptions:
 def train(
     model: str,
     *,
-    recipe: str | None = None,
-    folder: str | None = None,
+    recipe: str | Path | None = None,
+    folder: str | Path | None = None,
     minutes: float | None = None,
-    data: str | None = None,
+    data: str | Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train the embedded model `model`, or go on from its last checkpoint. Returns the metrics.
