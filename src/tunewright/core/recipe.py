@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -105,16 +105,102 @@ class DataOptions(Options):
         return noise
 
 
-class MethodOptions(Options):
-    """How weights are made trainable (PEFT names)."""
+Quantisation = tuple[Literal["nf4", "fp4"], bool]
+"""How weights are kept in 4 bits: the data type, and whether the constants are quantised, too."""
 
-    name: str = Field("lora", description="lora: an adapter; full: every weight. Or one of your own (--code).")
+PRESETS: dict[str, dict[str, Any]] = {
+    "full": {"adapter": "full"},
+    "last-layers": {"adapter": "full", "trainable_layers": 2},
+    "lora": {"adapter": "lora"},
+    "qlora": {"adapter": "lora", "load_in_4bit": True},
+    "dora": {"adapter": "lora", "use_dora": True},
+    "qdora": {"adapter": "lora", "use_dora": True, "load_in_4bit": True},
+    "rslora": {"adapter": "lora", "use_rslora": True},
+    "pissa": {"adapter": "lora", "init_lora_weights": "pissa"},
+    "lora-plus": {"adapter": "lora", "loraplus_lr_ratio": 16.0},
+    "adalora": {"adapter": "adalora"},
+    "ia3": {"adapter": "ia3"},
+    "hybrid": {"adapter": "lora", "trainable_layers": 1},
+}
+"""The well-known methods: what each name means where the recipe does not say otherwise."""
+
+
+class MethodOptions(Options):
+    """How weights are made trainable (PEFT names). A name stands for settings (`PRESETS`); each can be set alone."""
+
+    name: str = Field(
+        "lora",
+        description="full, last-layers, lora, qlora, dora, qdora, rslora, pissa, lora-plus, adalora, ia3, hybrid; "
+        "or one of your own (--code).",
+    )
+    load_in_4bit: bool = Field(False, description="Keep the frozen weights in 4 bits (QLoRA, Dettmers et al. 2023).")
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = Field("nf4", description="The 4-bit data type.")
+    bnb_4bit_use_double_quant: bool = Field(True, description="Quantise the quantisation's own constants, too.")
     lora_r: Positive = Field(32, description="Rank of the adapter.")
     lora_alpha: float = Field(64, gt=0, description="The adapter counts lora_alpha / lora_r times.")
     lora_dropout: Share = Field(0.0, description="Dropout before the adapter; above 0 the prompt prefix is not shared.")
-    target_modules: str | tuple[str, ...] = Field("all-linear", description="`all-linear` or module names.")
+    target_modules: str | tuple[str, ...] = Field(
+        "all-linear", description="`all-linear`, `attention`, module names, or a regular expression over whole paths."
+    )
     use_rslora: bool = Field(False, description="Rank-stabilised: lora_alpha / √lora_r (Kalajdzievski 2023).")
     use_dora: bool = Field(False, description="Weight-decomposed (Liu et al. 2024): direction and length apart.")
+    init_lora_weights: Literal["default", "pissa"] = Field(
+        "default", description="pissa: begin with the weights' principal parts (Meng et al. 2024)."
+    )
+    loraplus_lr_ratio: float = Field(
+        1.0, ge=1, description="How many times faster B learns than A (LoRA+, Hayou et al. 2024)."
+    )
+    modules_to_save: tuple[str, ...] = Field(
+        (), description="Modules that are trained whole beside the adapter and stored with it (embed_tokens, lm_head)."
+    )
+    trainable_layers: int = Field(
+        0, ge=0, description="The last so many layers are trained whole: beside an adapter, or (full) nothing else."
+    )
+    target_r: Positive = Field(8, description="AdaLoRA: mean rank at the end (Zhang et al. 2023).")
+    init_r: Positive = Field(12, description="AdaLoRA: rank at the beginning.")
+    tinit: Share = Field(0.1, description="AdaLoRA: share of the steps before the first pruning.")
+    tfinal: Share = Field(0.3, description="AdaLoRA: share of the steps after the last pruning.")
+    delta_t: Positive = Field(10, description="AdaLoRA: steps between two prunings.")
+    orth_reg_weight: float = Field(0.5, ge=0, description="AdaLoRA: weight of the orthogonality penalty.")
+
+    @property
+    def quantisation(self) -> Quantisation | None:
+        """How the frozen weights are kept, or None for as they are."""
+        return (self.bnb_4bit_quant_type, self.bnb_4bit_use_double_quant) if self.load_in_4bit else None
+
+    @property
+    def adapter(self) -> str:
+        """The file of tunewright.models.methods (or one of the user's own) that does it."""
+        return str(PRESETS.get(self.name, {}).get("adapter", self.name))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        name = given.get("name", cls.model_fields["name"].default)
+        known = PRESETS.get(name, {}) if isinstance(name, str) else {}
+        settings = {key: value for key, value in known.items() if key in cls.model_fields} | given
+        # Behind a validator JSON's lists are no longer taken for tuples.
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+
+    @model_validator(mode="after")
+    def _fits(self) -> MethodOptions:
+        if self.adapter == "full" and self.load_in_4bit:
+            raise ValueError("used without load_in_4bit: weights in 4 bits cannot be trained")
+        if self.load_in_4bit and self.init_lora_weights == "pissa":
+            raise ValueError(
+                "used without load_in_4bit where init_lora_weights is pissa: what it takes out is not 4-bit"
+            )
+        if self.load_in_4bit and self.trainable_layers:
+            raise ValueError(
+                "used without load_in_4bit where trainable_layers is set: weights in 4 bits cannot be trained"
+            )
+        if self.adapter == "adalora" and self.target_r >= self.init_r:
+            raise ValueError("used with target_r below init_r: AdaLoRA takes ranks away")
+        if self.adapter == "adalora" and self.tinit + self.tfinal >= 1:
+            raise ValueError("used with tinit + tfinal under 1: AdaLoRA prunes between them")
+        return self
 
 
 class TrainOptions(Options):

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from tunewright.core import catalogue
 from tunewright.core.errors import Fault, RecipeError, UsageError, did_you_mean, nearest
-from tunewright.core.recipe import Recipe
+from tunewright.core.recipe import PRESETS, Recipe
 from tunewright.core.yaml_page import Dumper, Key, Page, dotted, short
 
 MAX_BYTES = 256 * 1024
@@ -63,6 +63,11 @@ def find(name: str | Path) -> Path:
 
 PLUG_INS = ("task", "method")
 """Parts of a recipe whose `name` is that of a plug-in of this kind."""
+
+
+def known_names(kind: str) -> list[str]:
+    """What such a part may be called: a plug-in's name or, for a method, that of a preset."""
+    return sorted({*catalogue.names(kind), *(PRESETS if kind == "method" else ())})
 
 
 def read(
@@ -261,14 +266,18 @@ def _check_plug_ins(page: Page, data: dict[str, Any], origin: str) -> None:
         key: Key = (kind, "name")
         part = data.get(kind)
         name = part.get("name") if isinstance(part, dict) else None
-        if isinstance(name, str) and name not in (known := catalogue.names(kind)):
+        if isinstance(name, str) and name not in (known := known_names(kind)):
             page.faults.append(
                 Fault(
-                    f"{dotted(key)}: {short(name)} is not allowed; it must be {' or '.join(known)}",
+                    f"{dotted(key)}: {short(name)} is not allowed; it must be {_one_of(known)}",
                     where=page.where.get(key) or page.where.get(key[:1]) or origin,
                     hint=f"--code FILE adds a {kind} of your own",
                 )
             )
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def _key(data: Any, detail: Any) -> Key:
@@ -422,5 +431,5 @@ def json_schema() -> dict[str, Any]:
     """JSON Schema of a recipe, for editors."""
     schema = Recipe.model_json_schema()
     for kind in PLUG_INS:
-        schema["$defs"][f"{kind.title()}Options"]["properties"]["name"]["examples"] = catalogue.names(kind)
+        schema["$defs"][f"{kind.title()}Options"]["properties"]["name"]["examples"] = known_names(kind)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

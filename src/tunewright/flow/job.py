@@ -86,7 +86,7 @@ def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
     """Refuse now what would fail after hours: a task, a model or a gate's metric that is not there."""
     catalogue.load("task", recipe.task.name)
     if "train" in wanted:
-        catalogue.load("method", recipe.method.name)
+        catalogue.load("method", recipe.method.adapter)
     if "train" in wanted or "evaluate" in wanted:
         locate_model(recipe.model)
     if "compare" in wanted:

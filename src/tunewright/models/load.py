@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from tunewright.core.errors import ModelError, nearest
+from tunewright.core.recipe import Quantisation
 from tunewright.models import embedded
 from tunewright.models.chat import Chat
 
@@ -175,6 +176,7 @@ def load(
     adapter: Path | str | None = None,
     dtype: str = "auto",
     device: str = "auto",
+    quantisation: Quantisation | None = None,
     trust_remote_code: bool = False,
 ) -> Loaded:
     """A model with its tokenizer and chat template.
@@ -182,6 +184,7 @@ def load(
     name: "wren" (the newest embedded), "wren-1", a folder, or a Hugging Face id.
     adapter: a PEFT folder; its chat template and serialisation, stored beside it, replace the model's own.
     dtype: "bf16", "fp32" or "auto" (`best_dtype`). device: "cpu", "cuda" or "auto".
+    quantisation: keep the linear layers in 4 bits, (data type, double quantisation); dtype is what they compute in.
 
     Raises ModelError for a name that cannot be had, weights that are not safetensors, or an adapter that does not fit.
     """
@@ -200,6 +203,9 @@ def load(
             where=str(folder),
             hint="convert it to safetensors; pickled weights are not read",
         )
+    kept = {} if quantisation is None else {"quantization_config": _four_bits(quantisation, precision)}
+    if kept and where != "cpu":
+        kept["device_map"] = {"": where}
     try:
         own = (
             {"trust_remote_code": True}
@@ -207,7 +213,7 @@ def load(
             else {"config": _config(folder), "trust_remote_code": False}
         )
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=precision, use_safetensors=True, local_files_only=True, **own
+            folder, dtype=precision, use_safetensors=True, local_files_only=True, **own, **kept
         )
         tokenizer = _tokenizer(AutoTokenizer, folder, trust_remote_code)
     except ModelError:
@@ -235,7 +241,33 @@ def load(
     )
 
 
+def _four_bits(quantisation: Quantisation, precision: torch.dtype) -> Any:
+    """Raises ModelError where bitsandbytes is not installed."""
+    import importlib.util
+
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(
+            "weights in 4 bits need bitsandbytes, which is not installed", hint="pip install 'tunewright[qlora]'"
+        )
+    kind, twice = quantisation
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=kind,
+        bnb_4bit_use_double_quant=twice,
+        bnb_4bit_compute_dtype=precision,
+    )
+
+
 def _placed(model: Any, where: str) -> Any:
+    if getattr(model, "is_loaded_in_4bit", False):
+        for module in model.modules():
+            # On some processors bitsandbytes reorders the weights at the first answer, and training, merging and
+            # saving then read them wrong. Nothing that we do afterwards would notice.
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                module.support_avx512bf16_for_cpu = False
+        return model.eval()
     try:
         return model.to(where).eval()
     except (RuntimeError, AssertionError) as error:

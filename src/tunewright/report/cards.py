@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tunewright.report import sentences
+from tunewright.report import references, sentences
 from tunewright.report.evidence import TEST, Cell, Evidence, Training, mapping
 from tunewright.report.figures import count, interval, language_name, level, metric_name, plural, share, short_count
 
@@ -135,7 +135,9 @@ def _training(evidence: Evidence, training: Training) -> str:
         ("method", setting("method.name")),
         (
             "rank and alpha",
-            f"{setting('method.lora_r')}, {setting('method.lora_alpha')}" if setting("method.name") == "lora" else None,
+            f"{setting('method.lora_r')}, {setting('method.lora_alpha')}"
+            if setting("method.name") not in (*references.WHOLE, "adalora", "ia3")
+            else None,
         ),
         ("learning rate", setting("train.learning_rate")),
         ("epochs", setting("train.num_train_epochs")),

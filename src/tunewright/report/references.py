@@ -31,6 +31,29 @@ DORA = Reference(
     "weight-decomposed adapters", "S.-Y. Liu, C.-Y. Wang, H. Yin, P. Molchanov, et al.", 2024,
     "DoRA: Weight-Decomposed Low-Rank Adaptation", "ICML 2024; arXiv:2402.09353", "https://arxiv.org/abs/2402.09353",
 )  # fmt: skip
+QLORA = Reference(
+    "adapters over 4-bit weights", "T. Dettmers, A. Pagnoni, A. Holtzman, L. Zettlemoyer", 2023,
+    "QLoRA: Efficient Finetuning of Quantized LLMs", "NeurIPS 2023; arXiv:2305.14314", "https://arxiv.org/abs/2305.14314",
+)  # fmt: skip
+PISSA = Reference(
+    "adapters that begin as principal parts", "F. Meng, Z. Wang, M. Zhang", 2024,
+    "PiSSA: Principal Singular Values and Singular Vectors Adaptation of Large Language Models",
+    "NeurIPS 2024; arXiv:2404.02948", "https://arxiv.org/abs/2404.02948",
+)  # fmt: skip
+LORA_PLUS = Reference(
+    "two learning rates in an adapter", "S. Hayou, N. Ghosh, B. Yu", 2024,
+    "LoRA+: Efficient Low Rank Adaptation of Large Models", "ICML 2024; arXiv:2402.12354", "https://arxiv.org/abs/2402.12354",
+)  # fmt: skip
+ADALORA = Reference(
+    "adapters whose rank is allotted", "Q. Zhang, M. Chen, A. Bukharin, P. He, Y. Cheng, W. Chen, T. Zhao", 2023,
+    "AdaLoRA: Adaptive Budget Allocation for Parameter-Efficient Fine-Tuning", "ICLR 2023; arXiv:2303.10512",
+    "https://arxiv.org/abs/2303.10512",
+)  # fmt: skip
+IA3 = Reference(
+    "learnt rescaling", "H. Liu, D. Tam, M. Muqeeth, J. Mohta, T. Huang, M. Bansal, C. Raffel", 2022,
+    "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning",
+    "NeurIPS 2022; arXiv:2205.05638", "https://arxiv.org/abs/2205.05638",
+)  # fmt: skip
 PEFT = Reference(
     "adapter library", "S. Mangrulkar, S. Gugger, L. Debut, Y. Belkada, S. Paul, B. Bossan", 2022,
     "PEFT: State-of-the-art Parameter-Efficient Fine-Tuning methods", "software", "https://github.com/huggingface/peft",
@@ -111,12 +134,18 @@ HINER = Reference(
 )  # fmt: skip
 
 
+WHOLE = ("full", "last-layers")
+"""Methods that train weights of the model itself and no adapter."""
+
+
 def of(evidence: Evidence) -> list[Reference]:
     """What this run used, in the order data, model, training, decoding, scores, statistics, software."""
     setting = evidence.setting
     source = str(setting("data.source") or evidence.manifest.get("source") or "")
     trained = bool(evidence.trainings)
-    adapter = trained and setting("method.name") in ("lora", None)
+    method = str(setting("method.name") or "lora")
+    adapter = trained and method not in WHOLE
+    low_rank = adapter and method not in ("adalora", "ia3")
     measured = {name for cell in evidence.cells for name in cell.metrics()}
     tests = " ".join(pair.test.lower() for pair in evidence.pairs)
     intervals = any(e.low is not None for cell in evidence.cells for e in cell.metrics().values())
@@ -125,9 +154,14 @@ def of(evidence: Evidence) -> list[Reference]:
         (HINER, "hiner" in source),
         (LLAMA, str(setting("model") or "").startswith("wren")),
         (TRANSFORMER, True),
-        (LORA, adapter),
-        (RSLORA, adapter and bool(setting("method.use_rslora"))),
-        (DORA, adapter and bool(setting("method.use_dora"))),
+        (LORA, low_rank),
+        (RSLORA, low_rank and bool(setting("method.use_rslora"))),
+        (DORA, low_rank and bool(setting("method.use_dora"))),
+        (PISSA, low_rank and setting("method.init_lora_weights") == "pissa"),
+        (LORA_PLUS, low_rank and float(setting("method.loraplus_lr_ratio") or 1) > 1),
+        (ADALORA, trained and method == "adalora"),
+        (IA3, trained and method == "ia3"),
+        (QLORA, adapter and bool(setting("method.load_in_4bit"))),
         (ADAMW, trained),
         (MUON, trained and setting("train.optim") == "muon"),
         (COSINE, trained and setting("train.lr_scheduler_type") == "cosine"),

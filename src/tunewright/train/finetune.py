@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunewright.core import catalogue, files
+from tunewright.core import files
 from tunewright.core.errors import DataError, UsageError
 from tunewright.core.events import Events, Progress, graceful, visible
 from tunewright.core.recipe import Recipe, TrainOptions
@@ -163,6 +163,7 @@ def finetune(
     import torch
     from accelerate import Accelerator
 
+    from tunewright.models import methods
     from tunewright.models.load import load
     from tunewright.train.loop import Fit, Schedule
     from tunewright.train.loss import loss_sum
@@ -171,7 +172,7 @@ def finetune(
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     mixed = wants_bf16(options, device)
-    loaded = load(name, dtype="bf16" if mixed else "fp32")
+    loaded = load(name, dtype="bf16" if mixed else "fp32", quantisation=recipe.method.quantisation)
     tokens = tokenise(loaded, train, point=options.pointer_weight > 0, link=options.link_weight > 0)
     kept = check(loaded, train, tokens, options)
     if not kept:
@@ -191,9 +192,8 @@ def finetune(
         before, trained = shown(loaded, min(chosen, key=lambda one: len(one.ids)))
         events.say(f"for instance, trained in ⟦⟧: {before}⟦{trained}⟧", painted=f"\n{before}\033[32m{trained}\033[0m\n")
 
-    method = catalogue.load("method", recipe.method.name)
-    model = method.attach(loaded.model, recipe.method, recipe.seed)
-    parameters = {key: p for key, p in model.named_parameters() if p.requires_grad}
+    method = methods.attach(loaded.model, recipe.method, recipe.seed)
+    model, parameters = method.model, method.parameters
     exact = supported(loaded.model)
     if options.share_prefix and recipe.method.lora_dropout > 0:
         say("the prompt prefix is not shared: with dropout it would not be exact")
@@ -208,7 +208,7 @@ def finetune(
     eval_steps = options.eval_steps or max(1, total // 10)
     pointing = _lessons(loaded.model, epochs, options, say)
     accelerator = Accelerator(mixed_precision="bf16" if mixed else "no", cpu=device == "cpu")
-    optimizers = _optimizers(model, parameters, options)
+    optimizers = _optimizers(model, parameters, options, method.rate)
     model = accelerator.prepare_model(model, evaluation_mode=True)  # unwrapped: the loop sums gradients itself
     prepared = [accelerator.prepare_optimizer(optimizer) for optimizer, _ in optimizers]
 
@@ -285,6 +285,7 @@ def finetune(
             load_best=options.load_best_model_at_end,
             stop=asked,
             pointing=pointing,
+            hooks=method,
             report=report,
         )
         metrics = fit.run()
@@ -300,9 +301,10 @@ def finetune(
     metrics["trained_share"] = share
     metrics["examples"] = len(chosen)
     metrics["dropped"] = len(train) - len(kept)
-    target = folder / method.SAVED_AS
-    method.save(accelerator.unwrap_model(model), target)
-    if method.SAVED_AS == "model":
+    metrics |= method.summary()
+    target = folder / method.saved_as
+    method.save(target)
+    if method.saved_as == "model":
         loaded.tokenizer.save_pretrained(str(target))
     loaded.chat.save(target)
     files.write_json(folder / "training_metrics.json", metrics)
@@ -328,11 +330,24 @@ def _lessons(model: Any, epochs: Epochs, options: TrainOptions, say: Callable[[s
     return tuple(made)
 
 
-def _optimizers(model: Any, parameters: dict[str, Any], options: TrainOptions) -> list[tuple[Any, float]]:
-    """(optimiser, peak learning rate) pairs over the trainable parameters; Muon takes the matrices of hidden layers."""
+def _optimizers(
+    model: Any, parameters: dict[str, Any], options: TrainOptions, rate: Callable[[str], float] = lambda name: 1.0
+) -> list[tuple[Any, float]]:
+    """(optimiser, peak learning rate) pairs over the trainable parameters; Muon takes the matrices of hidden layers.
+
+    rate: how many times the learning rate a parameter of this name gets.
+    """
     import torch
 
     betas = (options.adam_beta1, options.adam_beta2)
+    rates = {id(parameter): rate(name) for name, parameter in parameters.items()}
+
+    def groups(chosen: Sequence[Any]) -> list[dict[str, Any]]:
+        by_rate: dict[float, list[Any]] = {}
+        for parameter in chosen:
+            by_rate.setdefault(rates[id(parameter)], []).append(parameter)
+        return [{"params": some, "scale": scale} for scale, some in by_rate.items()]
+
     if options.optim == "muon":
         tables = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
         tables += [head] if (head := model.get_output_embeddings()) is not None else []
@@ -342,7 +357,7 @@ def _optimizers(model: Any, parameters: dict[str, Any], options: TrainOptions) -
         pairs: list[tuple[Any, float]] = [
             (
                 torch.optim.Muon(
-                    matrices,
+                    groups(matrices),
                     lr=options.learning_rate,
                     weight_decay=options.weight_decay,
                     adjust_lr_fn="match_rms_adamw",
@@ -353,12 +368,16 @@ def _optimizers(model: Any, parameters: dict[str, Any], options: TrainOptions) -
         if rest:
             pairs.append(
                 (
-                    torch.optim.AdamW(rest, lr=options.learning_rate, betas=betas, weight_decay=0.0),
+                    torch.optim.AdamW(groups(rest), lr=options.learning_rate, betas=betas, weight_decay=0.0),
                     options.learning_rate,
                 )
             )
         return pairs
     adamw = torch.optim.AdamW(
-        list(parameters.values()), lr=options.learning_rate, betas=betas, weight_decay=options.weight_decay, fused=True
+        groups(list(parameters.values())),
+        lr=options.learning_rate,
+        betas=betas,
+        weight_decay=options.weight_decay,
+        fused=True,
     )
     return [(adamw, options.learning_rate)]

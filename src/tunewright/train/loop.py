@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -26,6 +26,18 @@ from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing, Seen, watching
 
 Report = Callable[[dict[str, Any]], None]
+
+
+class Hooks(Protocol):
+    """What a way of fine-tuning does beside the step (`models.methods.Attached`)."""
+
+    def begin(self, total_steps: int) -> None: ...
+    def rate(self, name: str) -> float: ...
+    def penalty(self) -> torch.Tensor | None: ...
+    def after_step(self, step: int) -> None: ...
+    def settled(self, step: int) -> bool: ...
+    def state(self) -> dict[str, torch.Tensor]: ...
+    def restore(self, state: dict[str, torch.Tensor]) -> None: ...
 
 
 @dataclass
@@ -58,6 +70,7 @@ class Fit:
 
     parameters: name → trainable tensor, in a fixed order. optimizers: (optimiser, peak learning rate) pairs.
     validate: mean loss (nats per token) on held-out examples, or None. stop_after: give up early, for slices of time.
+    hooks: what the method does beside the step. Weights that it has not settled yet are no result: they are never best.
     """
 
     model: Any
@@ -79,6 +92,7 @@ class Fit:
     stop_after: float | None = None
     stop: Callable[[], bool] = lambda: False
     pointing: Sequence[Pointing] = ()
+    hooks: Hooks | None = None
     report: Report = lambda event: None
     metrics: dict[str, Any] = field(default_factory=dict)
     _seen: Seen = field(init=False, repr=False)
@@ -108,6 +122,8 @@ class Fit:
         best: dict[str, torch.Tensor] = {}
         waited = 0
         step = 0
+        if self.hooks is not None:
+            self.hooks.begin(self.total_steps)
         found, damaged = checkpoint.newest(self.folder)
         for sentence in damaged:
             self.report({"event": "damaged", "message": sentence})
@@ -158,7 +174,9 @@ class Fit:
             paused = time.perf_counter()  # validating and saving are no training: they do not count for its speed
             if due and self.validate is not None:
                 value = self._validate(step)
-                if self.metrics["best_loss"] is None or value < self.metrics["best_loss"]:
+                if self.hooks is not None and not self.hooks.settled(step):
+                    pass
+                elif self.metrics["best_loss"] is None or value < self.metrics["best_loss"]:
                     self.metrics["best_loss"], self.metrics["best_step"], waited = value, step, 0
                     if self.load_best:
                         best = {name: p.detach().clone() for name, p in self.parameters.items()}
@@ -198,6 +216,9 @@ class Fit:
                 away[i] += float(missed.detach())
                 loss = loss + lesson.weight * missed
             self.accelerator.backward(loss / max(1, trained))
+        penalty = self.hooks.penalty() if self.hooks is not None else None
+        if penalty is not None:
+            self.accelerator.backward(penalty / self.accelerator.num_processes)
         total, *away = self._summed(total, *away)
         self._note_looks(batches, away)
         torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.max_grad_norm)
@@ -206,6 +227,8 @@ class Fit:
             for group in optimizer.param_groups:
                 group["lr"] = peak * share * group.get("scale", 1.0)
             optimizer.step()
+        if self.hooks is not None:
+            self.hooks.after_step(step + 1)
         for optimizer, _ in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         return total, trained
@@ -266,6 +289,8 @@ class Fit:
         tensors: dict[str, torch.Tensor] = {f"weight.{name}": p for name, p in self.parameters.items()}
         tensors |= {f"best.{name}": value for name, value in best.items()}
         tensors["random"] = torch.get_rng_state()
+        if self.hooks is not None:
+            tensors |= {f"method.{name}": value for name, value in self.hooks.state().items()}
         scalars = {}
         for i, (optimizer, _) in enumerate(self.optimizers):
             packed, scalars[f"optimizer{i}"] = checkpoint.pack_optimizer(f"optimizer{i}", optimizer)
@@ -282,6 +307,10 @@ class Fit:
             key = f"optimizer{i}"
             checkpoint.unpack_optimizer(key, optimizer, found.tensors, found.state["scalars"][key])
         torch.set_rng_state(found.tensors["random"].to(torch.uint8))
+        if self.hooks is not None:
+            self.hooks.restore(
+                {k.removeprefix("method."): v for k, v in found.tensors.items() if k.startswith("method.")}
+            )
         self.metrics = found.state["metrics"]
         self.metrics["total_steps"] = self.total_steps
         best = {k[len("best.") :]: v for k, v in found.tensors.items() if k.startswith("best.")}

@@ -173,8 +173,8 @@ def test_names_of_tasks_layouts_and_noise_are_checked_with_the_rest():
             "and not all 0"
         ),
         (
-            "a.yaml:6: method.name: 'laro' is not allowed; it must be full or lora "
-            "(--code FILE adds a method of your own)"
+            "a.yaml:6: method.name: 'laro' is not allowed; it must be adalora, dora, full, hybrid, ia3, last-layers, lora, "
+            "lora-plus, pissa, qdora, qlora or rslora (--code FILE adds a method of your own)"
         ),
     ]
     assert {"auto", *LAYOUTS} == set(get_args(LayoutName))
