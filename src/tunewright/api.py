@@ -35,6 +35,7 @@ __all__ = [
     "Outcome",
     "Recipe",
     "Record",
+    "benchmark",
     "check_metrics",
     "doctor",
     "evaluate",
@@ -158,6 +159,34 @@ def resume(
 
     found = folder if isinstance(folder, Run) else Run.open(folder)
     return job.go_on(found, data=data, until=until, progress=progress)
+
+
+def benchmark(
+    recipe: Recipe | str | Path,
+    *,
+    methods: Sequence[str] = (),
+    rates: int = 3,
+    epochs: Sequence[float] = (),
+    sets: Sequence[str] = (),
+    runs: Path | str = "runs",
+    name: str | None = None,
+    data: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train the model of a recipe by several methods, each at its best learning rate, and measure all in the same way.
+
+    methods: names such as full, lora, qlora; none: full, lora, qlora, dora, adalora and hybrid. rates: learning rates
+    tried for each. epochs: passes over the data, one whole run for each. Returns the folder: methods.json, methods.csv,
+    methods.md and the runs below it. The same call after an interruption goes on.
+
+    >>> folder = benchmark("smoke", methods=["full", "lora"], rates=1)
+    >>> sorted(path.name for path in folder.glob("methods.*"))
+    ['methods.csv', 'methods.json', 'methods.md']
+    """
+    from tunewright.flow import benchmark as study
+
+    asked = study.Study(tuple(methods) or study.METHODS, rates, epochs=tuple(epochs))
+    return study.benchmark(read_recipe(recipe, sets), asked, runs=runs, name=name, data=data, progress=progress)
 
 
 def plan(

@@ -22,6 +22,7 @@ VERBS = {
     "evaluate": "A job up to the scores of every system.",
     "compare": "Which system is better, and by how much; quality gates.",
     "report": "Write the report of a run again.",
+    "benchmark": "Ways of fine-tuning side by side, each at its best learning rate.",
     "extract": "Use a tuned model: documents in, JSON lines out.",
     "recipes": "List the shipped recipes, or print one with every default.",
     "init": "Begin a job of your own: a commented recipe and sample rows.",
@@ -30,7 +31,7 @@ VERBS = {
     "doctor": "Check this machine: versions, memory, fonts, optional parts.",
     "pretrain": "Train an embedded base model from scratch.",
 }
-RESUMABLE = ("run", "prepare", "train", "evaluate", "pretrain")
+RESUMABLE = ("run", "prepare", "train", "evaluate", "benchmark", "pretrain")
 
 WELCOME = """\
 Tunewright: from a task to a small language model that does it, offline.

@@ -282,7 +282,16 @@ def load_tuned(job: Run) -> Any:
         raise RunError("its model is not trained", where=str(job.path), hint=f"tunewright train {job.path}")
     if (folder / "model" / "config.json").is_file():
         return load(str(folder / "model"))
-    return load(job.recipe.model, adapter=folder / "adapter")
+    import torch
+
+    # What was trained over 4-bit weights answers with those weights; a processor takes them written out.
+    quantisation = job.recipe.method.quantisation
+    return load(
+        job.recipe.model,
+        adapter=folder / "adapter",
+        quantisation=quantisation,
+        keep_4bit=torch.cuda.is_available(),
+    )
 
 
 def note_machine(job: Run) -> None:

@@ -177,6 +177,7 @@ def load(
     dtype: str = "auto",
     device: str = "auto",
     quantisation: Quantisation | None = None,
+    keep_4bit: bool = True,
     trust_remote_code: bool = False,
 ) -> Loaded:
     """A model with its tokenizer and chat template.
@@ -185,6 +186,7 @@ def load(
     adapter: a PEFT folder; its chat template and serialisation, stored beside it, replace the model's own.
     dtype: "bf16", "fp32" or "auto" (`best_dtype`). device: "cpu", "cuda" or "auto".
     quantisation: keep the linear layers in 4 bits, (data type, double quantisation); dtype is what they compute in.
+    keep_4bit: False writes the 4-bit weights out in full: the same values, faster on a processor, in more memory.
 
     Raises ModelError for a name that cannot be had, weights that are not safetensors, or an adapter that does not fit.
     """
@@ -215,6 +217,13 @@ def load(
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=precision, use_safetensors=True, local_files_only=True, **own, **kept
         )
+        if kept and not keep_4bit:
+            coarse = model
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=precision, use_safetensors=True, local_files_only=True, **own
+            )
+            _write_out(coarse, model)
+            del coarse
         tokenizer = _tokenizer(AutoTokenizer, folder, trust_remote_code)
     except ModelError:
         raise
@@ -258,6 +267,19 @@ def _four_bits(quantisation: Quantisation, precision: torch.dtype) -> Any:
         bnb_4bit_use_double_quant=twice,
         bnb_4bit_compute_dtype=precision,
     )
+
+
+def _write_out(coarse: Any, model: Any) -> None:
+    """Put the weights of a 4-bit model into the same model in full."""
+    from bitsandbytes.functional import dequantize_4bit
+    from transformers.pytorch_utils import Conv1D
+
+    with torch.no_grad():
+        for path, module in coarse.named_modules():
+            state = getattr(getattr(module, "weight", None), "quant_state", None)
+            if state is not None:
+                ours, full = model.get_submodule(path), dequantize_4bit(module.weight.data, state)
+                ours.weight.copy_(full.T if isinstance(ours, Conv1D) else full)
 
 
 def _placed(model: Any, where: str) -> Any:

@@ -8,7 +8,7 @@ shows only by trying both (QLoRA, Dettmers et al. 2023, says nothing of it).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tunewright.core.recipe import Quantisation
 from tunewright.models.load import Loaded, load
@@ -25,11 +25,10 @@ def merged(
     """
     import torch
 
-    loaded = load(name, adapter=adapter, dtype="fp32", device="cpu")
-    if base == "dequantised":
-        if quantisation is None:
-            raise ValueError("only weights that were in 4 bits can be dequantised")
-        _dequantise(loaded.model.get_base_model(), name, quantisation)
+    if base == "dequantised" and quantisation is None:
+        raise ValueError("only weights that were in 4 bits can be dequantised")
+    seen = quantisation if base == "dequantised" else None
+    loaded = load(name, adapter=adapter, dtype="fp32", device="cpu", quantisation=seen, keep_4bit=False)
     with torch.no_grad():
         loaded.model = loaded.model.merge_and_unload().eval()
     loaded.adapter = None
@@ -37,20 +36,3 @@ def merged(
     loaded.parameters = sum(weight.numel() for weight in weights)
     loaded.bytes = sum(weight.numel() * weight.element_size() for weight in weights)
     return loaded
-
-
-def _dequantise(model: Any, name: str, quantisation: Quantisation) -> None:
-    """Put the weights of the 4-bit model into `model`, whose adapters stay on."""
-    import torch
-    from bitsandbytes.functional import dequantize_4bit
-    from transformers.pytorch_utils import Conv1D
-
-    coarse = load(name, dtype="fp32", device="cpu", quantisation=quantisation).model
-    with torch.no_grad():
-        for path, module in coarse.named_modules():
-            state = getattr(getattr(module, "weight", None), "quant_state", None)
-            if state is not None:
-                ours = model.get_submodule(path)
-                ours = getattr(ours, "base_layer", ours)
-                full = dequantize_4bit(module.weight.data, state).float()
-                ours.weight.copy_(full.T if isinstance(ours, Conv1D) else full)

@@ -1,0 +1,75 @@
+"""tunewright benchmark: ways of fine-tuning side by side."""
+
+from __future__ import annotations
+
+import click
+
+from tunewright.cli import _options as options
+
+
+@click.command()
+@options.recipe
+@options.place
+@options.data
+@options.code
+@click.option(
+    "--methods",
+    metavar="LIST",
+    help="Methods with commas between: full,lora,qlora,dora,adalora,hybrid (the default), pissa, ia3 …",
+)
+@click.option(
+    "--rates", type=click.IntRange(1), default=3, show_default=True, help="Learning rates tried for each method."
+)
+@click.option("--epochs", metavar="LIST", help="Passes over the data, one whole run for each: 0.5,1,2.")
+@options.as_json
+@options.quiet
+@options.debug
+def verb(
+    recipe: str,
+    sets: tuple[str, ...],
+    root: str,
+    name: str | None,
+    data: str | None,
+    methods: str | None,
+    rates: int,
+    epochs: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Train the model of RECIPE by several methods and measure each in the same way.
+
+    Every method gets the learning rate that is best for it on validation, after a quarter of a training. One table:
+    quality with intervals, what was forgotten of general text, trained parameters, memory, time, size. Resumes.
+
+    \b
+      tunewright benchmark invoices
+      tunewright benchmark invoices --methods full,lora --epochs 0.4,0.8
+    """
+    from tunewright import api
+    from tunewright.core import files
+    from tunewright.core.events import Progress
+
+    folder = api.benchmark(
+        recipe,
+        methods=methods.split(",") if methods else (),
+        rates=rates,
+        epochs=_numbers(epochs) if epochs else (),
+        sets=sets,
+        runs=root,
+        name=name,
+        data=data,
+        progress=Progress(quiet=quiet),
+    )
+    if as_json:
+        options.print_json({"folder": str(folder), **files.read_json(folder / "methods.json")})
+        return
+    click.echo((folder / "methods.md").read_text(encoding="utf-8"))
+    click.echo(f"table  {folder / 'methods.csv'}")
+    click.echo(f"\nNext: {options.next_command('show', str(folder / 'methods'))}")
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"'{text}' is not a list of numbers", param_hint="--epochs") from None
