@@ -218,7 +218,9 @@ def turning_length(model: Any) -> int | None:
     config = model.config.get_text_config()
     rope = getattr(config, "rope_parameters", None) or {}
     kinds = [rope] if "rope_type" in rope else [one for one in rope.values() if isinstance(one, dict)]
-    return min((one["original_max_position_embeddings"] for one in kinds if one["rope_type"] == "longrope"), default=None)
+    return min(
+        (one["original_max_position_embeddings"] for one in kinds if one["rope_type"] == "longrope"), default=None
+    )
 
 
 def supported(model: Any, length: int) -> bool:

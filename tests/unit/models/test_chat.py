@@ -184,7 +184,8 @@ def test_a_template_without_a_system_role_gets_it_in_the_first_user_turn() -> No
     assert chat.folds_system
     folded = chat.prompt_ids([user(SYSTEM["content"] + "\n\ndocument")])
     assert chat.prompt_ids([SYSTEM, user("document")]) == folded
-    assert not Chat(tiny_models.tokenizer("wren")).folds_system
+    folding = {family for family in tiny_models.FAMILIES if Chat(tiny_models.tokenizer(family)).folds_system}
+    assert folding == {"gemma2", "mistral"}
 
 
 def test_models_without_a_template_get_the_plain_one() -> None:
