@@ -212,7 +212,8 @@ def plain_template() -> str:
     told = {"messages": messages, "starts_with_bos": True, "bos_token": "<s>", "eos_token": "</s>"}
     written = jinja2.Environment().from_string(PLAIN_TEMPLATE).render(told)
     shown = PLAIN_TEMPLATE.replace("\n", "\\n").replace("{%", "\n{%").strip()
-    return f"```text\n{shown}\n```\n\n(its lines are broken here for reading only), and so a conversation reads:\n\n```text\n{written}```\n"
+    between = "(its lines are broken here for reading only), and so a conversation reads:"
+    return f"```text\n{shown}\n```\n\n{between}\n\n```text\n{written}```\n"
 
 
 # ---- pages -----------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ SCHEMA = {
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
 def test_free_decoding_is_transformers_generate(family: str) -> None:
     loaded = tiny_models.loaded(family, 1)
-    assert supported(loaded.model, loaded.context)
+    assert supported(loaded.model)
     dice = random.Random(1)
     shared = [dice.randrange(20, 400) for _ in range(18)]
     # longer than the sliding windows of 16 and 24 tokens
@@ -59,7 +59,7 @@ def test_models_without_ragged_batches_are_decoded_row_by_row() -> None:
     torch.manual_seed(0)
     config = BloomConfig(vocab_size=len(loaded.tokenizer), hidden_size=32, n_layer=2, n_head=4)
     loaded.model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-    assert not supported(loaded.model, 8)
+    assert not supported(loaded.model)
     [reply] = generate(loaded, [[30, 40, 50]], max_new_tokens=8)
     theirs = loaded.model.generate(torch.tensor([[30, 40, 50]]), max_new_tokens=8, do_sample=False, pad_token_id=0)
     assert reply.ids == theirs[0, 3:].tolist()
@@ -87,6 +87,7 @@ def test_a_sequence_whose_angles_change_on_the_way_is_decoded_by_itself() -> Non
     loaded.model.load_state_dict(state)
     assert supported(loaded.model, turning)
     assert not supported(loaded.model, turning + 1)
+    assert not supported(loaded.model)
     dice = random.Random(4)
     asked = [[dice.randrange(20, 400) for _ in range(length)] for length in (12, 20, 40)]
     for prompt, reply in zip(asked, generate(loaded, asked, max_new_tokens=30), strict=True):

@@ -218,20 +218,19 @@ def turning_length(model: Any) -> int | None:
     config = model.config.get_text_config()
     rope = getattr(config, "rope_parameters", None) or {}
     kinds = [rope] if "rope_type" in rope else [one for one in rope.values() if isinstance(one, dict)]
-    return min(
-        (one["original_max_position_embeddings"] for one in kinds if one["rope_type"] == "longrope"), default=None
-    )
+    turning = [one["original_max_position_embeddings"] for one in kinds if one.get("rope_type") == "longrope"]
+    return min(turning, default=None)
 
 
-def supported(model: Any, length: int) -> bool:
-    """Whether ragged batches of sequences up to `length` tokens are right for `model`: plain or sliding attention,
-    positions given from outside and turned alike in every row.
+def supported(model: Any, length: int | None = None) -> bool:
+    """Whether ragged batches of sequences up to `length` tokens (None: of any length) are right for `model`: plain or
+    sliding attention, positions given from outside and turned alike in every row.
 
     Recurrent layers, ALiBi biases and block masks are not; those models are decoded row by row (`engine.plain`).
     """
     config = model.config.get_text_config()
     turning = turning_length(model)
-    if turning is not None and length > turning:
+    if turning is not None and (length is None or length > turning):
         return False
     if (
         getattr(model, "_is_stateful", False)

@@ -7,7 +7,6 @@ character before tokenising, so only what the template itself writes is parsed a
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -40,16 +39,18 @@ SERIALISATION = {
     "keys": "schema order",
 }
 
-DATE = datetime.date(2024, 7, 26)
+DATE = "26 Jul 2024"
 """Today, for templates that write a date: prompts must not differ from day to day. It is Llama 3's own default."""
 
 # Thinking is off in both training and use.
-_FIXED = {"enable_thinking": False, "date_string": f"{DATE:%d %b %Y}"}
+_FIXED = {"enable_thinking": False, "date_string": DATE}
 
 # For templates that ask the clock themselves. A function cannot be handed to them, a macro can stand before them.
+_TIME = {"Y": "2024", "y": "24", "m": "07", "B": "July", "b": "Jul", "d": "26", "j": "208", "A": "Friday", "a": "Fri"}
+_TIME |= {"H": "00", "I": "12", "M": "00", "S": "00", "p": "AM"}
 _CLOCK = (
     "{%- macro strftime_now(format) -%}{{ format | replace('%-', '%')"
-    + "".join(f" | replace('%{code}', '{DATE.strftime('%' + code)}')" for code in "aAbBdejmuyYHIMSp")
+    + "".join(f" | replace('%{code}', '{value}')" for code, value in _TIME.items())
     + " }}{%- endmacro -%}"
 )
 
@@ -64,9 +65,9 @@ class Chat:
 
     Attributes: `template`; `stop_ids`: ids that end a reply; `stop_id`: the one the template writes and training
     teaches; `head`: white space that the template writes between the prompt and a reply (Llama 2's blank): the model
-    writes it, as it does under any other server, and `decode` takes it off; `eos_id`, `pad_id` (a filler only: batches know their lengths, the loss never looks for it, so a stop
-    token is never masked even where a model pads with it); `folds_system`: the template has no system role, so it goes
-    into the first user turn.
+    writes it, as it does under any other server, and `decode` takes it off; `eos_id`, `pad_id` (a filler only: batches
+    know their lengths, the loss never looks for it, so a stop token is never masked even where a model pads with it);
+    `folds_system`: the template has no system role, so it goes into the first user turn.
 
     Raises ModelError for a slow tokenizer, a broken template, or a model with no end-of-text token.
     """
