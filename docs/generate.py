@@ -198,9 +198,28 @@ def _unquoted(text: str) -> str:
     return re.sub(r"(: |-> )'([^']*)'", r"\1\2", re.sub(r"<function .*? at 0x[0-9a-f]+>", "...", text))
 
 
+def plain_template() -> str:
+    """The template of models without one: as Jinja, a step a line, and what it writes."""
+    import jinja2
+
+    from tunewright.models.chat import PLAIN_TEMPLATE
+
+    messages = [
+        {"role": "system", "content": "Extract these fields as JSON.\ntotal"},
+        {"role": "user", "content": "Bill of Ram, 5000"},
+        {"role": "assistant", "content": '{"total": "5000"}'},
+    ]
+    told = {"messages": messages, "starts_with_bos": True, "bos_token": "<s>", "eos_token": "</s>"}
+    written = jinja2.Environment().from_string(PLAIN_TEMPLATE).render(told)
+    shown = PLAIN_TEMPLATE.replace("\n", "\\n").replace("{%", "\n{%").strip()
+    between = "(its lines are broken here for reading only), and so a conversation reads:"
+    return f"```text\n{shown}\n```\n\n{between}\n\n```text\n{written}```\n"
+
+
 # ---- pages -----------------------------------------------------------------------------------------------------------
 
 PARTS: dict[str, Callable[[], str]] = {
+    "plain template": plain_template,
     "recipe keys": recipe_keys,
     "shipped recipes": shipped_recipes,
     "layouts": layouts,

@@ -21,7 +21,24 @@ from transformers import (
 from tunewright.models.chat import Chat
 from tunewright.models.load import Loaded
 
-FAMILIES = ("wren", "llama3", "llama", "qwen2", "qwen3", "gemma2", "gemma3", "mistral", "opt", "gpt2")
+FAMILIES = (
+    "wren",
+    "llama3",
+    "llama2",
+    "llama",
+    "qwen2",
+    "qwen3",
+    "gemma2",
+    "gemma3",
+    "mistral",
+    "ministral",
+    "ministral3",
+    "phi",
+    "phi3",
+    "opt",
+    "opt-350m",
+    "gpt2",
+)
 
 CORPUS = [
     "Invoice INV-2025-001 for Asha Verma dated 29/09/2025, total ₹12,500.00 due on receipt.",
@@ -47,20 +64,74 @@ CHATML_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 LLAMA3_TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m['role'] }}<|end_header_id|>\n\n"
-    "{{ m['content'] | trim }}<|eot_id|>{% endfor %}"
-    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+    "{{- bos_token }}"
+    "{%- if not date_string is defined %}{%- if strftime_now is defined %}"
+    "{%- set date_string = strftime_now('%d %b %Y') %}{%- else %}{%- set date_string = '26 Jul 2024' %}"
+    "{%- endif %}{%- endif %}"
+    "{%- set asked = messages[0]['role'] == 'system' %}"
+    "{{- '<|start_header_id|>system<|end_header_id|>\n\n' }}"
+    "{{- 'Cutting Knowledge Date: December 2023\nToday Date: ' + date_string + '\n\n' }}"
+    "{{- (messages[0]['content'] | trim if asked else '') + '<|eot_id|>' }}"
+    "{%- for m in (messages[1:] if asked else messages) %}"
+    "{{- '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' + m['content'] | trim + '<|eot_id|>' }}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{%- endif %}"
 )
-GEMMA_TEMPLATE = (
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+"""Writes what the template of Llama 3.1 and 3.2 Instruct writes where no tools are given."""
+
+_TURNS = (
+    "{%- set asked = messages[0]['role'] == 'system' -%}{%- for m in (messages[1:] if asked else messages) -%}"
+    "{%- if (m['role'] == 'user') != (loop.index0 % 2 == 0) -%}"
+    "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{%- endif -%}"
+)
+
+LLAMA2_TEMPLATE = (
+    f"{_TURNS}"
+    "{%- if asked and loop.first -%}"
+    "{%- set content = '<<SYS>>\n' + messages[0]['content'] + '\n<</SYS>>\n\n' + m['content'] -%}"
+    "{%- else -%}{%- set content = m['content'] -%}{%- endif -%}"
+    "{%- if m['role'] == 'user' -%}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}"
+    "{%- else -%}{{ ' ' + content.strip() + ' ' + eos_token }}{%- endif -%}{%- endfor -%}"
+)
+GEMMA2_TEMPLATE = (
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
     "{% for m in messages %}<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
     "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}"
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+GEMMA3_TEMPLATE = (
+    "{{ bos_token }}"
+    f"{_TURNS}"
+    "{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' else m['role']) + '\n' }}"
+    "{%- if asked and loop.first -%}{{ messages[0]['content'] + '\n\n' }}{%- endif -%}"
+    "{{ m['content'] | trim }}{{ '<end_of_turn>\n' }}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ '<start_of_turn>model\n' }}{%- endif -%}"
 )
 MISTRAL_TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}[INST] {{ m['content'] }} [/INST]"
     "{% elif m['role'] == 'assistant' %} {{ m['content'] }}{{ eos_token }}"
     "{% else %}{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}{% endfor %}"
+)
+MINISTRAL_TEMPLATE = (
+    "{{- bos_token }}"
+    f"{_TURNS}"
+    "{%- if m['role'] == 'user' -%}"
+    "{{ '[INST]' + (messages[0]['content'] + '\n\n' if asked and loop.last else '') + m['content'] + '[/INST]' }}"
+    "{%- else -%}{{ m['content'] + eos_token }}{%- endif -%}{%- endfor -%}"
+)
+"""The system message stands in the last turn, if that is the user's: the template loses it once an answer follows."""
+
+MINISTRAL3_TEMPLATE = (
+    "{{- bos_token }}{%- if messages[0]['role'] == 'system' -%}"
+    "{{ '[SYSTEM_PROMPT]' + messages[0]['content'] + '[/SYSTEM_PROMPT]' }}{%- endif -%}"
+    f"{_TURNS}"
+    "{%- if m['role'] == 'user' -%}{{ '[INST]' + m['content'] + '[/INST]' }}"
+    "{%- else -%}{{ m['content'] + eos_token }}{%- endif -%}{%- endfor -%}"
+)
+PHI3_TEMPLATE = (
+    "{% for m in messages %}{% if m['role'] != 'system' or m['content'] %}"
+    "{{ '<|' + m['role'] + '|>\n' + m['content'] + '<|end|>\n' }}{% endif %}{% endfor %}"
+    "{{ '<|assistant|>\n' if add_generation_prompt else eos_token }}"
 )
 
 _TOKENIZERS: dict[str, dict[str, Any]] = {
@@ -106,7 +177,7 @@ _TOKENIZERS: dict[str, dict[str, Any]] = {
         "pad": "<pad>",
         "bos": "<bos>",
         "eos": "<eos>",
-        "template": GEMMA_TEMPLATE,
+        "template": GEMMA2_TEMPLATE,
         "style": "sentencepiece-bare",
         "starts": True,
     },
@@ -128,7 +199,33 @@ _TOKENIZERS: dict[str, dict[str, Any]] = {
     },
     "gpt2": {"specials": ["<|endoftext|>"], "bos": "<|endoftext|>", "eos": "<|endoftext|>", "style": "bytes"},
 }
-_TOKENIZERS["gemma3"] = _TOKENIZERS["gemma2"]
+_TOKENIZERS["gemma3"] = {**_TOKENIZERS["gemma2"], "template": GEMMA3_TEMPLATE}
+_TOKENIZERS["llama2"] = {
+    **_TOKENIZERS["llama"],
+    "template": LLAMA2_TEMPLATE,
+    "corpus": ["{", '{"'] * 40,  # as in the real one, a blank and a brace are one token
+}
+_TOKENIZERS["ministral"] = {
+    "specials": ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "<pad>"],
+    "bos": "<s>",
+    "eos": "</s>",
+    "pad": "<pad>",
+    "template": MINISTRAL_TEMPLATE,
+    "style": "bytes",
+    "starts": True,
+}
+_TOKENIZERS["ministral3"] = {**_TOKENIZERS["ministral"], "template": MINISTRAL3_TEMPLATE}
+_TOKENIZERS["phi"] = _TOKENIZERS["gpt2"]
+_TOKENIZERS["phi3"] = {
+    "specials": ["<unk>", "<s>", "</s>", "<|endoftext|>", "<|assistant|>", "<|system|>", "<|end|>", "<|user|>"],
+    "bos": "<s>",
+    "eos": "<|endoftext|>",
+    "pad": "<|endoftext|>",
+    "template": PHI3_TEMPLATE,
+    "style": "sentencepiece-bare",
+    "swallow": ["<|assistant|>", "<|system|>", "<|end|>", "<|user|>"],
+}
+_TOKENIZERS["opt-350m"] = _TOKENIZERS["opt"]
 
 _WREN_SPLIT = r"\d|\s|[\p{L}\p{M}]+|[^\s\p{L}\p{M}\d]"
 
@@ -159,10 +256,13 @@ def tokenizer(family: str) -> PreTrainedTokenizerFast:
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
-    raw.train_from_iterator(CORPUS, trainer)
+    raw.train_from_iterator([*CORPUS, *traits.get("corpus", ())], trainer)
     if style.startswith("sentencepiece"):
         raw = _without_byte_specials(raw)
-    raw.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in traits["specials"]])
+    swallow = traits.get("swallow", ())  # tokens that take the space after them along
+    raw.add_special_tokens(
+        [AddedToken(text, special=True, normalized=False, rstrip=text in swallow) for text in traits["specials"]]
+    )
     raw.add_tokens([AddedToken(text, special=False, normalized=False) for text in traits.get("added", ())])
     if traits.get("starts"):
         bos = traits["bos"]
@@ -200,6 +300,7 @@ _MODELS: dict[str, tuple[str, dict[str, Any]]] = {
             },
         },
     ),
+    "llama2": ("llama", {"num_key_value_heads": 4}),
     "llama": ("llama", {"num_key_value_heads": 4, "tie_word_embeddings": True}),
     "qwen2": (
         "qwen2",
@@ -217,7 +318,38 @@ _MODELS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "mistral": ("mistral", {"num_key_value_heads": 2, "sliding_window": 24}),
-    "opt": ("opt", {"ffn_dim": 64, "word_embed_proj_dim": 16, "do_layer_norm_before": True}),
+    "ministral": (
+        "ministral",
+        {
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "sliding_window": 24,
+            "layer_types": ["sliding_attention", "full_attention"],
+        },
+    ),
+    "ministral3": (
+        "ministral3",
+        {
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "rope_parameters": {
+                "rope_type": "yarn",
+                "rope_theta": 10000.0,
+                "factor": 16.0,
+                "original_max_position_embeddings": 32,
+                "max_position_embeddings": 512,
+                "beta_fast": 32.0,
+                "beta_slow": 1.0,
+                "mscale_all_dim": 1.0,
+                "mscale": 1.0,
+                "llama_4_scaling_beta": 0.1,
+            },
+        },
+    ),
+    "phi": ("phi", {}),
+    "phi3": ("phi3", {"num_key_value_heads": 2, "sliding_window": 24}),
+    "opt": ("opt", {"ffn_dim": 64, "word_embed_proj_dim": 32, "do_layer_norm_before": True}),
+    "opt-350m": ("opt", {"ffn_dim": 64, "word_embed_proj_dim": 16, "do_layer_norm_before": False}),
     "gpt2": ("gpt2", {}),
 }
 

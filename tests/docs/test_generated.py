@@ -23,7 +23,7 @@ def generate():
     return module
 
 
-@pytest.mark.parametrize("name", ["recipes.md", "data.md", "cli.md", "python.md"])
+@pytest.mark.parametrize("name", ["recipes.md", "data.md", "cli.md", "python.md", "models.md"])
 def test_generated_parts_are_up_to_date(generate, name):
     page = (DOCS / name).read_text(encoding="utf-8")
     assert DOCS / name in generate.pages(), "the page has lost its generated part"

@@ -13,7 +13,7 @@ import tiny_models
 from tunewright.train.batch import Tokens, collate
 from tunewright.train.loss import loss_sum, plain_loss_sum
 
-FAMILIES = ["llama3", "opt", "gpt2"]
+FAMILIES = tiny_models.FAMILIES
 TOLERANCE = 1e-5
 """Largest difference of a gradient, relative to the largest gradient."""
 
@@ -55,11 +55,21 @@ def difference(left: list[torch.Tensor], right: list[torch.Tensor]) -> float:
 @pytest.mark.parametrize("share", [False, True])
 def test_selected_rows_and_shared_prefix_equal_the_plain_path(family: str, share: bool) -> None:
     model = fresh(family)
-    batch = collate(examples(5, 11), 0, share_prefix=share)
+    # longer than the sliding windows of 16 and 24 tokens, before and after the prefix's end
+    batch = collate(examples(5, 30), 0, share_prefix=share)
     assert (batch.prefix is not None) == share
     fast, plain = loss_sum(model, batch), plain_loss_sum(model, batch)
     assert fast.item() == pytest.approx(plain.item(), rel=1e-6)
     assert difference(gradients(model, fast), gradients(model, plain)) < TOLERANCE
+
+
+@pytest.mark.parametrize("family", ["gemma3", "qwen2", "phi3"])
+def test_a_window_that_is_forgotten_is_seen(family: str) -> None:
+    """The comparison above can fail: without the window the sharing pass has another loss."""
+    model, open_wide = fresh(family), fresh(family)
+    open_wide.config.sliding_window = 512
+    batch = collate(examples(5, 30), 0, share_prefix=True)
+    assert loss_sum(open_wide, batch).item() != pytest.approx(plain_loss_sum(model, batch).item(), rel=1e-4)
 
 
 def test_one_step_is_the_same_whether_the_prefix_is_shared() -> None:

@@ -21,7 +21,7 @@ import torch
 
 from tunewright.core.errors import UsageError
 from tunewright.decode.grammar import Grammar
-from tunewright.decode.lanes import Lanes, Reader, supported
+from tunewright.decode.lanes import Lanes, Reader, supported, turning_length
 from tunewright.decode.row import Reply, Row, log_chance
 from tunewright.decode.source import Source
 from tunewright.models.load import Loaded
@@ -100,7 +100,7 @@ def generate(
         raise UsageError(f"{len(prompts)} prompts but {len(grammars)} grammars")
     if sources is not None and len(sources) != len(prompts):
         raise UsageError(f"{len(prompts)} prompts but {len(sources)} sources")
-    if not supported(loaded.model):
+    if not supported(loaded.model, max(map(len, prompts), default=0) + max_new_tokens):
         for row in _rows(loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs):
             if not row.done:
                 _plain(loaded, row)
@@ -319,6 +319,7 @@ def _plain(loaded: Loaded, row: Row) -> None:
     started = time.perf_counter()
     memory: Any = None
     read = row.prompt
+    turning = turning_length(loaded.model)
     with torch.inference_mode():
         while not row.done:
             ids = torch.tensor([read], device=loaded.device)
@@ -339,6 +340,8 @@ def _plain(loaded: Loaded, row: Row) -> None:
             else:
                 chosen = log_chance(scores, token) if free else 0.0
                 row.push(token, chosen if row.reply.logprobs is not None else None)
+            if turning is not None and len(row.prompt) + len(row.ids) == turning + 1:
+                memory = None
             # A recurrent model that keeps its state elsewhere reads everything again: slow, and right.
             read = row.ids[-1:] if memory is not None else [*row.prompt, *row.ids]
     row.reply.seconds = time.perf_counter() - started

@@ -102,6 +102,7 @@ class Grammar:
 
     tokenizer: a fast Hugging Face tokenizer; stop_ids: the tokens that end a reply (default: its end-of-text token).
     longest: characters of a string without a bound of its own (maxLength, pattern, enum, format).
+    head: white space that every reply begins with (`Chat.head`); texts given to `fault` and `accepts` come without it.
 
     The language is never larger than the schema's, and smaller in three ways: objects with `properties` take no other
     keys unless the schema says so; strings and integers are bounded; keys keep the schema's order.
@@ -117,6 +118,7 @@ class Grammar:
         *,
         stop_ids: Iterable[int] = (),
         longest: int = LONGEST_STRING,
+        head: str = "",
     ):
         self.schema = schemas.check(schema)
         levels = schemas.depth(schema)
@@ -128,6 +130,7 @@ class Grammar:
         if size > MAX_BYTES:
             raise GrammarError(f"the schema has {size:,} bytes; at most {MAX_BYTES:,} compile", hint="split it")
         self.vocabulary: Vocabulary = vocabulary(tokenizer, stop_ids)
+        self.head = head
         _refuse_content(schema)
         self.verbatim = VERBATIM in dumps(schema)
         """Whether any string of the schema is held to the document."""
@@ -146,6 +149,10 @@ class Grammar:
     def _compile(self, schema: dict[str, JSON]) -> LLMatcher:
         started = time.perf_counter()
         text = LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=_FORM)
+        if self.head:
+            made = json.loads(text)
+            first = {"name": "reply", "lark_grammar": f"start: {json.dumps(self.head)} @{made['grammars'][0]['name']}"}
+            text = json.dumps({**made, "grammars": [first, *made["grammars"]]})
         matcher = LLMatcher(self.vocabulary.tokens, text, log_level=0, limits=_LIMITS)
         if not matcher.is_error():
             matcher.compute_bitmask()  # the first mask builds the lexer, and may pass a limit too
@@ -178,7 +185,7 @@ class Grammar:
         ids: the tokens it is written with, where they are not the tokenizer's own choice.
         """
         words = self.vocabulary.tokens
-        tokens = words.tokenize_str(text) if ids is None else list(ids)
+        tokens = words.tokenize_str(self.head + text) if ids is None else list(ids)
         state = self.matcher()
         taken = state.try_consume_tokens(tokens)
         if taken < len(tokens):

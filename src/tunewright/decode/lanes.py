@@ -210,12 +210,28 @@ def _kinds(config: Any) -> list[str]:
     return kinds
 
 
-def supported(model: Any) -> bool:
-    """Whether ragged batches are right for `model`: plain or sliding attention, positions given from outside.
+def turning_length(model: Any) -> int | None:
+    """The length beyond which all positions of a sequence are turned by other angles (LongRoPE), or None.
+
+    Keys from before that point no longer fit a sequence that has passed it.
+    """
+    config = model.config.get_text_config()
+    rope = getattr(config, "rope_parameters", None) or {}
+    kinds = [rope] if "rope_type" in rope else [one for one in rope.values() if isinstance(one, dict)]
+    turning = [one["original_max_position_embeddings"] for one in kinds if one.get("rope_type") == "longrope"]
+    return min(turning, default=None)
+
+
+def supported(model: Any, length: int | None = None) -> bool:
+    """Whether ragged batches of sequences up to `length` tokens (None: of any length) are right for `model`: plain or
+    sliding attention, positions given from outside and turned alike in every row.
 
     Recurrent layers, ALiBi biases and block masks are not; those models are decoded row by row (`engine.plain`).
     """
     config = model.config.get_text_config()
+    turning = turning_length(model)
+    if turning is not None and (length is None or length > turning):
+        return False
     if (
         getattr(model, "_is_stateful", False)
         or config.model_type in ("bloom", "mpt")
@@ -224,5 +240,5 @@ def supported(model: Any) -> bool:
         return False
     if getattr(config, "sliding_window", None) and not hasattr(config, "layer_types"):
         # Older configs carry a window that only some of their layers use.
-        return config.model_type in ("mistral", "mixtral", "phi3", "starcoder2", "qwen2_moe")
+        return config.model_type in ("mistral", "ministral3", "mixtral", "phi3", "starcoder2", "qwen2_moe")
     return set(_kinds(config)) <= _SUPPORTED

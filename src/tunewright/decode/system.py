@@ -58,8 +58,9 @@ class LocalSystem:
         key = dumps(schema)
         if key not in self._grammars:
             longest = CHARACTERS_PER_TOKEN * self.options.max_new_tokens
+            chat = self.loaded.chat
             self._grammars[key] = Grammar(
-                self.loaded.tokenizer, schema, stop_ids=self.loaded.chat.stop_ids, longest=longest
+                self.loaded.tokenizer, schema, stop_ids=chat.stop_ids, longest=longest, head=chat.head
             )
         return self._grammars[key]
 
@@ -139,14 +140,16 @@ def confidence(reply: engine.Reply, loaded: Loaded) -> dict[str, float]:
     places = value_places(reply.text)
     words = vocabulary(loaded.tokenizer, loaded.chat.stop_ids).bytes
     pieces = [words[token] if token < len(words) else b"" for token in reply.ids]
-    if not places or b"".join(pieces) != reply.text.encode("utf-8", "surrogatepass"):
+    written, text = b"".join(pieces), reply.text.encode("utf-8", "surrogatepass")
+    before, _, after = written.partition(text)  # white space that belongs to the template, not to the reply
+    if not places or before.strip() or after.strip() or len(before) + len(text) + len(after) != len(written):
         return {}
     ends: list[int] = []
     for piece in pieces:
         ends.append((ends[-1] if ends else 0) + len(piece))
     sums = dict.fromkeys(places, 0.0)
     bounds = [
-        (path, len(reply.text[:start].encode()), len(reply.text[:end].encode()))
+        (path, len(before) + len(reply.text[:start].encode()), len(before) + len(reply.text[:end].encode()))
         for path, (start, end) in places.items()
     ]
     token = 0

@@ -39,10 +39,22 @@ SERIALISATION = {
     "keys": "schema order",
 }
 
-# Templates that print today's date would make prompts differ from day to day; thinking is off in both training and use.
-_FIXED = {"enable_thinking": False, "date_string": "26 Jul 2024"}
+DATE = "26 Jul 2024"
+"""Today, for templates that write a date: prompts must not differ from day to day. It is Llama 3's own default."""
 
-_PROBE = "Wq7probe"
+# Thinking is off in both training and use.
+_FIXED = {"enable_thinking": False, "date_string": DATE}
+
+# For templates that ask the clock themselves. A function cannot be handed to them, a macro can stand before them.
+_TIME = {"Y": "2024", "y": "24", "m": "07", "B": "July", "b": "Jul", "d": "26", "j": "208", "A": "Friday", "a": "Fri"}
+_TIME |= {"H": "00", "I": "12", "M": "00", "S": "00", "p": "AM"}
+_CLOCK = (
+    "{%- macro strftime_now(format) -%}{{ format | replace('%-', '%')"
+    + "".join(f" | replace('%{code}', '{value}')" for code, value in _TIME.items())
+    + " }}{%- endmacro -%}"
+)
+
+_ASKED, _PROBE = "Wq7asked", "Wq7probe"
 
 
 class Chat:
@@ -52,9 +64,10 @@ class Chat:
     stop_ids: more ids that end a reply (a generation config's), beside those found in the template.
 
     Attributes: `template`; `stop_ids`: ids that end a reply; `stop_id`: the one the template writes and training
-    teaches; `eos_id`, `pad_id` (a filler only: batches know their lengths, the loss never looks for it, so a stop
-    token is never masked even where a model pads with it); `folds_system`: the template has no system role, so it goes
-    into the first user turn.
+    teaches; `head`: white space that the template writes between the prompt and a reply (Llama 2's blank): the model
+    writes it, as it does under any other server, and `decode` takes it off; `eos_id`, `pad_id` (a filler only: batches
+    know their lengths, the loss never looks for it, so a stop token is never masked even where a model pads with it);
+    `folds_system`: the template has no system role, so it goes into the first user turn.
 
     Raises ModelError for a slow tokenizer, a broken template, or a model with no end-of-text token.
     """
@@ -67,6 +80,7 @@ class Chat:
         if isinstance(own, dict):
             own = own.get("default")
         self.template: str = template or own or PLAIN_TEMPLATE
+        self._rendered = (_CLOCK if "strftime_now" in self.template else "") + self.template
         added = tokenizer.added_tokens_decoder
         control = [t.content for t in added.values() if t.special or t.content[:1] in ("<", "[")]
         self._control = re.compile("|".join(re.escape(c) for c in sorted(control, key=len, reverse=True)) or "(?!)")
@@ -78,7 +92,11 @@ class Chat:
         self._newline = self._raw("\n")
         self._spaced = self._raw("\na") != self._newline + self._raw("a")
         self.folds_system = self._needs_folding()
-        self._lead, self.stop_id = self._ending()
+        self._before, self._lead, self.head, self._tail, self.stop_id = self._ending()
+        self._before_ids = self._raw(self._before)
+        self._around = ("", "")
+        shown, _, after = self.decode(self.reply_ids(_PROBE)[:-1]).partition(_PROBE)
+        self._around = (shown, after)
         known = {i for i in (self.eos_id, self.stop_id, *stop_ids) if i is not None}
         self.stop_ids: frozenset[int] = frozenset(known)
         pad = tokenizer.pad_token_id
@@ -90,7 +108,7 @@ class Chat:
         try:
             return self.tokenizer.apply_chat_template(
                 [dict(message) for message in messages],
-                chat_template=self.template,
+                chat_template=self._rendered,
                 tokenize=False,
                 add_generation_prompt=ask,
                 starts_with_bos=self._starts_with_bos,
@@ -109,9 +127,10 @@ class Chat:
             return True
         return _PROBE not in text
 
-    def _ending(self) -> tuple[str, int]:
-        """What the template writes between prompt and reply, and the token that ends a reply."""
-        user = [_turn("user", "u")]
+    def _ending(self) -> tuple[str, str, str, str, int]:
+        """What stands around a reply: (the prompt's last text, what of it the template writes with the reply only,
+        white space before the reply and after it, the token that ends it)."""
+        user = [_turn("user", _ASKED)]
         prompt = self._render(user, ask=True)
         whole = self._render([*user, _turn("assistant", _PROBE)], ask=False)
         before, found, after = whole.rpartition(_PROBE)
@@ -119,12 +138,17 @@ class Chat:
             raise ModelError("the chat template drops the assistant's turn", hint="give the model another template")
         stop = self._control.search(after)
         stop_id = self._ids_of.get(stop.group()) if stop else None
-        closes = stop_id is not None and not after[: stop.start()].strip() if stop else False
-        if not closes:
+        tail = after[: stop.start()] if stop else ""
+        if tail.strip():
+            stop_id, tail = None, ""
+        if stop_id is None:
             stop_id = self.eos_id
         if stop_id is None:
             raise ModelError("the tokenizer has no end-of-text token", hint="set eos_token in tokenizer_config.json")
-        return (before[len(prompt) :] if before.startswith(prompt) else ""), stop_id
+        lead = before[len(prompt) :] if before.startswith(prompt) else ""
+        head = "" if lead.strip() else lead
+        lead = "" if head else lead
+        return prompt.rpartition(_ASKED)[2] + lead, lead, head, tail, stop_id
 
     def render(self, messages: Sequence[Message], *, ask: bool = True) -> str:
         """The conversation as text, for people: with the head of the reply to come where `ask` is set."""
@@ -179,11 +203,20 @@ class Chat:
         return self._conversation_ids(messages, ask=True)
 
     def reply_ids(self, text: str) -> list[int]:
-        """A reply's own tokens, the stop token last."""
+        """A reply's own tokens, the stop token last: those that the whole conversation has there."""
+        first, *rest = self._cuts(text)
+        *middle, last = [self.head + first, *rest]
         ids: list[int] = []
-        for piece in self._cuts(text):
-            ids += self._middle(piece)
+        for i, piece in enumerate([*middle, last + self._tail]):
+            ids += self._middle(piece) if i else self._begun(piece)
         return [*ids, self.stop_id]
+
+    def _begun(self, text: str) -> list[int]:
+        """Ids of a text that stands right after a prompt."""
+        if text[:1].isspace() and not self.head:  # some control tokens swallow the space after them
+            return self._middle(text)
+        ids, n = self._raw(self._before + text), len(self._before_ids)
+        return ids[n:] if ids[:n] == self._before_ids else self._middle(text)
 
     def placed(self, text: str, prompt: Sequence[int]) -> tuple[int, list[tuple[int, int]]] | None:
         """Where a message's text stands in a prompt: (index of its first token, place of each token in the text).
@@ -204,8 +237,10 @@ class Chat:
         return self._conversation_ids(messages, ask=False)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of reply tokens, without control tokens."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        """Text of reply tokens, without control tokens and what the template writes around every reply."""
+        text = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        before, after = self._around
+        return text.removeprefix(before).removesuffix(after)
 
     # -- beside an adapter
 

@@ -61,7 +61,8 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
         if example.schema is not None:
             key = dumps(example.schema)
             if key not in grammars:
-                grammars[key] = Grammar(loaded.tokenizer, example.schema, stop_ids=loaded.chat.stop_ids)
+                chat = loaded.chat
+                grammars[key] = Grammar(loaded.tokenizer, example.schema, stop_ids=chat.stop_ids, head=chat.head)
             reason = grammars[key].fault(example.completion)
             if reason is not None:
                 shown = example.completion[:160]
@@ -194,13 +195,11 @@ def finetune(
 
     method = methods.attach(loaded.model, recipe.method, recipe.seed)
     model, parameters = method.model, method.parameters
-    exact = supported(loaded.model)
-    if options.share_prefix and recipe.method.lora_dropout > 0:
-        say("the prompt prefix is not shared: with dropout it would not be exact")
-    elif options.share_prefix and not exact:
-        say("the prompt prefix is not shared: this model keeps more of it than keys and values")
+    hinders = _hinders_sharing(model, max(len(one.ids) for one in [*chosen, *held])) if options.share_prefix else None
+    if hinders is not None:
+        say(f"the prompt prefix is not shared: {hinders}")
     pad = loaded.tokenizer.pad_token_id
-    share_prefix = options.share_prefix and recipe.method.lora_dropout == 0 and exact
+    share_prefix = options.share_prefix and hinders is None
     epochs = Epochs(chosen, pad if pad is not None else 0, options, recipe.seed, share_prefix=share_prefix)
     total = (
         options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
@@ -309,6 +308,20 @@ def finetune(
     loaded.chat.save(target)
     files.write_json(folder / "training_metrics.json", metrics)
     return metrics
+
+
+def _hinders_sharing(model: Any, length: int) -> str | None:
+    """Why the prompt prefix cannot be computed once for sequences up to `length` tokens, or None where it can."""
+    import torch
+
+    for module in model.modules():
+        rates = [module.p] if isinstance(module, torch.nn.Dropout) else []
+        rates += [getattr(module, name, 0.0) for name in ("dropout", "attention_dropout", "layerdrop")]
+        if any(isinstance(rate, float) and rate > 0 for rate in rates):
+            return "with dropout, the model's own or the adapter's, it would not be exact"
+    if not supported(model, length):
+        return "this model keeps more of it than keys and values, or keeps them otherwise for long documents"
+    return None
 
 
 def _lessons(model: Any, epochs: Epochs, options: TrainOptions, say: Callable[[str], None]) -> tuple[Pointing, ...]:

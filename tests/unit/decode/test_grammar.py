@@ -120,6 +120,17 @@ def test_unusable_schemas_are_the_datas_fault() -> None:
             Grammar(TOKENIZER, schema)  # type: ignore[arg-type]
 
 
+def test_a_reply_may_begin_with_the_templates_blank() -> None:
+    tokenizer = tiny_models.tokenizer("llama2")
+    grammar, bare = Grammar(tokenizer, INVOICE, head=" "), Grammar(tokenizer, INVOICE)
+    text = dumps(VALUE)
+    for one in (grammar, bare):
+        assert one.accepts(text)
+        assert not one.accepts(" " + text)
+    begins = {one: b"".join(one.vocabulary.bytes[id] for id in one.shortest) for one in (grammar, bare)}
+    assert begins[grammar] == b" " + begins[bare]
+
+
 def nested(levels: int) -> dict:
     schema: dict = {"type": "string"}
     for _ in range(levels):

@@ -29,21 +29,92 @@ def chat(request: pytest.FixtureRequest) -> Chat:
     return Chat(tiny_models.tokenizer(request.param))
 
 
-def test_prompt_and_reply_join_to_the_rendered_conversation(chat: Chat) -> None:
-    turns = [SYSTEM, user("Bill of Ram, ₹5000"), assistant('{"name": "Ram"}'), user("बिल: राम कुमार")]
-    parts = chat.prompt_ids(turns) + chat.reply_ids(REPLY)
-    whole = chat.conversation_ids([*turns, assistant(REPLY)])
-    assert whole[: len(parts)] == parts
-    # what the template writes after the stop token is at most an empty line
-    assert chat.decode(whole[len(parts) :]).strip() == ""
+WITH_TEMPLATE = [family for family in tiny_models.FAMILIES if tiny_models.tokenizer(family).chat_template]
+FIXED = {"date_string": "26 Jul 2024", "enable_thinking": False}
+CONVERSATIONS = {
+    "user": [user("Bill of Ram, ₹5000")],
+    "system and user": [SYSTEM, user("बिल: राम कुमार")],
+    "several turns": [SYSTEM, user("Bill of Ram, ₹5000"), assistant('{"name": "Ram"}'), user("बिल: राम कुमार")],
+}
 
 
-def test_whole_is_what_transformers_renders_and_tokenises() -> None:
-    for family in ("wren", "llama3", "qwen2", "mistral"):
-        tokenizer = tiny_models.tokenizer(family)
-        turns = [user("Bill of Ram, ₹5000"), assistant(REPLY)]
-        theirs = tokenizer.apply_chat_template(turns, return_dict=False)
-        assert Chat(tokenizer).conversation_ids(turns) == theirs
+def theirs(tokenizer, turns: list[dict[str, str]], *, ask: bool, **variables: object) -> list[int]:
+    """What transformers renders and tokenises."""
+    variables = FIXED | variables
+    return tokenizer.apply_chat_template(turns, add_generation_prompt=ask, return_dict=False, **variables)
+
+
+@pytest.mark.parametrize("turns", CONVERSATIONS.values(), ids=CONVERSATIONS)
+@pytest.mark.parametrize("family", WITH_TEMPLATE)
+def test_every_token_is_the_templates(family: str, turns: list[dict[str, str]]) -> None:
+    """Prompt and reply are `apply_chat_template` of the whole conversation, up to the token that ends the reply."""
+    tokenizer = tiny_models.tokenizer(family)
+    chat = Chat(tokenizer)
+    shown = chat._fold(turns)
+    prompt, reply = chat.prompt_ids(turns), chat.reply_ids(REPLY)
+    assert prompt == theirs(tokenizer, shown, ask=True)
+    if family == "ministral" and SYSTEM in turns:
+        # Its template has no place for the system message once an answer follows: what is asked in use is trained.
+        assert chat.tokenizer.decode(prompt).count(SYSTEM["content"]) == 1
+        return
+    whole = theirs(tokenizer, [*shown, assistant(REPLY)], ask=False)
+    assert whole[: len(prompt) + len(reply)] == prompt + reply
+    assert reply[-1] == chat.stop_id
+    assert chat.decode(whole[len(prompt) + len(reply) :]).strip() == ""  # at most an empty line, or the end of text
+    if family != "llama2":  # which begins every turn with it
+        assert prompt.count(tokenizer.bos_token_id) == (tokenizer.bos_token_id is not None and family != "phi3")
+
+
+def test_models_without_a_template_join_prompt_and_reply_too() -> None:
+    for family in set(tiny_models.FAMILIES) - set(WITH_TEMPLATE):
+        chat = Chat(tiny_models.tokenizer(family))
+        for turns in CONVERSATIONS.values():
+            parts = chat.prompt_ids(turns) + chat.reply_ids(REPLY)
+            assert chat.conversation_ids([*turns, assistant(REPLY)])[: len(parts)] == parts
+
+
+def test_llama_3_is_asked_as_it_was_taught() -> None:
+    """Its published template by heart: the header with its dates, white space trimmed, one <|begin_of_text|>."""
+    tokenizer = tiny_models.tokenizer("llama3")
+    chat = Chat(tokenizer)
+    prompt = chat.prompt_ids([{"role": "system", "content": " Extract.\n"}, user("  Bill of Ram ")])
+    text = (
+        "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n"
+        "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\nExtract.<|eot_id|>"
+        "<|start_header_id|>user<|end_header_id|>\n\nBill of Ram<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
+    assert tokenizer.decode(prompt) == text
+    assert prompt == tokenizer(text, add_special_tokens=False).input_ids
+    assert tokenizer.decode(chat.reply_ids("{}")) == "{}<|eot_id|>"
+    assert "Today Date: 26 Jul 2024\n\n<|eot_id|>" in chat.render([user("Bill of Ram")])
+
+
+def test_no_prompt_depends_on_the_day() -> None:
+    """A template that is given a date, and one that asks the clock itself."""
+    tokenizer = tiny_models.tokenizer("llama3")
+    turns = CONVERSATIONS["user"]
+    assert Chat(tokenizer).prompt_ids(turns) != theirs(tokenizer, turns, ask=True, date_string="27 Jul 2024")
+    written = "{{ strftime_now('%Y-%m-%d') }} {{ strftime_now(format='%-d %B %Y, %A') }}: "
+    template = (
+        "{{ bos_token }}" + written + "{% for m in messages %}{{ m['content'] }}<|eot_id|>{% endfor %}"
+        "{% if strftime_now is not defined %}{{ raise_exception('no clock') }}{% endif %}"
+    )
+    chat = Chat(tokenizer, template=template)
+    assert chat.render([user("x")], ask=False) == "<|begin_of_text|>2024-07-26 26 July 2024, Friday: x<|eot_id|>"
+    assert chat.template == template
+
+
+def test_white_space_around_a_reply_is_the_models_to_write() -> None:
+    """Llama 2 puts a blank on both sides of a reply: other servers do not end the prompt with it."""
+    chat = Chat(tiny_models.tokenizer("llama2"))
+    assert chat.head == " "
+    ids = chat.reply_ids(REPLY)
+    words = chat.tokenizer.convert_ids_to_tokens(ids)
+    assert words[0].startswith("▁{")  # one token: not a blank and then a brace
+    assert words[-2:] == ["▁", "</s>"]
+    assert chat.decode(ids) == REPLY
+    assert Chat(tiny_models.tokenizer("llama3")).head == ""
 
 
 def test_reply_ends_in_a_stop_token_and_reads_back(chat: Chat) -> None:
@@ -113,7 +184,8 @@ def test_a_template_without_a_system_role_gets_it_in_the_first_user_turn() -> No
     assert chat.folds_system
     folded = chat.prompt_ids([user(SYSTEM["content"] + "\n\ndocument")])
     assert chat.prompt_ids([SYSTEM, user("document")]) == folded
-    assert not Chat(tiny_models.tokenizer("wren")).folds_system
+    folding = {family for family in tiny_models.FAMILIES if Chat(tiny_models.tokenizer(family)).folds_system}
+    assert folding == {"gemma2", "mistral"}
 
 
 def test_models_without_a_template_get_the_plain_one() -> None:
