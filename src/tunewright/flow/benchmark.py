@@ -109,7 +109,7 @@ def _claim(folder: Path, recipe: Recipe, study: Study) -> None:
 
 
 def variant(recipe: Recipe, method: str, rate: float, **train: Any) -> Recipe:
-    """The recipe with another method at a rate. Sizes (rank, targets …) stay the recipe's; adapters learn with AdamW."""
+    """The recipe with another method at a rate. Sizes (rank, targets …) stay its own; adapters learn with AdamW."""
     own = recipe.method
     sizes = {key: getattr(own, key) for key in SIZES}
     options = MethodOptions.model_validate({"name": method, **sizes})
