@@ -30,7 +30,7 @@ class World:
         monkeypatch.setattr(answer.Models, "loaded", lambda self, system: SimpleNamespace(bytes=7))
         monkeypatch.setattr(job, "locate_model", lambda name: None)
         monkeypatch.setattr(answer, "note_machine", lambda job: None)
-        monkeypatch.setattr(answer, "_warn_of_overlap", lambda job, events: None)
+        monkeypatch.setattr(answer, "warn_of_overlap", lambda job, events: None)
 
     def finetune(self, name, train, validation, recipe, folder, events, progress):
         self.trained += 1

@@ -2,7 +2,7 @@
 
     python kill_driver.py RUNS_FOLDER RECIPE_FILE NAME MOMENT...
 
-A moment is `EVENTS:SECONDS`: so many new lines in the run's events.jsonl, and then so long. Everything heavy is
+A moment is `EVENTS:SECONDS`: so many new lines in events.jsonl, of the run and its folds, and then so long. Everything heavy is
 imported once; each start is a fork of this process, which itself never computes. Prints `killed` or `finished` for
 each start.
 """
@@ -28,8 +28,12 @@ def start(folder: str, recipe: str, name: str) -> None:
     os._exit(0)
 
 
-def events(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.is_file() else 0
+def events(run: Path) -> int:
+    return sum(
+        path.read_bytes().count(b"\n")
+        for path in [run / "events.jsonl", *run.glob("folds/*/events.jsonl")]
+        if path.is_file()
+    )
 
 
 def main(folder: str, recipe: str, name: str, moments: list[str]) -> int:
@@ -43,7 +47,7 @@ def main(folder: str, recipe: str, name: str, moments: list[str]) -> int:
     import tunewright.train.finetune  # noqa: F401
 
     torch.set_num_threads(1)
-    log = Path(folder) / name / "events.jsonl"
+    log = Path(folder) / name
     for moment in [*moments, None]:
         before = events(log)
         child = os.fork()

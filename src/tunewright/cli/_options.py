@@ -35,6 +35,21 @@ def recipe(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("recipe", metavar="RECIPE")(sampled)
 
 
+def folds(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--folds, a short form of --set. Stands below `recipe`."""
+
+    @functools.wraps(function)
+    def with_folds(*arguments: Any, folds: int | None, sets: tuple[str, ...], **others: Any) -> Any:
+        return function(*arguments, sets=sets if folds is None else (*sets, f"evaluate.folds={folds}"), **others)
+
+    return click.option(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="Cross-validate in K folds of whole groups: --set evaluate.folds=K.",
+    )(with_folds)
+
+
 def place(function: Function) -> Function:
     """--runs and --name."""
     function = click.option("--name", help="The run's folder below --runs. Without it: the recipe's name.")(function)

@@ -45,9 +45,40 @@ def scores(outcome: Outcome) -> str:
                 ]
             )
         title = "Test documents" if on == "test" else f"Exam {on}"
+        if outcome.folds and on == "test":
+            title = f"All documents, each answered by the model of its fold ({len(outcome.folds)} folds)"
         heads = ("system", "n", *(head for _, head in SHOWN), "a document")
         parts.append(f"{title}\n{options.table(rows, heads=heads)}")
     return "\n\n".join(parts)
+
+
+def dealt(outcome: Outcome) -> str:
+    """`5, each trained on 295-298 records and tested on 86-87`"""
+    trained, tested = (sorted(fold[name] for fold in outcome.folds) for name in ("train", "test"))
+    ranges = [f"{each[0]:,}" + (f"-{each[-1]:,}" if each[-1] > each[0] else "") for each in (trained, tested)]
+    return f"{len(outcome.folds)}, each trained on {ranges[0]} records and tested on {ranges[1]}"
+
+
+def folds(outcome: Outcome) -> str:
+    """One table of the folds of a cross-validation: what each was trained and tested on, how well its model did."""
+    rows = []
+    for row in outcome.fold_rows():
+        found = row["scores"].get(outcome.main, {}).get("metrics", {})
+        counts = [f"{row['counts'].get(name, 0):,}" for name in ("train", "validation", "test")]
+        rows.append([str(row["fold"]), *counts, *(scored(found.get(name)) for name, _ in SHOWN)])
+    if not rows:
+        return ""
+    heads = ("fold", "train", "validation", "test", *(head for _, head in SHOWN))
+    parts = [f"Folds, {outcome.main.replace('/', ', ')}\n{options.table(rows, heads=heads)}"]
+    spread = outcome.cells.get("test", {}).get(outcome.main, {}).get("spread", {})
+    if spread:
+        name, head = next(((name, head) for name, head in SHOWN if name in spread), (min(spread), min(spread)))
+        between = f"{percent(spread[name]['low'])} to {percent(spread[name]['high'])}"
+        parts.append(
+            f"{head} of single folds: {between}. Folds share training records and are not independent: "
+            "the table above pools their answers, its intervals go by whole groups."
+        )
+    return "\n".join(parts)
 
 
 def gain(outcome: Outcome) -> str:
@@ -111,7 +142,7 @@ def comparison(outcome: Outcome) -> str:
 
 def ending(outcome: Outcome, runs: str) -> str:
     """What a run ends with: the table, the gain, the paths, the next command."""
-    parts = [part for part in (scores(outcome), gain(outcome)) if part]
+    parts = [part for part in (scores(outcome), folds(outcome), gain(outcome)) if part]
     paths = [
         [name, str(path)] for name, path in outcome.files.items() if name in ("report.html", "benchmark_results.csv")
     ]
@@ -122,6 +153,13 @@ def ending(outcome: Outcome, runs: str) -> str:
 
 
 def next_command(outcome: Outcome, runs: str) -> str:
+    if outcome.folds and "report" in outcome.stages:
+        one = ("--set", "evaluate.folds=0", "--name", f"{outcome.path.name}-model")
+        return options.next_command("run", str(outcome.path / "recipe.yaml"), *one, *_below(runs))
     if "train" in outcome.stages and outcome.files.keys() & {"systems/tuned/adapter", "systems/tuned/model"}:
         return options.next_command("extract", "FILE", "--run", str(outcome.path))
-    return options.next_command("run", str(outcome.path), *([] if runs == "runs" else ["--runs", runs]))
+    return options.next_command("run", str(outcome.path), *_below(runs))
+
+
+def _below(runs: str) -> list[str]:
+    return [] if runs == "runs" else ["--runs", runs]

@@ -34,11 +34,12 @@ def verb(root: str, as_json: bool) -> None:
     rows = []
     for outcome in found:
         main = outcome.cells.get("test", {}).get(outcome.main)
+        state = "done" if "report" in outcome.stages else f"{outcome.stages[-1]} done" if outcome.stages else "begun"
         rows.append(
             [
                 outcome.path.name,
                 time.strftime("%Y-%m-%d %H:%M", time.localtime(outcome.touched)),
-                "done" if "report" in outcome.stages else f"{outcome.stages[-1]} done" if outcome.stages else "begun",
+                state + (f", {len(outcome.folds)} folds" if outcome.folds else ""),
                 outcome.model,
                 screen.scored(main["metrics"].get("exact_match")) if main else "-",
             ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from tunewright.cli import _options as options
@@ -37,5 +39,11 @@ def verb(
     rows = [
         [split, f"{count:,}", str(outcome.path / "data" / f"{split}.jsonl")] for split, count in outcome.counts.items()
     ]
+    for row in outcome.fold_rows():
+        rows += [
+            [f"fold {row['fold']}, {split}", f"{count:,}", str(Path(row["path"]) / "data" / f"{split}.jsonl")]
+            for split, count in row["counts"].items()
+            if split != "rejected"
+        ]
     click.echo(options.table(rows, heads=["split", "records", "file"]))
     click.echo(f"\nNext: {options.next_command('train', str(outcome.path))}")

@@ -9,6 +9,7 @@ from tunewright.cli import _options as options
 
 @click.command()
 @options.recipe
+@options.folds
 @options.place
 @options.data
 @options.code
@@ -37,6 +38,7 @@ def verb(
       tunewright run invoices
       tunewright run invoices --dry-run
       tunewright run my-job/recipe.yaml --set train.num_train_epochs=2 --name longer
+      tunewright run receipts --folds 5 --name receipts-folds
     """
     from tunewright import api
     from tunewright.cli import _screen as screen

@@ -31,6 +31,8 @@ def verb(run: str | None, root: str, as_json: bool) -> None:
     head = [["recipe", outcome.recipe], ["model", outcome.model], ["stages done", ", ".join(outcome.stages) or "none"]]
     if counts:
         head.append(["records", counts])
+    if outcome.folds:
+        head.append(["folds", screen.dealt(outcome)])
     click.echo(options.table(head))
     click.echo()
     click.echo(screen.ending(outcome, root))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from tunewright.cli import _options as options
@@ -31,14 +33,23 @@ def verb(
     from tunewright.core.events import Progress
 
     outcome = api.run(recipe, sets=sets, runs=root, name=name, data=data, until="train", progress=Progress(quiet=quiet))
-    written = outcome.path / "systems" / "tuned" / "training_metrics.json"
-    if not written.is_file():
+    folds = [Path(row["path"]) for row in outcome.fold_rows()]
+    written = [folder / "systems" / "tuned" / "training_metrics.json" for folder in folds or [outcome.path]]
+    if not all(path.is_file() for path in written):
         raise click.UsageError("the recipe trains nothing: 'tuned' is not among its evaluate.systems")
-    metrics = files.read_json(written)
+    every = [files.read_json(path) for path in written]
     if as_json:
-        options.print_json({"run": str(outcome.path), **metrics})
+        own = {"folds": every} if folds else every[0]
+        options.print_json({"run": str(outcome.path), **own})
         return
     shown = ("total_steps", "total_seconds", "best_step", "best_loss", "trainable_parameters", "stopped")
+    if folds:
+        heads = ["fold", *(name.replace("_", " ") for name in shown)]
+        rows = [[path.name, *(str(m.get(name, "-")) for name in shown)] for path, m in zip(folds, every, strict=True)]
+        click.echo(options.table(rows, heads=heads))
+        click.echo(f"\nNext: {options.next_command('evaluate', str(outcome.path))}")
+        return
+    metrics = every[0]
     rows = [[name.replace("_", " "), str(metrics[name])] for name in shown if metrics.get(name) is not None]
     rows += [[name.split("/")[-1], str(path)] for name, path in outcome.files.items() if name.startswith("systems/")]
     click.echo(options.table(rows))

@@ -264,6 +264,12 @@ class EvaluateOptions(Options):
     systems: tuple[Literal["base", "few-shot", "tuned", "rules"], ...] = Field(
         ("base", "few-shot", "tuned", "rules"), description="Who answers the test documents."
     )
+    folds: int = Field(
+        0,
+        ge=0,
+        description="Cross-validation: so many parts of whole groups, each tested by a model trained on the others; "
+        "0: one split.",
+    )
     sample: Positive = Field(
         400, description="Stratified test documents for every cell but tuned × grammar, which takes all."
     )
@@ -279,6 +285,13 @@ class EvaluateOptions(Options):
     confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Of every interval.")
     bootstrap_resamples: Positive = Field(2000, description="Draws of every bootstrap.")
     gates: dict[str, float] = Field({}, description="Metric → floor for tuned × grammar; below it `compare` exits 3.")
+
+    @field_validator("folds")
+    @classmethod
+    def _several(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("0 (one split), or 2 or more")
+        return folds
 
 
 class Recipe(Options):

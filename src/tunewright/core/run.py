@@ -3,6 +3,7 @@
     runs/<name>/recipe.yaml            every default spelled out; its content hash is the run's identity
     runs/<name>/lock.json              versions, seed, machine, device and threads once they are known
     runs/<name>/<stage>/manifest.json  written last: where it stands, the stage is complete
+    runs/<name>/folds/<number>/        the same shape, nested, where the recipe asks for a cross-validation
 
 Stages are folders ("data", "exams", "systems/tuned"). Nothing finished is ever overwritten.
 """
@@ -22,6 +23,8 @@ from typing import Any
 from tunewright.core import catalogue, files, recipe_file
 from tunewright.core.errors import RunError
 from tunewright.core.recipe import Recipe
+
+FOLDS = "folds"
 
 PACKAGES = (
     "tunewright",
@@ -57,6 +60,19 @@ class Run:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def folds(self) -> list[Path]:
+        """The folders of its folds, in order; none where the recipe asks for no cross-validation."""
+        return [self.path / FOLDS / str(number) for number in range(1, self.recipe.evaluate.folds + 1)]
+
+    @property
+    def outer(self) -> Path | None:
+        """The folder of the run that this one is a fold of; None for a run of its own."""
+        path = self.path.resolve()
+        nested = path.parent.name == FOLDS and path.name.isdigit()
+        whole = path.parent.parent
+        return whole if nested and all((whole / name).is_file() for name in ("recipe.yaml", "lock.json")) else None
 
     # ------------------------------------------------------------ making and finding
 
@@ -133,8 +149,11 @@ class Run:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Run]:
-        """Hold the run for writing. Raises RunError where another process does; one that died holds nothing."""
-        with files.one_writer(self.path, "wait for it, stop it, or give this one its own --name"):
+        """Hold the run for writing. Raises RunError where another process does; one that died holds nothing.
+
+        A run and its folds have one lock.
+        """
+        with files.one_writer(self.outer or self.path, "wait for it, stop it, or give this one its own --name"):
             self.tidy()
             self._note_own()
             yield self

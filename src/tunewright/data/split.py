@@ -1,4 +1,4 @@
-"""Train, validation and test by whole groups.
+"""Train, validation and test by whole groups; folds for a cross-validation.
 
 Records of one group (a company, a speaker; without one, records of the same words) stand on one side only. Choices
 depend on the seed and the groups' names, never on the order of the rows.
@@ -21,6 +21,9 @@ VALIDATION_NAMES = ("validation", "valid", "val")
 
 LARGEST_VALIDATION = 0.2
 """Share of train that validation takes at most."""
+
+FOLD = "fold"
+"""What results of a cross-validation are sliced by."""
 
 Stratum = tuple[str, str]
 
@@ -73,6 +76,99 @@ def split(records: Sequence[Record], options: DataOptions | None = None, seed: i
     for name in ("train", "validation", "test"):
         setattr(result, name, [_marked(record, name) for record in getattr(result, name)])
     return result
+
+
+def folds(records: Sequence[Record], count: int, options: DataOptions | None = None, seed: int = 0) -> list[Splits]:
+    """`count` splits whose tests together are all records, each once: cross-validation by whole groups.
+
+    options: train_splits, test_splits and validation_documents are looked at. Folds are made of what one split would
+    train, validate and test on: the data's own sides count no more, and records of other splits stay unused. Sizes of
+    folds differ by the records of the largest group at most; as far as groups allow, each language × doc_type gives
+    every fold its part. Validation takes whole groups out of what is left for training, as `split` does.
+    Every record of a test carries its number, from 1, as `provenance["slice"]["fold"]`.
+    Raises DataError where there are fewer groups than folds.
+    """
+    options = options or DataOptions.model_validate({})
+    asked = (*options.train_splits, *options.test_splits, *VALIDATION_NAMES)
+    usable = [record for record in records if record.split is None or record.split in asked]
+    names = [group_of(record) for record in usable]
+    groups = len(set(names))
+    if groups < count:
+        raise DataError(
+            f"{count} folds need {count} groups, and the {len(usable)} records are of {groups}",
+            hint=f"evaluate.folds={groups}"
+            if groups > 1
+            else "name another column (data.columns: {group: …}), or do without folds: evaluate.folds=0",
+        )
+    place = _dealt(usable, names, count, f"folds:{seed}")
+    placed = [(_in_fold(record, place[name]), place[name]) for record, name in zip(usable, names, strict=True)]
+    found = []
+    for number in range(count):
+        result = Splits(
+            [record for record, own in placed if own != number], [], [record for record, own in placed if own == number]
+        )
+        result.unused = [record for record in records if record.split is not None and record.split not in asked]
+        if options.validation_documents:
+            _take_validation(result, options.validation_documents, seed)
+        for name in ("train", "validation", "test"):
+            setattr(result, name, [_marked(record, name) for record in getattr(result, name)])
+        found.append(result)
+    _tell_folds(found, groups, seed)
+    return found
+
+
+def _in_fold(record: Record, number: int) -> Record:
+    marks = (record.provenance.get("slice") or {}) | {FOLD: str(number + 1)}
+    return record.replace(provenance=record.provenance | {"slice": marks})
+
+
+def _tell_folds(found: list[Splits], groups: int, seed: int) -> None:
+    """Sentences about all folds, in the notes of the first."""
+    sizes = [len(each.test) for each in found]
+    between = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+    said = f"{len(found)} folds by whole groups ({groups}), seed {seed}: {between} records each"
+    if max(sizes) - min(sizes) > 0.5 * sum(sizes) / len(sizes):
+        said += ", not alike, for the groups are large"
+    found[0].notes.insert(0, said)
+    _tell_unused(found[0])
+
+
+def _dealt(records: Sequence[Record], names: Sequence[str], count: int, salt: str) -> dict[str, int]:
+    """Group → fold, 0 to `count` - 1. names: the group of each record.
+
+    Large groups come first, those of about one size (powers of two) in the order of a hash. A group goes where its
+    strata have the least so far, among the folds that it makes no larger than the smallest one and the largest group
+    together.
+    """
+    tables: dict[str, Counter[Stratum]] = defaultdict(Counter)
+    for record, name in zip(records, names, strict=True):
+        tables[name][_stratum(record)] += 1
+    sizes, strata = Counter(names), Counter(map(_stratum, records))
+    order, largest, total = _order(salt), max(sizes.values()), len(records)
+    have = [0] * count
+    filled: list[Counter[Stratum]] = [Counter() for _ in range(count)]
+    place: dict[str, int] = {}
+    for name in sorted(tables, key=lambda name: (-sizes[name].bit_length(), _chief(tables[name]), order(name))):
+        size, table = sizes[name], sorted(tables[name].items())
+
+        def crowd(fold: int, size: int = size, table: list[tuple[Stratum, int]] = table) -> tuple[float, int]:
+            own = sum(part * filled[fold][stratum] / strata[stratum] for stratum, part in table)
+            return own + size * have[fold] / total, fold
+
+        chosen = min((fold for fold in range(count) if have[fold] + size <= min(have) + largest), key=crowd)
+        place[name] = chosen
+        have[chosen] += size
+        filled[chosen].update(tables[name])
+    return place
+
+
+def _stratum(record: Record) -> Stratum:
+    return (record.language or "", record.doc_type or "")
+
+
+def _chief(table: Counter[Stratum]) -> Stratum:
+    """The stratum that most records of a group are of."""
+    return min(table, key=lambda stratum: (-table[stratum], stratum))
 
 
 def group_of(record: Record) -> str:
@@ -174,7 +270,7 @@ def _take_validation(result: Splits, wanted: int, seed: int) -> None:
     have = len(result.validation)
     if not have:
         result.notes.append(f"no validation: {wanted} records asked for, and no group of train is small enough")
-    elif count < wanted:
+    elif have < wanted:
         result.notes.append(f"validation is {have} records, a fifth of train, instead of {wanted}")
     else:
         result.notes.append(f"validation is {have} records out of train")
@@ -188,12 +284,12 @@ def _groups(records: Sequence[Record], names: Sequence[str], count: int, salt: s
     sizes = Counter(names)
     strata: dict[str, Counter[Stratum]] = defaultdict(Counter)
     for record, name in zip(records, names, strict=True):
-        strata[name][(record.language or "", record.doc_type or "")] += 1
+        strata[name][_stratum(record)] += 1
     if len(sizes) < 2 or count <= 0:
         return set()
     members: dict[Stratum, list[str]] = defaultdict(list)
     for name, table in strata.items():
-        members[min(table, key=lambda stratum: (-table[stratum], stratum))].append(name)
+        members[_chief(table)].append(name)
     order = _order(salt)
     parts = _parts({stratum: sum(sizes[name] for name in groups) for stratum, groups in members.items()}, count)
     chosen: set[str] = set()

@@ -3,7 +3,9 @@
 - Exact match, each document by itself: McNemar's exact test (McNemar 1947; two-sided binomial on the documents that
   just one of the two got right), interval of Bonett & Price (2012), which keeps its width when no document differs.
 - Every other metric, and exact match of grouped documents: paired bootstrap over whole groups (Efron & Tibshirani
-  1993, ch. 16; Koehn 2004): percentile interval of the difference, p twice the smaller tail. Where fewer than ten
+  1993, ch. 16; Koehn 2004): percentile interval of the difference, p twice the smaller tail, both widened for how few
+  groups there are (the expanded percentile interval of Hesterberg 2015: √(g/(g-1)) × Student's quantile
+  with g - 1 degrees of freedom in the place of the normal one). Where fewer than ten
   resamples make that tail, Student's p on difference / bootstrap standard error is taken if it is smaller: resampling
   2,000 times cannot tell 0.0005 from less, and a correction over many comparisons needs it told.
 - One comparison may be named before there is an answer (the primary one): its p stands as it is. Holm (1979) over all
@@ -21,7 +23,7 @@ from math import comb, sqrt
 from typing import Any
 
 import numpy as np
-from scipy.special import bdtr, bdtrik, gammaln, ndtri, stdtr, xlog1py, xlogy
+from scipy.special import bdtr, bdtrik, gammaln, ndtr, ndtri, stdtr, stdtrit, xlog1py, xlogy
 
 from tunewright.core.errors import UsageError, did_you_mean
 from tunewright.core.records import Example, Prediction
@@ -264,12 +266,17 @@ def _by_mcnemar(a: Array, b: Array, level: float) -> dict[str, Any]:
 
 def _by_bootstrap(difference: float, replicates: Array, clusters: int, differing: int, level: float) -> dict[str, Any]:
     count = len(replicates)
-    low, high = (float(q) for q in np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2]))
-    spread = float(np.std(replicates))
+    # Few groups vary less among their resamples than they do themselves, and say little of how much that is.
+    shrunk = sqrt((clusters - 1) / clusters)
+    reach = float(stdtrit(clusters - 1, (1 + level) / 2)) / shrunk if clusters > 1 else np.inf
+    low, high = (float(q) for q in np.quantile(replicates, ndtr([-reach, reach])))
+    spread = float(np.std(replicates)) / (shrunk or 1.0)
     tail = float(min(np.sum(replicates <= 0), np.sum(replicates >= 0)))
     p = 2 * (tail + 1) / (count + 1)
-    if tail < 10 and spread > 1e-12 and clusters > 1:
-        p = min(p, 2 * float(stdtr(clusters - 1, -abs(difference) / spread)))
+    if clusters > 1:
+        p = min(1.0, 2 * float(stdtr(clusters - 1, ndtri(min(0.5, p / 2)) * shrunk)))
+        if tail < 10 and spread > 1e-12:
+            p = min(p, 2 * float(stdtr(clusters - 1, -abs(difference) / spread)))
     # No paired test can go below 2^(1-m) on m groups that differ; resampling alone would, when all lean one way.
     p = min(1.0, max(p, 2.0 ** (1 - differing)))
     if spread < 1e-12:  # all resamples agree: no spread was seen, which is not the same as none

@@ -31,7 +31,8 @@ def score(
     Returns {"n", "level", "resamples", "metrics", "slices", "cost"}. A metric is {"value", "low", "high", "n",
     "method"}, all in 0..1 (BLEU and chrF++ too: sacrebleu's / 100), n the documents. slices: dimension → value →
     {"n", "metrics"}; in `slices["field"]` n counts the values of that field and the metrics are accuracy, precision,
-    recall, f1, correct, omitted, hallucinated, substituted.
+    recall, f1, correct, omitted, hallucinated, substituted. Of several folds also "spread": metric → {"low", "high"},
+    the least and the greatest score of a fold, which is no interval.
 
     Raises DataError where examples and predictions do not belong together, or there are none.
     """
@@ -52,14 +53,21 @@ def score(
             values[value] = {"n": len(rows), "metrics": boot.scores(table.take(rows))}
     if any(metric.name == "fields" for metric in table.metrics):
         slices["field"] = _by_field(pairs, boot)
+    whole = boot.scores(table)
     return {
         "n": len(pairs),
         "level": level,
         "resamples": resamples,
-        "metrics": boot.scores(table),
+        "metrics": whole,
+        **({"spread": _spread(slices["fold"], whole)} if len(slices.get("fold", ())) > 1 else {}),
         "slices": slices,
         "cost": {name: float(value) for name, value in cost.summarise(cost.matrix.sum(axis=0)).items()},
     }
+
+
+def _spread(folds: dict[str, Any], names: Iterable[str]) -> dict[str, dict[str, float]]:
+    values = {name: [fold["metrics"][name]["value"] for fold in folds.values()] for name in names}
+    return {name: {"low": min(each), "high": max(each)} for name, each in values.items()}
 
 
 def slices_of(record: Record) -> dict[str, str]:

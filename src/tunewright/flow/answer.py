@@ -109,21 +109,22 @@ def evaluate(job: Run, events: Events, *, data: Path | str | None = None) -> Non
     if not job.done("data"):
         raise RunError("its data is not prepared", where=str(job.path), hint=f"tunewright prepare {job.path}")
     prepare.take_exams(job, events, data=data)
-    waiting = [cell for cell in cells(job) if not _whole(cell)]
+    waiting = [cell for cell in cells(job) if not whole(cell)]
     if waiting:
-        _warn_of_overlap(job, events)
+        warn_of_overlap(job, events)
     counts = {cell: len(documents(job, cell)) for cell in waiting}
     for cell in waiting:
         if not counts[cell]:
             raise RunError(f"there are no documents of '{cell.on}' to answer", where=str(job.path))
     models = Models(job)
     for cell, measured in _answered(job, models, waiting, counts, events):
-        _score(job, cell, measured, events)
+        answers = [Prediction.from_row(row) for row in files.read_lines(cell.predictions)]
+        score_cell(job, cell, examples(job, cell), answers, measured, events)
     if not job.done("systems"):
         job.finish("systems", {"cells": [f"{cell.name} on {cell.on}" for cell in cells(job)], "exams": exams(job)})
 
 
-def _whole(cell: Cell) -> bool:
+def whole(cell: Cell) -> bool:
     """Whether a cell is answered and scored, by the metrics of one's own (`--code`) that are known now as well."""
     if not (cell.scores.is_file() and cell.predictions.is_file()):
         return False
@@ -206,11 +207,18 @@ def _resume(partial: Path, wanted: Sequence[str], size: int) -> int:
     return done
 
 
-def _score(job: Run, cell: Cell, cost: dict[str, Any], events: Events) -> None:
+def score_cell(
+    job: Run,
+    cell: Cell,
+    asked: Sequence[Example],
+    answers: Sequence[Prediction],
+    cost: dict[str, Any],
+    events: Events,
+) -> None:
+    """Write the scores of a cell's answers. cost: what was measured beside them."""
     from tunewright.evals.score import score
 
-    options, asked = job.recipe.evaluate, examples(job, cell)
-    answers = [Prediction.from_row(row) for row in files.read_lines(cell.predictions)]
+    options = job.recipe.evaluate
     scores = score(
         asked, answers, level=options.confidence_level, resamples=options.bootstrap_resamples, seed=job.recipe.seed
     )
@@ -278,6 +286,13 @@ def load_tuned(job: Run) -> Any:
     from tunewright.models.load import load
 
     folder = job.path / "systems" / "tuned"
+    if job.folds:
+        raise RunError(
+            "is a cross-validation: its models are for measuring, each without a part of the records",
+            where=str(job.path),
+            hint=f"a run of one split: tunewright run {job.path / 'recipe.yaml'} --set evaluate.folds=0 "
+            f"--runs {job.path.parent} --name {job.name}-model",
+        )
     if not job.done("systems/tuned"):
         raise RunError("its model is not trained", where=str(job.path), hint=f"tunewright train {job.path}")
     if (folder / "model" / "config.json").is_file():
@@ -304,7 +319,7 @@ def note_machine(job: Run) -> None:
     job.note(device=device, threads=torch.get_num_threads(), dtype=str(best_dtype()).removeprefix("torch."))
 
 
-def _warn_of_overlap(job: Run, events: Events) -> None:
+def warn_of_overlap(job: Run, events: Events) -> None:
     """Say where documents of test or an exam share text with what an embedded model was pretrained on."""
     for on in (TEST, *exams(job)):
         found = pretraining_overlap(job.recipe.model, prepare.records(job, on))

@@ -7,8 +7,9 @@ giving the same command again ends with the same result.
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tunewright.core import catalogue, files
@@ -16,7 +17,7 @@ from tunewright.core.errors import RunError, UsageError, did_you_mean
 from tunewright.core.events import Events, Progress
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
-from tunewright.flow import answer, judge, prepare
+from tunewright.flow import answer, folds, judge, prepare
 from tunewright.flow.outcome import STAGES, Outcome, complete
 from tunewright.models import embedded
 
@@ -58,21 +59,24 @@ def go_on(
 ) -> Outcome:
     """Do what is missing of a run, up to the stage `until`."""
     check_stage(until)
+    folds.refuse(job)
     wanted = STAGES[: STAGES.index(until) + 1]
     with job.writing(), Events(job.path, progress=progress) as events:
         if not all(complete(job, name) for name in wanted):
             resolve(job.recipe, wanted)
         if "data" in wanted:
             with stage(job, events, "data"):
-                prepare.prepare(job, events, data=data)
+                (folds.prepare_all if job.folds else prepare.prepare)(job, events, data=data)
         if "evaluate" in wanted:
             prepare.check_testable(job)
         if "train" in wanted:
             with stage(job, events, "train"):
-                train(job, events)
+                everywhere(job, events, "train", train)
         if "evaluate" in wanted:
             with stage(job, events, "evaluate"):
-                answer.evaluate(job, events, data=data)
+                everywhere(job, events, "evaluate", functools.partial(answer.evaluate, data=data))
+                if job.folds:
+                    folds.pool(job, events)
         if "compare" in wanted:
             with stage(job, events, "compare"):
                 judge.compare(job, events)
@@ -82,8 +86,23 @@ def go_on(
     return Outcome.of(job)
 
 
+def everywhere(job: Run, events: Events, name: str, work: Callable[[Run, Events], None]) -> None:
+    """Do a stage's work in the run itself or, where it has folds, in each of them."""
+    if not job.folds:
+        work(job, events)
+        return
+    for fold in folds.of(job):
+        if complete(fold, name):
+            work(fold, events)  # only looks
+            continue
+        folds.check_apart(fold)
+        with folds.events_of(fold, events, name) as own, stage(fold, own, name):
+            work(fold, own)
+
+
 def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
     """Refuse now what would fail after hours: a task, a model or a gate's metric that is not there."""
+    folds.check(recipe)
     catalogue.load("task", recipe.task.name)
     if "train" in wanted:
         catalogue.load("method", recipe.method.adapter)

@@ -49,7 +49,8 @@ def compare(job: Run, events: Events) -> None:
     gates: list[dict[str, Any]] = []
     if options.gates and main is not None:
         gates = paired.gates(files.read_json(main.scores)["metrics"], options.gates)
-    files.write_json(path, {"level": options.confidence_level, "pairs": pairs, "gates": gates, "of": source})
+    head = {"level": options.confidence_level} | ({"folds": options.folds} if options.folds else {})
+    files.write_json(path, {**head, "pairs": pairs, "gates": gates, "of": source})
     shown = sum(row["verdict"] != "no difference shown" for row in pairs)
     events.add(
         "compare", "compared", pairs=len(pairs), shown=shown, gates_missed=sum(not gate["met"] for gate in gates)

@@ -9,7 +9,7 @@ from typing import Any
 from tunewright.core import files
 from tunewright.core.errors import DataError, GateMissed, UsageError, did_you_mean
 from tunewright.core.recipe import Recipe
-from tunewright.core.run import Run, touched
+from tunewright.core.run import FOLDS, Run, touched
 
 STAGES = ("data", "train", "evaluate", "compare", "report")
 """The stages of a job, in order."""
@@ -25,8 +25,8 @@ class Outcome:
 
     stages: those that are complete. cells: on ("test" or an exam) → cell ("base/free") → scores as they stand in
     scores-<decoding>.json. pairs, gates: rows of metrics_comparison.json. counts: records of train, validation,
-    test, rejected. main: the cell that answers every test document, and that gates are about. files: what there is
-    to open, by name.
+    test, rejected. folds: the same of every fold of a cross-validation. main: the cell that answers every test
+    document, and that gates are about. files: what there is to open, by name.
     """
 
     path: Path
@@ -34,6 +34,7 @@ class Outcome:
     model: str
     stages: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
+    folds: list[dict[str, int]] = field(default_factory=list)
     cells: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     pairs: list[dict[str, Any]] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
@@ -47,13 +48,14 @@ class Outcome:
     def of(cls, run: Run) -> Outcome:
         """Read from the run folder. What is not there yet is left empty; a damaged file raises DataError."""
         path, recipe = run.path, run.recipe
-        comparison = _json(path / "metrics_comparison.json")
+        comparison, data = _json(path / "metrics_comparison.json"), _json(path / "data" / "manifest.json")
         return cls(
             path=path,
             recipe=recipe.name,
             model=recipe.model,
             stages=tuple(stage for stage in STAGES if complete(run, stage)),
-            counts=_json(path / "data" / "manifest.json").get("counts", {}),
+            counts=data.get("counts", {}),
+            folds=data.get("folds", []),
             cells=_cells(path),
             pairs=comparison.get("pairs", []),
             gates=comparison.get("gates", []),
@@ -63,6 +65,18 @@ class Outcome:
             files={name: path / name for name in FILES if (path / name).exists()},
             touched=touched(path),
         )
+
+    def fold_rows(self) -> list[dict[str, Any]]:
+        """Every fold of a cross-validation: {"fold", "path", "counts", "scores"}, scores by cell."""
+        rows = []
+        for number, counts in enumerate(self.folds, 1):
+            own = {
+                cell: scores["slices"]["fold"][str(number)]
+                for cell, scores in self.cells.get(TEST, {}).items()
+                if str(number) in scores["slices"].get("fold", {})
+            }
+            rows.append({"fold": number, "path": str(self.path / FOLDS / str(number)), "counts": counts, "scores": own})
+        return rows
 
     def pair(self, a: str, on: str = TEST, metric: str = "exact_match") -> dict[str, Any] | None:
         """The paired comparison of a cell with the main one, or None."""
@@ -109,9 +123,11 @@ class Outcome:
             "stages": list(self.stages),
             "seconds": self.seconds,
             "counts": self.counts,
+            **({"folds": self.fold_rows()} if self.folds else {}),
             "scores": {
                 on: {
                     cell: {"n": scores["n"], "metrics": scores["metrics"], "cost": scores.get("cost", {})}
+                    | {name: scores[name] for name in ("spread",) if name in scores}
                     for cell, scores in cells.items()
                 }
                 for on, cells in self.cells.items()
@@ -150,7 +166,9 @@ def complete(run: Run, stage: str) -> bool:
         case "data":
             return run.done("data")
         case "train":
-            return run.done("systems/tuned") or "tuned" not in run.recipe.evaluate.systems
+            places = run.folds or [run.path]
+            trained = all((place / "systems/tuned/manifest.json").is_file() for place in places)
+            return trained or "tuned" not in run.recipe.evaluate.systems
         case "evaluate":
             return run.done("systems")
         case "compare":

@@ -19,7 +19,7 @@ from tunewright.core.errors import TunewrightError
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
-from tunewright.flow import prepare
+from tunewright.flow import folds, prepare
 from tunewright.flow.job import settled
 from tunewright.flow.outcome import STAGES, complete, main_cell
 from tunewright.text.serialise import dumps
@@ -42,7 +42,11 @@ FLOOR_BYTES = 700_000_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job takes. seconds: by stage, of those that are not done. longest: tokens of the longest example seen."""
+    """What a job takes. seconds: by stage, of those that are not done. longest: tokens of the longest example seen.
+
+    trainings: one, or one a fold of a cross-validation; records, steps and trained_examples are then those of one
+    fold, answers and seconds those of all.
+    """
 
     run: Path
     exists: bool
@@ -61,6 +65,7 @@ class Plan:
     memory_bytes: int
     free_memory_bytes: int
     free_disk_bytes: int
+    trainings: int = 1
     warnings: list[str] = field(default_factory=list)
 
     def to_row(self) -> dict[str, Any]:
@@ -70,12 +75,14 @@ class Plan:
     def text(self) -> str:
         """The plan in words."""
         state = f"goes on; done: {', '.join(self.done) or 'nothing'}" if self.exists else "new"
+        folded = self.trainings > 1
+        many = f"{self.trainings} trainings, one a fold, each of " if folded else ""
         rows = [
             ("run", f"{self.run} ({state})"),
-            ("records", ", ".join(f"{count:,} {name}" for name, count in self.records.items())),
+            ("records", ", ".join(f"{count:,} {name}" for name, count in self.records.items()) + (" a fold" * folded)),
             ("tokens", f"{self.prompt_tokens:.0f} prompt + {self.reply_tokens:.0f} reply, longest {self.longest:,}"),
             ("parameters", f"{self.parameters:,}, of them trained {self.trainable_parameters:,}"),
-            ("training", f"{self.steps:,} steps over {self.trained_examples:,} examples"),
+            ("training", f"{many}{self.steps:,} steps over {self.trained_examples:,} examples"),
             ("answers", f"{sum(self.answers.values()):,} by {len(self.answers)} systems"),
             (
                 "time",
@@ -95,6 +102,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     Raises what the job itself would raise on its way to the model: a missing data set, a model that is not there.
     """
     recipe = settled(recipe)
+    folds.check(recipe)
     path = place(runs, recipe, name=name)
     exists = changes(path, recipe) is not None
     done = tuple(stage for stage in STAGES if exists and complete(Run.open(path), stage))
@@ -114,7 +122,8 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     )
     steps = steps if tuned else 0
     trained = steps * batch
-    answers = _answers(recipe, counts["test"], exams)
+    trainings = recipe.evaluate.folds or 1
+    answers = {cell: trainings * count for cell, count in _answers(recipe, counts["test"], exams).items()}
 
     speed = shape.speed()
     work = 6 if recipe.method.name == "full" else 4
@@ -135,8 +144,10 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
         "compare": 5.0,
         "report": 5.0,
     }
+    for stage in ("data", "train"):
+        seconds[stage] *= trainings
     adapter = trainable * 4
-    disk = row_bytes * sum(counts.values()) * 3 + adapter * (1 + 4 * options.save_total_limit)
+    disk = trainings * (row_bytes * sum(counts.values()) * 3 + adapter * (1 + 4 * options.save_total_limit))
     disk += sum(answers.values()) * 600 + 2_000_000
     # The longest batch decides: what every matrix reads and writes is kept for the way back, and logits three times.
     kept = 4 * KEPT * sum(a + b for a, b in shape.linears.values())
@@ -166,6 +177,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
         memory_bytes=int(memory),
         free_memory_bytes=free_memory,
         free_disk_bytes=free_disk,
+        trainings=trainings,
         warnings=warnings,
     )
 
@@ -173,18 +185,20 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
 def _data(
     recipe: Recipe, prepared: Path | None, data: Path | str | None
 ) -> tuple[dict[str, int], list[Example], float, list[str], dict[str, int]]:
-    """Counts, a sample of examples, bytes a row, warnings and exam sizes: from the run, or by looking at the source."""
+    """Counts, a sample of examples, bytes a row, warnings and exam sizes: from the run, or by looking at the source.
+
+    Of a cross-validation the counts are those of the fold that trains on most.
+    """
     from tunewright.core import files
-    from tunewright.data import sources
-    from tunewright.data.split import split
+    from tunewright.data import sources, split
 
     options = recipe.data
     warnings: list[str] = []
     if prepared is not None:
-        job = Run.open(prepared)
+        job = max(folds.of(Run.open(prepared)) or [Run.open(prepared)], key=_trained_on)
         counts = {name: job.manifest("data")["counts"][name] for name in prepare.SPLITS}
         records = prepare.records(job, "train")
-        schemas = files.read_json(prepared / "data" / "schemas.json")
+        schemas = files.read_json(job.path / "data" / "schemas.json")
     elif options.source.startswith("synth:"):
         # What is synthesised is known without doing it; a few documents show how long they are.
         few = options.model_copy(update={"documents": 2 * SAMPLE, "test_documents": SAMPLE // 2, "workers": 1})
@@ -195,7 +209,11 @@ def _data(
         counts = {"train": train - validation, "validation": validation, "test": test}
     else:
         found = sources.load(options.source, options, seed=recipe.seed, folder=data, sample=options.sample)
-        parts = split(found.records, options, recipe.seed)
+        if recipe.evaluate.folds:
+            dealt = split.folds(found.records, recipe.evaluate.folds, options, recipe.seed)
+            parts = max(dealt, key=lambda each: len(each.train))
+        else:
+            parts = split.split(found.records, options, recipe.seed)
         counts = {name: len(getattr(parts, name)) for name in prepare.SPLITS}
         records, schemas = parts.train, found.schemas
         if found.rejected:
@@ -204,7 +222,10 @@ def _data(
     task = prepare.make_task(recipe.task, schemas)
     step = max(1, len(records) // SAMPLE)
     sample = [task.example(record) for record in records[::step][:SAMPLE]]
-    exams = {}
+    exams: dict[str, int] = {}
+    if recipe.evaluate.folds and recipe.evaluate.exams:
+        warnings.append(f"exams are taken by one model, not by folds: {', '.join(recipe.evaluate.exams)}")
+        return counts, sample, row_bytes, warnings, exams
     for name in recipe.evaluate.exams:
         if name in sources.named_sets(data):
             from tunewright.core.recipe import DataOptions
@@ -215,10 +236,16 @@ def _data(
     return counts, sample, row_bytes, warnings, exams
 
 
+def _trained_on(job: Run) -> int:
+    return int(job.manifest("data")["counts"]["train"])
+
+
 def _answers(recipe: Recipe, test: int, exams: dict[str, int]) -> dict[str, int]:
-    """Cell → documents it answers, exams included."""
+    """Cell → documents it answers, exams included; of a cross-validation in one fold."""
     from tunewright.flow.answer import decodings
 
+    if recipe.evaluate.folds:
+        recipe = folds.recipe_of(recipe, 1)
     found = {}
     for system in recipe.evaluate.systems:
         for decoding in decodings(recipe, system):

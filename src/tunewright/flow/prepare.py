@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,23 @@ from tunewright.core.run import Run
 
 if TYPE_CHECKING:
     from tunewright.data.read import Rejected
+    from tunewright.data.split import Splits
 
 SPLITS = ("train", "validation", "test")
 ALONE = "answer"
 """doc_type of a schema that was given on its own."""
 TASK = "task.json"
 """Beside the weights: what they were tuned for, so that an adapter can be used without its run."""
+
+
+@dataclass(frozen=True)
+class Usable:
+    """What was read, cleaned and found fit. schemas: by doc_type. about: what the manifest says of all that."""
+
+    records: list[Record]
+    schemas: dict[str, dict[str, JSON]]
+    rejected: int
+    about: dict[str, JSON]
 
 
 def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None:
@@ -34,12 +46,22 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
     the data is finished and its files have changed since.
     """
     if job.done("data"):
-        _unchanged(job, data)
+        unchanged(job, data)
         return
-    from tunewright.data import leakage, sources
-    from tunewright.data.clean import clean
     from tunewright.data.split import split
-    from tunewright.decode.source import mark
+
+    found = read(job, events, data=data)
+    parts = split(found.records, job.recipe.data, job.recipe.seed)
+    for note in parts.notes:
+        events.say(note)
+    exams = {name: records(job, name) for name in take_exams(job, events, found.schemas, data=data)}
+    divide(job, events, found, parts, exams)
+
+
+def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:
+    """Write data/raw.jsonl and data/rejected.jsonl. Raises DataError where no row can be used."""
+    from tunewright.data import sources
+    from tunewright.data.clean import clean
 
     recipe, folder = job.recipe, job.path / "data"
     options = recipe.data
@@ -67,64 +89,77 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
     if not fit:
         raise DataError("no row can be used", where=options.source, hint=str(folder / "rejected.jsonl"))
 
-    parts = split(fit, options, recipe.seed)
-    for note in parts.notes:
-        events.say(note)
+    about = {
+        "source": source.name,
+        "kind": source.kind,
+        "description": source.description,
+        "licence": source.licence,
+        "cleaning": cleaned.counts,
+        "schemas_inferred": source.inferred and given is None,
+        "notes": source.notes,
+        "source_sha256": source.sha256,
+    }
+    return Usable(fit, schemas, len(rejected), about)
 
-    exams = {name: records(job, name) for name in take_exams(job, events, schemas, data=data)}
+
+def divide(
+    job: Run, events: Events, found: Usable, parts: Splits, exams: Mapping[str, Sequence[Record]] | None = None
+) -> None:
+    """Write the three sides of a split, without what duplicates test or an exam, and complete the data.
+
+    Raises DataError where nothing is left to train on.
+    """
+    from tunewright.data import leakage
+    from tunewright.decode.source import mark
+
+    recipe, folder, exams = job.recipe, job.path / "data", exams or {}
     held = [*parts.test, *(record for exam in exams.values() for record in exam)]
     # Validation stands first: of two alike, one in train and one in validation, validation keeps its own.
-    found = leakage.duplicates([*parts.validation, *parts.train], held, options.near_duplicates)
-    events.say(found.note())
+    alike = leakage.duplicates([*parts.validation, *parts.train], held, recipe.data.near_duplicates)
+    events.say(alike.note())
     kept = {
-        "train": [record for record in found.train if record.split == "train"],
-        "validation": [record for record in found.train if record.split == "validation"],
+        "train": [record for record in alike.train if record.split == "train"],
+        "validation": [record for record in alike.train if record.split == "validation"],
         "test": parts.test,
     }
     if not kept["train"] and "tuned" in recipe.evaluate.systems:
         raise DataError(
             "no record is left to train on: all of them are in test too",
-            where=options.source,
+            where=recipe.data.source,
             hint="data.near_duplicates: 0 keeps those that are only alike",
         )
     for name, records_of_split in kept.items():
         files.write_lines(folder / f"{name}.jsonl", rows(records_of_split))
     everything = [record for part in kept.values() for record in part]
     files.write_lines(folder / "processed.jsonl", rows(everything))
-    schemas, verbatim = mark(schemas, kept["train"])
+    schemas, verbatim = mark(found.schemas, kept["train"])
     if verbatim:
         fields = ", ".join(f"{path} ({share:.1%})" for path, share in verbatim.items())
         events.say(f"held to what the document says, as their answers in train are: {fields}")
     files.write_json(folder / "schemas.json", schemas)
-    counts = {name: len(part) for name, part in kept.items()} | {"rejected": len(rejected)}
+    counts = {name: len(part) for name, part in kept.items()} | {"rejected": found.rejected}
     events.add("data", "split", **counts)
     events.say(", ".join(f"{count:,} {name}" for name, count in counts.items()))
-    job.finish(
-        "data",
-        {
-            "source": source.name,
-            "kind": source.kind,
-            "description": source.description,
-            "licence": source.licence,
-            "counts": counts,
-            "languages": tally(record.language for record in everything),
-            "doc_types": tally(record.doc_type for record in everything),
-            "exams": {name: len(exam) for name, exam in exams.items()},
-            "cleaning": cleaned.counts,
-            "split": parts.counts(),
-            "duplicates": found.to_row(),
-            "schemas_inferred": source.inferred and given is None,
-            "verbatim": verbatim,
-            "notes": [*source.notes, *parts.notes],
-            "source_sha256": source.sha256,
-            "sha256": {
-                path.name: files.sha256(path) for path in sorted(folder.iterdir()) if path.suffix in (".jsonl", ".json")
-            },
-        },
-    )
+    own = {
+        "counts": counts,
+        "languages": tally(record.language for record in everything),
+        "doc_types": tally(record.doc_type for record in everything),
+        "exams": {name: len(exam) for name, exam in exams.items()},
+        "split": parts.counts(),
+        "duplicates": alike.to_row(),
+        "verbatim": verbatim,
+        "notes": [*found.about["notes"], *parts.notes],
+        "sha256": hashes(folder),
+    }
+    job.finish("data", found.about | own)
 
 
-def _unchanged(job: Run, data: Path | str | None) -> None:
+def hashes(folder: Path) -> dict[str, str]:
+    """Name → sha256 of the data files of a folder."""
+    return {path.name: files.sha256(path) for path in sorted(folder.iterdir()) if path.suffix in (".jsonl", ".json")}
+
+
+def unchanged(job: Run, data: Path | str | None) -> None:
     """Raises DataError where the files that finished data was read from are other ones now."""
     from tunewright.data import sources
 

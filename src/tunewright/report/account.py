@@ -149,6 +149,7 @@ def data(evidence: Evidence) -> dict[str, Any] | None:
     facts += [("Note", str(note)) for note in notes] if isinstance(notes, list) else []
     hashes = {f"source {name}": value for name, value in mapping(manifest.pop("source_sha256", None)).items()}
     hashes |= mapping(manifest.pop("sha256", None))
+    manifest.pop("folds", None)  # stands in a table of its own
     manifest.pop("split", None)  # the same numbers as counts, before duplicates were taken out
     return {
         "facts": facts + _flat_facts(manifest),

@@ -100,6 +100,15 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """A fold of a cross-validation. counts: records by side. trainings: by system."""
+
+    number: int
+    counts: dict[str, Any]
+    trainings: dict[str, Training]
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A paired comparison of two cells on the same documents; differences are b − a, shares of 0..1.
 
@@ -153,6 +162,8 @@ class Evidence:
     """Document set → how much of it was found in what the base model was pretrained on."""
     cells: list[Cell] = field(default_factory=list)
     trainings: dict[str, Training] = field(default_factory=dict)
+    folds: list[Fold] = field(default_factory=list)
+    """Of a cross-validation; the cells then hold the pooled answers, each by the model of its fold."""
     pairs: list[Pair] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
     level: float = 0.95
@@ -162,6 +173,11 @@ class Evidence:
     @property
     def recipe_hash(self) -> str:
         return hashlib.sha256(self.recipe_text.encode()).hexdigest() if self.recipe_text else ""
+
+    @property
+    def trained(self) -> list[Training]:
+        """Every training of the run: its own, or those of its folds."""
+        return [*self.trainings.values(), *(one for fold in self.folds for one in fold.trainings.values())]
 
     @property
     def exams(self) -> list[str]:
@@ -250,6 +266,7 @@ def read(path: Path | str) -> Evidence:
     found.manifest = _json(found, path / "data" / "manifest.json")
     _read_events(found)
     _read_systems(found)
+    _read_folds(found)
     _read_comparison(found)
     _name_missing(found)
     return found
@@ -275,14 +292,23 @@ def _read_systems(found: Evidence) -> None:
         exams = folder / "exams"
         for exam in sorted(exams.iterdir()) if exams.is_dir() else ():
             found.cells += _cells(found, exam, folder.name, exam.name)
-        metrics = _json(found, folder / "training_metrics.json")
-        weights = next((folder / name for name in ("adapter", "model") if (folder / name).is_dir()), None)
-        if metrics or weights:
-            found.trainings[folder.name] = Training(
-                folder.name,
-                metrics,
-                weights,
-            )
+        if training := _training(found, folder):
+            found.trainings[folder.name] = training
+
+
+def _training(found: Evidence, folder: Path) -> Training | None:
+    metrics = _json(found, folder / "training_metrics.json")
+    weights = next((folder / name for name in ("adapter", "model") if (folder / name).is_dir()), None)
+    return Training(folder.name, metrics, weights) if metrics or weights else None
+
+
+def _read_folds(found: Evidence) -> None:
+    asked, written = number(found.setting("evaluate.folds")), found.manifest.get("folds")
+    counts = written if isinstance(written, list) else []
+    for place in range(1, int(asked or 0) + 1):
+        systems = sorted(found.path.glob(f"folds/{place}/systems/*/"))
+        trainings = {folder.name: one for folder in systems if (one := _training(found, folder))}
+        found.folds.append(Fold(place, mapping(counts[place - 1]) if place <= len(counts) else {}, trainings))
 
 
 def _cells(found: Evidence, folder: Path, system: str, on: str) -> list[Cell]:
@@ -377,7 +403,10 @@ def _name_missing(found: Evidence) -> None:
         say("Data: no manifest, so the data stage has not finished.")
     asked = found.setting("evaluate.systems")
     asked = [str(system) for system in asked] if isinstance(asked, list) else ["base", "tuned"]
-    if "tuned" in asked and not any(training.metrics for training in found.trainings.values()):
+    untrained = [fold.number for fold in found.folds if not any(one.metrics for one in fold.trainings.values())]
+    if "tuned" in asked and untrained:
+        say(f"Training: no tuned model has been trained to its end in fold {', '.join(map(str, untrained))}.")
+    elif "tuned" in asked and not any(training.metrics for training in found.trained):
         say("Training: no training metrics, so no tuned model has been trained to its end in this run.")
     measured = {cell.system for cell in found.on()}
     for system in asked:
@@ -385,7 +414,9 @@ def _name_missing(found: Evidence) -> None:
             say(f"System “{system}” has no scores on the test documents.")
     exams = found.setting("evaluate.exams")
     for exam in exams if isinstance(exams, list) else ():
-        if str(exam) not in found.exams:
+        if found.folds:
+            say(f"Exam “{exam}” is taken by one model, not by folds: it belongs to a run without them.")
+        elif str(exam) not in found.exams:
             say(f"Exam “{exam}” has not been taken (its data was not found, or the stage has not run).")
     if not found.pairs and len(found.on()) > 1:
         say("No paired comparison has been computed, so no difference between systems is claimed here.")

@@ -34,8 +34,10 @@ from tunewright.report.figures import (
     plural,
     points,
     share,
+    significant,
 )
 
+SIDES = ("train", "validation", "test")
 SHOWN_METRICS = ("exact_match", "field_accuracy", "field_f1", "json_validity")
 MANY_FIELDS = 40
 """Rows of the table of fields; nested schemas can have hundreds, the CSV has them all."""
@@ -97,6 +99,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "systems": _systems(evidence, TEST),
         "every_metric": _every_metric(evidence.on()),
         "pairs": [_pair_row(evidence, pair) for pair in evidence.pairs],
+        "folds": _folds(evidence),
         "slice_systems": [_name(cell) for cell in _contrasted(evidence, TEST)],
         "slices": _slices(evidence, TEST),
         "square": _square(evidence, main),
@@ -127,6 +130,7 @@ def _contents(found: dict[str, Any]) -> list[tuple[str, str]]:
     sections: list[tuple[str, str, Any]] = [
         ("main", "Result", True),
         ("systems", "Systems", found["systems"]),
+        ("folds", "Folds", found["folds"]),
         ("slices", "Where it holds", found["slices"] or found["square"]),
         ("fields", "Fields", found["fields"]),
         *((f"exam-{index}", exam["short"], True) for index, exam in enumerate(found["exams"], 1)),
@@ -258,7 +262,38 @@ def _pair_row(evidence: Evidence, pair: Any) -> dict[str, Any]:
     }
 
 
-# ---------------------------------------------------------------- slices and fields
+# ---------------------------------------------------------------- folds, slices and fields
+
+
+def _folds(evidence: Evidence) -> dict[str, Any] | None:
+    """A row for each fold, its scores by the systems that stand beside each other, and the pooled row below."""
+    if not evidence.folds:
+        return None
+    cells, metric = _contrasted(evidence, TEST), evidence.metric
+    rows = []
+    for fold in evidence.folds:
+        label = str(fold.number)
+        estimates = [cell.slices("fold").get(label, {}).get(metric) for cell in cells]
+        training = fold.trainings.get("tuned")
+        metrics = training.metrics if training else {}
+        rows.append(
+            {
+                "label": f"Fold {label}",
+                "counts": [count(fold.counts.get(side)) for side in SIDES],
+                "estimates": estimates,
+                "loss": significant(metrics.get("best_loss"), 4),
+                "steps": count(metrics.get("best_step")),
+            }
+        )
+    pooled = {"label": "Pooled", "counts": [], "estimates": [cell.metric(metric) for cell in cells]}
+    return {
+        "metric": metric_name(metric),
+        "sides": [side.capitalize() for side in SIDES],
+        "systems": [_name(cell) for cell in cells],
+        "rows": rows,
+        "pooled": pooled,
+        "sentences": sentences.folds(evidence),
+    }
 
 
 def _contrasted(evidence: Evidence, on: str) -> list[Cell]:
@@ -277,7 +312,7 @@ def _slices(evidence: Evidence, on: str) -> list[dict[str, Any]]:
     tables = []
     kinds = dict.fromkeys(kind for cell in (main, *cells) for kind in cell.slice_kinds())
     for kind in kinds:
-        if kind in ("field", "cell"):
+        if kind in ("field", "cell", "fold"):
             continue
         values = [cell.slices(kind) for cell in cells]
         labels = list(dict.fromkeys(label for one in values for label, metrics in one.items() if metric in metrics))
@@ -432,6 +467,6 @@ def _cases(evidence: Evidence, on: str, *, worst: int, best: int) -> dict[str, A
 
 def _shown_case(case: examples.Case) -> dict[str, Any]:
     about = [language_name(case.language, native=True) if case.language else "", case.doc_type or ""]
-    about += [f"{value} {kind}" for kind, value in case.slices]
+    about += [f"fold {value}" if kind == "fold" else f"{value} {kind}" for kind, value in case.slices]
     fields = {name: getattr(case, name) for name in case.__slots__}
     return {**fields, "about": " · ".join(part for part in about if part)}

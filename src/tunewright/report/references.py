@@ -101,10 +101,31 @@ BOOTSTRAP = Reference(
     "intervals", "B. Efron", 1979,
     "Bootstrap Methods: Another Look at the Jackknife", "The Annals of Statistics 7(1), pp. 1–26", "https://doi.org/10.1214/aos/1176344552",
 )  # fmt: skip
+EXPANDED = Reference(
+    "intervals and tests of few groups", "T. C. Hesterberg", 2015,
+    "What Teachers Should Know About the Bootstrap: Resampling in the Undergraduate Statistics Curriculum",
+    "The American Statistician 69(4), pp. 371–386", "https://doi.org/10.1080/00031305.2015.1089789",
+)  # fmt: skip
 HOLM = Reference(
     "correction for several tests", "S. Holm", 1979,
     "A Simple Sequentially Rejective Multiple Test Procedure", "Scandinavian Journal of Statistics 6(2), pp. 65–70",
     "https://www.jstor.org/stable/4615733",
+)  # fmt: skip
+FOLDS = Reference(
+    "why nothing is tested over folds", "Y. Bengio, Y. Grandvalet", 2004,
+    "No Unbiased Estimator of the Variance of K-Fold Cross-Validation",
+    "Journal of Machine Learning Research 5, pp. 1089–1105", "https://www.jmlr.org/papers/v5/grandvalet04a.html",
+)  # fmt: skip
+POOLED = Reference(
+    "pooled answers of folds", "G. Forman, M. Scholz", 2010,
+    "Apples-to-Apples in Cross-Validation Studies: Pitfalls in Classifier Performance Measurement",
+    "ACM SIGKDD Explorations 12(1), pp. 49–57", "https://doi.org/10.1145/1882471.1882479",
+)  # fmt: skip
+CROSS_VALIDATION = Reference(
+    "what the interval of a cross-validation leaves out", "S. Bates, T. Hastie, R. Tibshirani", 2024,
+    "Cross-Validation: What Does It Estimate and How Well Does It Do It?",
+    "Journal of the American Statistical Association 119(546), pp. 1434–1445; arXiv:2104.00673",
+    "https://arxiv.org/abs/2104.00673",
 )  # fmt: skip
 CHRF = Reference(
     "chrF++", "M. Popović", 2017,
@@ -142,7 +163,7 @@ def of(evidence: Evidence) -> list[Reference]:
     """What this run used, in the order data, model, training, decoding, scores, statistics, software."""
     setting = evidence.setting
     source = str(setting("data.source") or evidence.manifest.get("source") or "")
-    trained = bool(evidence.trainings)
+    trained = bool(evidence.trained)
     method = str(setting("method.name") or "lora")
     adapter = trained and method not in WHOLE
     low_rank = adapter and method not in ("adalora", "ia3")
@@ -171,8 +192,12 @@ def of(evidence: Evidence) -> list[Reference]:
         (CHRF, "chrf" in measured),
         (SACREBLEU, bool(measured & {"bleu", "chrf"})),
         (BOOTSTRAP, intervals or "bootstrap" in tests),
+        (EXPANDED, "bootstrap" in tests),
         (MCNEMAR, "mcnemar" in tests),
         (HOLM, any(pair.p_holm is not None for pair in evidence.pairs)),
+        (FOLDS, bool(evidence.folds)),
+        (POOLED, bool(evidence.folds)),
+        (CROSS_VALIDATION, bool(evidence.folds)),
         (PEFT, adapter),
         (TRANSFORMERS, True),
         (PYTORCH, True),

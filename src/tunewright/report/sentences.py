@@ -126,6 +126,25 @@ def limits(evidence: Evidence) -> list[Finding]:
     return list(_limits(evidence))
 
 
+def folds(evidence: Evidence) -> list[str]:
+    """How a cross-validation was made and how its numbers are to be read."""
+    groups, main = number(evidence.manifest.get("groups")), evidence.main()
+    made = f"The records were dealt into {count(len(evidence.folds))} folds"
+    made += f" by whole groups ({count(groups)} of them)" if groups else ""
+    made += "; each fold was answered by a model trained on the others. "
+    made += "Every score on this page is of the pooled answers"
+    said = [f"{made}, and its interval and paired test draw whole groups, not documents." if groups else f"{made}."]
+    values = [e.value for m in (main.slices("fold") if main else {}).values() if (e := m.get(evidence.metric))]
+    if main and len(values) > 1:
+        name = lower(metric_name(evidence.metric))
+        said.append(
+            f"{sentence(cell_name(main.name))}, {name} of single folds: {share(min(values))} to {share(max(values))}. "
+            "Folds share most of their training records, so their scores are not independent and no test is made "
+            "over them (Bengio & Grandvalet 2004)."
+        )
+    return said
+
+
 def _against_others(evidence: Evidence, main: Cell) -> Iterator[Finding]:
     for system, title in (
         ("base", "What tuning gave"),
@@ -273,7 +292,14 @@ def _limits(evidence: Evidence) -> Iterator[Finding]:
             "sides answered.",
         )
     yield from _small_slices(evidence)
-    if evidence.recipe and any(training.metrics for training in evidence.trainings.values()):
+    if evidence.folds and any(training.metrics for training in evidence.trained):
+        yield Finding(
+            "Pooled folds",
+            f"{count(len(evidence.folds))} models answered, none of which is for use: the score is that of the way "
+            "they were made. Its interval tells how it varies with the groups that are tested, not with those that "
+            "were trained on, and can be too narrow for a new set of data (Bates, Hastie & Tibshirani 2024).",
+        )
+    elif evidence.recipe and any(training.metrics for training in evidence.trainings.values()):
         seed = evidence.setting("seed")
         yield Finding(
             "One training run",
@@ -321,7 +347,7 @@ def _small_slices(evidence: Evidence) -> Iterator[Finding]:
     small = [
         f"{kind.replace('_', ' ')} “{label}”"
         for kind in (main.slice_kinds() if main else ())
-        for label, metrics in (main.slices(kind).items() if main and kind != "field" else ())
+        for label, metrics in (main.slices(kind).items() if main and kind not in ("field", "fold") else ())
         if any(e.n is not None and e.n < FEW for e in metrics.values())
     ]
     if small:

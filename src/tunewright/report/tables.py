@@ -76,6 +76,13 @@ def metadata(evidence: Evidence) -> dict[str, Any]:
         "training": {
             name: _training(training.metrics) for name, training in evidence.trainings.items() if training.metrics
         },
+        "folds": [
+            {
+                "counts": fold.counts,
+                "training": {name: _training(one.metrics) for name, one in fold.trainings.items() if one.metrics},
+            }
+            for fold in evidence.folds
+        ],
         "systems": {
             f"{cell.name} on {cell.on}": {
                 "n": cell.n,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tunewright.core.errors import DataError
 from tunewright.core.recipe import DataOptions
 from tunewright.core.records import Record
-from tunewright.data.split import crossing, split
+from tunewright.data.split import crossing, folds, split
 
 
 def options(**values):
@@ -145,3 +145,82 @@ def test_crossing_can_fail_to_find():
     random.Random(0).shuffle(rows)
     apart = {"train": [r for r in rows if r.group < "g5"], "test": [r for r in rows if r.group >= "g5"]}
     assert crossing(apart) == {}
+
+
+# ---------------------------------------------------------------- folds
+
+grouped = st.lists(
+    st.tuples(
+        st.integers(0, 14), st.sampled_from(["en", "hi", None]), st.sampled_from([None, "train", "dev", "valid"])
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+def dealt(rows):
+    return [
+        Record(f"r{i}", f"text number {i}", group=f"g{group}", language=language, split=side)
+        for i, (group, language, side) in enumerate(rows)
+    ]
+
+
+@given(grouped, st.integers(2, 6), st.integers(0, 3))
+@settings(max_examples=120, deadline=None)
+def test_folds_part_the_records_by_whole_groups_and_evenly(rows, count, seed):
+    found = dealt(rows)
+    sizes = Counter(record.group for record in found)
+    if len(sizes) < count:
+        with pytest.raises(DataError, match=f"{count} folds need {count} groups"):
+            folds(found, count, options(), seed)
+        return
+    parts = folds(found, count, options(validation_documents=5), seed)
+    assert sorted(id for part in parts for id in ids(part.test)) == sorted(ids(found))
+    for number, part in enumerate(parts, 1):
+        assert part.test
+        assert sorted(ids(part.train) + ids(part.validation) + ids(part.test)) == sorted(ids(found))
+        assert crossing({"train": part.train, "validation": part.validation, "test": part.test}) == {}
+        assert {record.provenance["slice"]["fold"] for record in part.test} == {str(number)}
+        assert {record.split for record in part.test} == {"test"}
+    lengths = [len(part.test) for part in parts]
+    assert max(lengths) - min(lengths) <= max(sizes.values())
+    backwards = folds(found[::-1], count, options(validation_documents=5), seed)
+    assert [set(ids(part.test)) for part in backwards] == [set(ids(part.test)) for part in parts]
+
+
+def test_folds_of_single_records_are_even_in_every_language_and_type():
+    rows = [
+        record.replace(doc_type="bill" if i % 5 else "form")
+        for i, record in enumerate(records(211, language=lambda i: "hi" if i % 3 == 0 else "en"))
+    ]
+    parts = folds(rows, 5, options(), seed=4)
+    assert sorted(len(part.test) for part in parts) == [42, 42, 42, 42, 43]
+    for language in ("en", "hi"):
+        for kind in ("bill", "form"):
+            held = [sum((r.language, r.doc_type) == (language, kind) for r in part.test) for part in parts]
+            assert max(held) - min(held) <= 1, (language, kind, held)
+    assert parts[0].notes[0] == "5 folds by whole groups (211), seed 4: 42 to 43 records each"
+
+
+def test_another_seed_is_other_folds_and_equal_texts_stay_together():
+    rows = [Record(id=f"r{i}", text=f"Same, words {i // 2}!" if i % 2 else f"same WORDS {i // 2}") for i in range(60)]
+    one, other = ([frozenset(ids(part.test)) for part in folds(rows, 3, options(), seed)] for seed in (1, 2))
+    assert set(one) != set(other)
+    assert all({f"r{i}" for i in range(60) if i // 2 in {int(id[1:]) // 2 for id in part}} == part for part in one)
+
+
+def test_folds_leave_other_splits_out_and_say_what_is_not_even():
+    rows = records(40, groups=8, splits=["train", "test", "valid", "extra"])
+    parts = folds(rows, 2, options())
+    assert sum(len(part.test) for part in parts) == 30
+    assert "not used, being in other splits: 'extra' (10)" in parts[0].notes
+    large = [*records(4, groups=4), *[Record(f"x{i}", f"other {i}", group="big") for i in range(60)]]
+    assert parts[0].notes[0].endswith("15 records each")
+    assert folds(large, 3, options())[0].notes[0].endswith("not alike, for the groups are large")
+
+
+def test_a_group_on_two_sides_of_a_fold_is_seen():
+    part = folds(records(30, groups=6), 3, options())[0]
+    assert crossing({"train": part.train, "test": part.test}) == {}
+    leaked = [*part.train, part.test[0].replace(id="copy")]
+    assert list(crossing({"train": leaked, "test": part.test})) == [f"group:{part.test[0].group}"]

@@ -232,6 +232,29 @@ def test_the_bootstrap_test_errs_as_often_as_it_says():
     assert 0.02 < errors / 400 < 0.09
 
 
+@pytest.mark.parametrize("groups", [8, 20])
+def test_few_groups_err_no_oftener_than_they_say_and_records_would(groups):
+    """Two systems of the same quality, each better on some speakers: only a test over speakers tells that."""
+    from tunewright.evals.intervals import resampled_sums
+    from tunewright.evals.paired import _by_bootstrap
+
+    rng, errors, misses, by_record = np.random.default_rng(groups), 0, 0, 0
+    for _ in range(400):
+        sizes = rng.integers(8, 21, groups)
+        lean = rng.normal(0, 0.35, groups)
+        only_a, only_b = (rng.binomial(sizes, np.clip(0.25 + sign * lean / 2, 0, 0.5)) for sign in (-1, 1))
+        sums = np.stack([only_a, only_b, sizes], axis=1).astype(float)
+        drawn = resampled_sums(sums, 400, int(rng.integers(1 << 30)))
+        gap = float((only_b.sum() - only_a.sum()) / sizes.sum())
+        row = _by_bootstrap(gap, (drawn[:, 1] - drawn[:, 0]) / drawn[:, 2], groups, groups, 0.95)
+        errors += row["p"] < 0.05
+        misses += not row["low"] <= 0 <= row["high"]
+        by_record += mcnemar(only_a.sum(), only_b.sum()) < 0.05
+    assert errors / 400 < 0.075
+    assert misses / 400 < 0.075
+    assert by_record / 400 > 0.2
+
+
 def test_unknown_names_are_refused(answer):
     trial = _trial(answer, {"tuned/free": range(5), "tuned/grammar": range(5)}, n=5)
     with pytest.raises(UsageError, match="no cell 'tuned/gramar'") as caught:

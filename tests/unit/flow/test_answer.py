@@ -34,9 +34,9 @@ def test_test_text_that_the_base_was_pretrained_on_is_warned_of(tmp_path, monkey
             model = "wren"
 
     ears = Ears()
-    answer._warn_of_overlap(Job, ears)
+    answer.warn_of_overlap(Job, ears)
     assert ears.said == ["warning: at least 1 of 2 documents of test share text with what wren was pretrained on"]
     assert [(values["on"], values["hits"]) for _, values in ears.rows] == [("test", 1), ("exam", 0)]
     Job.recipe.model = "somebody/else"
-    answer._warn_of_overlap(Job, ears)
+    answer.warn_of_overlap(Job, ears)
     assert len(ears.rows) == 2

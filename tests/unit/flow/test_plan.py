@@ -9,7 +9,7 @@ import pytest
 
 import tiny_models
 from tunewright.core import recipe_file
-from tunewright.core.errors import DataError, ModelError
+from tunewright.core.errors import DataError, ModelError, UsageError
 from tunewright.flow import begin, job, plan
 
 
@@ -58,6 +58,22 @@ def test_it_counts_what_the_job_does_and_writes_nothing(recipe, tmp_path):
     again = plan.plan(recipe(), runs=tmp_path / "runs")
     assert again.done == ("data",)
     assert "data" not in again.seconds
+
+
+def test_a_cross_validation_is_so_many_trainings(recipe, tmp_path):
+    one, five = (plan.plan(recipe(f"evaluate.folds={k}", "evaluate.sample=7"), runs=tmp_path / "runs") for k in (0, 5))
+    assert (one.trainings, five.trainings) == (1, 5)
+    assert five.records["test"] == 4
+    assert five.answers["tuned/grammar"] == 20
+    assert five.answers["base/free"] == 10, "a fifth of 7, rounded up, in every fold"
+    assert "5 trainings, one a fold, each of" in five.text()
+    assert "trainings" not in one.text()
+    done = job.run(recipe("evaluate.folds=5", "evaluate.sample=7"), runs=tmp_path / "runs", until="data")
+    again = plan.plan(recipe("evaluate.folds=5", "evaluate.sample=7"), runs=tmp_path / "runs")
+    assert again.done == ("data",)
+    assert again.records["train"] == max(fold["train"] for fold in done.folds)
+    with pytest.raises(UsageError, match="not dealt into folds"):
+        plan.plan(recipe("evaluate.folds=5", "data.source=synth:invoices"), runs=tmp_path / "runs")
 
 
 def lora_parameters(network, rank):

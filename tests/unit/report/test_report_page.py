@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import fixture_run
 import pytest
 
+from tunewright.core import files
 from tunewright.report import evidence, html
 
 VOID = {"meta", "br", "img", "link", "input", "hr", "wbr"}
@@ -233,3 +235,56 @@ def test_dark_is_for_screens_only() -> None:
     css = (Path(html.__file__).parent / "page.css").read_text(encoding="utf-8")
     assert "@media screen and (prefers-color-scheme: dark)" in css
     assert "@media print" in css
+
+
+def in_folds(folder: Path, trained: int) -> Path:
+    """The made-up run as a cross-validation in three folds, of which so many are trained."""
+    fixture_run.write(folder, parts=("data", "scores", "compare"))
+    page = folder / "recipe.yaml"
+    page.write_text(page.read_text(encoding="utf-8").replace("folds: 0", "folds: 3"), encoding="utf-8")
+    manifest = json.loads((folder / "data" / "manifest.json").read_text(encoding="utf-8"))
+    counts = [{"train": 1200, "validation": 133, "test": 667 - (n == 3)} for n in (1, 2, 3)]
+    files.write_json(folder / "data" / "manifest.json", manifest | {"folds": counts, "groups": 41})
+    for path in folder.glob("systems/*/scores-*.json"):
+        scores = files.read_json(path)
+        exact = scores["metrics"]["exact_match"]["value"]
+        slices = {
+            str(n): {"n": 667, "metrics": fixture_run.metrics(exact + d, 667)}
+            for n, d in ((1, -0.02), (2, 0.01), (3, 0.0))
+        }
+        files.write_json(path, scores | {"slices": scores["slices"] | {"fold": slices}})
+    for n in range(1, trained + 1):
+        files.write_json(
+            folder / f"folds/{n}/systems/tuned/training_metrics.json", {"best_loss": 0.25, "best_step": 120 + n}
+        )
+    return folder
+
+
+def test_folds_stand_beside_their_pool(tmp_path: Path) -> None:
+    found = evidence.read(in_folds(tmp_path / "run", trained=3))
+    page = Page(html.render(found))
+    assert page.faults == []
+    assert "The records were dealt into 3 folds by whole groups (41 of them)" in page.text
+    assert "Tuned with grammar, exact match of single folds: 93.0 % to 96.0 %." in page.text
+    assert "no test is made over them (Bengio & Grandvalet 2004)" in page.text
+    assert re.search(r"Fold 3 1,200 133 666 .*0\.2500 123 Pooled ", page.text)
+    assert "Exact match by fold" not in page.text, "folds are no slice that tells where it holds"
+    assert "3 models answered, none of which is for use" in page.text
+    assert not any("Training" in line for line in found.missing)
+    assert "Hesterberg" in page.text
+    manifest = files.read_json(found.path / "data" / "manifest.json")
+    files.write_json(found.path / "data" / "manifest.json", manifest | {"groups": 0})
+    alone = Page(html.render(evidence.read(found.path))).text
+    assert "The records were dealt into 3 folds; each fold" in alone
+    assert "draw whole groups" not in alone
+
+
+def test_a_fold_that_is_not_trained_is_named(tmp_path: Path) -> None:
+    found = evidence.read(in_folds(tmp_path / "run", trained=1))
+    assert "Training: no tuned model has been trained to its end in fold 2, 3." in found.missing
+    assert Page(html.render(found)).faults == []
+
+
+def test_a_run_of_one_split_says_nothing_of_folds(page: str) -> None:
+    assert 'id="folds"' not in page
+    assert "Bengio" not in page
