@@ -115,7 +115,8 @@ def variant(recipe: Recipe, method: str, rate: float, **train: Any) -> Recipe:
     options = MethodOptions.model_validate({"name": method, **sizes})
     optim = recipe.train.optim if method in WHOLE else "adamw"
     changed = recipe.train.model_copy(update={"learning_rate": rate, "optim": optim, **train})
-    return recipe.model_copy(update={"method": options, "train": changed})
+    evaluate = recipe.evaluate.model_copy(update={"folds": 0})
+    return recipe.model_copy(update={"method": options, "train": changed, "evaluate": evaluate})
 
 
 def grid(recipe: Recipe, study: Study, method: str) -> list[float]:
