@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 import tiny_models
+from tunewright.core.errors import UsageError
 from tunewright.core.recipe import PRESETS, MethodOptions
 from tunewright.models import methods
 from tunewright.models.load import load
@@ -142,6 +143,26 @@ def test_adalora_keeps_every_rank_where_nobody_prunes(folders: dict[str, Path]) 
         optimizer.step()
         optimizer.zero_grad()
     assert attached.summary()["mean_rank"] == SMALL["init_r"]
+
+
+@pytest.mark.parametrize("total", [2, 3, 7])
+def test_adalora_prunes_in_trainings_of_few_steps(total: int, folders: dict[str, Path]) -> None:
+    attached = methods.attach(load(str(folders["wren"]), dtype="fp32").model, options("adalora"), 0)
+    attached.begin(total)
+    optimizer = torch.optim.AdamW(attached.parameters.values(), lr=RATE)
+    for step in range(1, total + 1):
+        loss_of(attached.model).backward()
+        optimizer.step()
+        attached.after_step(step)
+        optimizer.zero_grad()
+    assert attached.settled(total)
+    assert attached.summary()["mean_rank"] == pytest.approx(SMALL["target_r"], abs=0.1)
+
+
+def test_adalora_refuses_a_single_step(folders: dict[str, Path]) -> None:
+    attached = methods.attach(load(str(folders["wren"]), dtype="fp32").model, options("adalora"), 0)
+    with pytest.raises(UsageError, match="two steps"):
+        attached.begin(1)
 
 
 def test_merging_into_the_original_weights_is_not_what_4_bits_trained(trained: Any, folders: dict[str, Path]) -> None:

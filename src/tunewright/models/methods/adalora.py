@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from tunewright.core.errors import UsageError
 from tunewright.core.recipe import MethodOptions
 from tunewright.models.methods import _shared
 
@@ -42,11 +43,16 @@ def attach(model: Any, options: MethodOptions, seed: int) -> Any:
 
 
 def begin(model: Any, total_steps: int) -> None:
-    """Lay the budget's schedule over the training: pruning from tinit to total − tfinal, at least once."""
+    """Lay the budget's schedule over the training: pruning from tinit to total − tfinal, at least once.
+
+    Raises UsageError for fewer than two steps: one that scores the triplets must come before one that prunes them.
+    """
+    if total_steps < 2:
+        raise UsageError("AdaLoRA needs two steps at least", hint="raise train.num_train_epochs, or take lora")
     options: MethodOptions = model.schedule
     config = _config(model)
     config.total_step = total_steps
-    config.tfinal = min(total_steps - 1, round(options.tfinal * total_steps))
+    config.tfinal = min(total_steps - 2, round(options.tfinal * total_steps))
     config.tinit = max(0, min(round(options.tinit * total_steps), total_steps - config.tfinal - 1))
     config.deltaT = max(1, min(options.delta_t, (total_steps - config.tfinal - config.tinit) // 5))
 
