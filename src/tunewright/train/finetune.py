@@ -312,7 +312,7 @@ def finetune(
             files.write_json(folder / "training_args.json", args)
         return int(args["micro_batch"])
 
-    curves = trackers.Trackers(recipe, folder, _run_name(folder), say)
+    curves = trackers.Trackers(recipe, folder, _run_name(folder), say, first=accelerator.is_main_process)
     with graceful() as asked:
         fit = Fit(
             model=model,

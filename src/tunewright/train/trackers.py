@@ -38,12 +38,23 @@ def check(names: Sequence[str]) -> None:
 
 
 class Trackers:
-    """Everybody who is told, at once. `say` is told once of one that fails."""
+    """Everybody who is told, at once.
 
-    def __init__(self, recipe: Recipe, folder: Path, name: str, say: Callable[[str], None] = lambda text: None):
+    say: told once of one that fails. first: of several processes only the first tells anybody.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Path,
+        name: str,
+        say: Callable[[str], None] = lambda text: None,
+        *,
+        first: bool = True,
+    ):
         self._say = say
         self._open: dict[str, Curves] = {}
-        if not recipe.train.trackers:
+        if not recipe.train.trackers or not first:
             return
         path = folder / "trackers.json"
         ids: dict[str, str] = files.read_json(path) if path.is_file() else {}

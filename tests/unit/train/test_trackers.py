@@ -142,6 +142,15 @@ def test_one_that_fails_is_left_out_with_a_word(model: str, tmp_path: Path, monk
     assert metrics["last_step"] == 3
 
 
+def test_of_several_processes_the_first_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = Book(monkeypatch)
+    told = trackers.Trackers(recipe(EVERYONE), tmp_path, "t", first=False)
+    told.hear({"event": "step", "step": 1, "loss": 1.0})
+    told.end()
+    assert not book.begun
+    assert not list(tmp_path.iterdir())
+
+
 def test_nobody_learns_where_the_user_lives_or_how_they_log_in() -> None:
     public = trackers.shown(
         recipe(
