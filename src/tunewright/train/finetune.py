@@ -388,11 +388,12 @@ def _earlier(folder: Path) -> dict[str, Any]:
 
 
 def _run_name(folder: Path) -> str:
-    """What trackers call the training: its run's name, and the system's where that is not `tuned`."""
-    parts = folder.resolve().parts
-    if len(parts) > 2 and parts[-2] == "systems":
-        return parts[-3] if parts[-1] == "tuned" else f"{parts[-3]}-{parts[-1]}"
-    return parts[-1]
+    """What trackers call the training: its run's name, the fold's, and the system's where that is not `tuned`."""
+    *run, last = folder.resolve().parts
+    if len(run) < 2 or run[-1] != "systems":
+        return last
+    name = f"{run[-4]}-fold-{run[-2]}" if len(run) > 3 and run[-3] == "folds" else run[-2]
+    return name if last == "tuned" else f"{name}-{last}"
 
 
 def _lessons(model: Any, epochs: Epochs, options: TrainOptions, say: Callable[[str], None]) -> tuple[Pointing, ...]:

@@ -16,7 +16,7 @@ from tunewright.core.recipe import DataOptions, MethodOptions, Recipe, TaskOptio
 from tunewright.core.records import Example, Record
 from tunewright.tasks.extraction import Extraction
 from tunewright.train import trackers
-from tunewright.train.finetune import finetune
+from tunewright.train.finetune import _run_name, finetune
 
 EVERYONE = ("tensorboard", "wandb", "mlflow", "trackio")
 SCHEMA = {"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]}
@@ -140,6 +140,16 @@ def test_one_that_fails_is_left_out_with_a_word(model: str, tmp_path: Path, monk
     assert [len(book.told[who]) for who in ("wandb", "trackio")] == [1, 1]
     metrics = finetune(model, examples(), [], recipe("mlflow"), tmp_path / "run")
     assert metrics["last_step"] == 3
+
+
+def test_curves_are_called_as_their_run() -> None:
+    names = {
+        "runs/bills/systems/tuned": "bills",
+        "runs/bills/systems/lora": "bills-lora",
+        "runs/bills/folds/2/systems/tuned": "bills-fold-2",
+        "out": "out",
+    }
+    assert {folder: _run_name(Path(folder)) for folder in names} == names
 
 
 def test_of_several_processes_the_first_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
