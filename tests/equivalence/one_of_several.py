@@ -1,6 +1,7 @@
-"""A few steps of the loop, to be run by torchrun: one_of_several.py FOLDER [alone].
+"""A few steps of the loop, to be run by torchrun: one_of_several.py FOLDER [alone] [small].
 
 alone: every process keeps its gradients to itself, which must show.
+small: the last process has no memory for two examples at a time.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny_models
-from tunewright.train.batch import Tokens, collate
+from tunewright.train import loop
+from tunewright.train.batch import Batch, Tokens, collate
 from tunewright.train.loop import Fit, Schedule
+from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing
 
 
@@ -38,6 +41,14 @@ folder = Path(sys.argv[1])
 if "alone" in sys.argv[2:]:
     Fit._summed = lambda self, *numbers: list(numbers)  # type: ignore[method-assign]
 accelerator = Accelerator(cpu=True)
+if "small" in sys.argv[2:] and accelerator.is_last_process:
+
+    def limited(model: object, batch: Batch, *more: object, **kept: object) -> torch.Tensor:
+        if len(batch.input_ids) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return loss_sum(model, batch, *more, **kept)
+
+    loop.loss_sum = limited
 model = copy.deepcopy(tiny_models.model("wren"))
 parameters = dict(model.named_parameters())
 optimizer = torch.optim.SGD(parameters.values(), lr=0.5)

@@ -11,6 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tunewright.train import checkpoint
+
 SCRIPT = Path(__file__).with_name("one_of_several.py")
 
 
@@ -44,3 +46,12 @@ def test_without_the_sum_they_part(one, tmp_path):
     alone = launch(tmp_path / "run", 2, "alone")
     assert furthest(one, alone[0]) > 1e-2
     assert furthest(alone[0], alone[1]) > 1e-2
+
+
+def test_when_one_runs_out_of_memory_all_take_the_step_again(one, tmp_path):
+    two = launch(tmp_path / "run", 2, "small")
+    assert furthest(two[0], two[1]) == 0.0, "the one with room enough has dropped its gradient, too"
+    assert furthest(one, two[0]) < 2e-5
+    found = checkpoint.newest(tmp_path / "run" / "checkpoints")[0]
+    assert found is not None
+    assert found.state["metrics"]["micro_batch"] == 1

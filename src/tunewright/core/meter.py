@@ -6,8 +6,11 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 
 def memory() -> int:
@@ -83,6 +86,66 @@ class Meter:
     ) -> None:
         self.seconds = time.perf_counter() - self._start
         self.peak_bytes = peak_memory()
+
+
+class Phases:
+    """What a job takes, phase by phase: `with phases("train"): ...`. A phase inside another stops the other's clock.
+
+    taken: phase → {"seconds", "peak_bytes"}: wall-clock seconds added up, and the most memory held (on systems that
+    cannot count from now, since the process began). reset, peak: how memory is counted; the process's unless given.
+    """
+
+    def __init__(
+        self,
+        reset: Callable[[], object] = reset_peak,
+        peak: Callable[[], int] = peak_memory,
+        now: Callable[[], float] = time.perf_counter,
+    ):
+        self.taken: dict[str, dict[str, Any]] = {}
+        self._reset, self._peak, self._now = reset, peak, now
+        self._open: list[str] = []
+        self._since = 0.0
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        self._close()
+        self._open.append(name)
+        self._begin()
+        try:
+            yield
+        finally:
+            self._close()
+            self._open.pop()
+            self._begin()
+
+    def add(self, taken: Mapping[str, Mapping[str, Any]]) -> None:
+        """Count in what an earlier attempt took."""
+        for name, before in taken.items():
+            self._note(name, before["seconds"], before["peak_bytes"])
+
+    def lap(self) -> None:
+        """Count in what the phase that runs has taken so far."""
+        self._close()
+        self._begin()
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory held in any phase so far, the one that runs included."""
+        return max([self._peak(), *(entry["peak_bytes"] for entry in self.taken.values())])
+
+    def _begin(self) -> None:
+        self._since = self._now()
+        if self._open:
+            self._reset()
+
+    def _close(self) -> None:
+        if self._open:
+            self._note(self._open[-1], self._now() - self._since, self._peak())
+
+    def _note(self, name: str, seconds: float, peak: int) -> None:
+        entry = self.taken.setdefault(name, {"seconds": 0.0, "peak_bytes": 0})
+        entry["seconds"] += seconds
+        entry["peak_bytes"] = max(entry["peak_bytes"], peak)
 
 
 def clock(seconds: float) -> str:

@@ -203,21 +203,35 @@ class MethodOptions(Options):
         return self
 
 
+AUTO_BATCH = 32
+"""Examples of one batch where `per_device_train_batch_size` is auto: what is learnt does not hang on the machine."""
+Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
+
+
 class TrainOptions(Options):
     """The training loop (Hugging Face names)."""
 
     learning_rate: float = Field(2e-3, gt=0, description="The highest rate, after warm-up.")
     num_train_epochs: float = Field(1.0, gt=0, description="Passes over the training examples; parts of one count.")
     max_steps: int = Field(-1, ge=-1, description="Optimiser steps; -1: from num_train_epochs.")
-    per_device_train_batch_size: Positive = Field(32, description="Examples in one forward pass.")
+    per_device_train_batch_size: Positive | Literal["auto"] = Field(
+        32,
+        description=f"Examples in one forward pass; auto: {AUTO_BATCH}, in as many passes as is fastest here, "
+        "which changes nothing of what is learnt.",
+    )
     per_device_eval_batch_size: Positive = Field(32, description="The same, for validation.")
     gradient_accumulation_steps: Positive = Field(1, description="Forward passes in one optimiser step.")
     max_length: Positive = Field(2048, description="Longest prompt + reply in tokens.")
     over_length: Literal["refuse", "drop"] = Field(
         "refuse", description="What happens to longer examples; drops are counted."
     )
-    optim: Literal["adamw", "muon"] = Field(
-        "adamw", description="muon: Muon on matrices, AdamW on the rest (full training)."
+    gradient_checkpointing: bool = Field(
+        False, description="Keep less for the way back and compute it again: less memory, about a third more time."
+    )
+    optim: Literal["adamw", "adamw_8bit", "paged_adamw", "paged_adamw_8bit", "muon"] = Field(
+        "adamw",
+        description="muon: Muon on matrices, AdamW on the rest (full training). 8bit, paged: bitsandbytes' AdamW with "
+        "its state in 8 bits, or out on the processor's memory when it must; plain AdamW stands in without a GPU.",
     )
     weight_decay: float = Field(0.0, ge=0, description="Decoupled, times the rate (Loshchilov & Hutter 2019).")
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="Memory of AdamW's mean gradient.")
@@ -234,6 +248,9 @@ class TrainOptions(Options):
     )
     warmup_ratio: Share = Field(0.05, description="Share of the steps over which the rate rises.")
     bf16: bool | Literal["auto"] = Field("auto", description="bf16 autocast; auto: where the processor has it.")
+    fp16: bool | Literal["auto"] = Field(
+        "auto", description="fp16 autocast with a scaled loss, on a GPU; auto: on those that have no bf16."
+    )
     share_prefix: bool = Field(
         True, description="Compute the prompt prefix that a batch shares once (needs dropout 0)."
     )
@@ -245,6 +262,27 @@ class TrainOptions(Options):
     logging_steps: Positive = Field(10, description="A line in the log every so many steps.")
     early_stopping_patience: int = Field(0, ge=0, description="Validations without gain before stopping; 0: never.")
     load_best_model_at_end: bool = Field(True, description="End with the weights of the lowest validation loss.")
+    report_to: Literal["none"] | Tracker | tuple[Tracker, ...] = Field(
+        "none", description="Who is told of the curves: tensorboard, wandb, mlflow, trackio, a list of them, or none."
+    )
+
+    @property
+    def batch_size(self) -> int:
+        """Examples of one batch, in however many passes they go through the model."""
+        size = self.per_device_train_batch_size
+        return AUTO_BATCH if size == "auto" else size
+
+    @property
+    def trackers(self) -> tuple[Tracker, ...]:
+        """Who is told of the curves."""
+        asked = self.report_to
+        return asked if isinstance(asked, tuple) else () if asked == "none" else (asked,)
+
+    @model_validator(mode="after")
+    def _one_precision(self) -> TrainOptions:
+        if self.bf16 is True and self.fp16 is True:
+            raise ValueError("used with bf16 or with fp16, not with both")
+        return self
 
 
 class DecodeOptions(Options):

@@ -105,7 +105,10 @@ def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
     folds.check(recipe)
     catalogue.load("task", recipe.task.name)
     if "train" in wanted:
+        from tunewright.train import trackers
+
         catalogue.load("method", recipe.method.adapter)
+        trackers.check(recipe.train.trackers)
     if "train" in wanted or "evaluate" in wanted:
         locate_model(recipe.model)
     if "compare" in wanted:

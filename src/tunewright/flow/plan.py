@@ -116,7 +116,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     tuned = "tuned" in recipe.evaluate.systems
     trainable = shape.trainable(recipe) if tuned else 0
     options = recipe.train
-    batch = options.per_device_train_batch_size * options.gradient_accumulation_steps
+    batch = options.batch_size * options.gradient_accumulation_steps
     steps = (
         math.ceil(counts["train"] / batch * options.num_train_epochs) if options.max_steps < 1 else options.max_steps
     )
@@ -129,7 +129,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     work = 6 if recipe.method.name == "full" else 4
     tokens = prompt_tokens + reply_tokens
     sharing = options.share_prefix and recipe.method.lora_dropout == 0
-    shared = shape.shared(sample) * (1 - 1 / options.per_device_train_batch_size) if sharing else 0.0
+    shared = shape.shared(sample) * (1 - 1 / options.batch_size) if sharing else 0.0
     seconds = {
         "data": 2
         + (sum(counts.values()) / 1500 if recipe.data.source.startswith("synth:") else sum(counts.values()) / 5000),
@@ -151,7 +151,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     disk += sum(answers.values()) * 600 + 2_000_000
     # The longest batch decides: what every matrix reads and writes is kept for the way back, and logits three times.
     kept = 4 * KEPT * sum(a + b for a, b in shape.linears.values())
-    rows = options.per_device_train_batch_size
+    rows = options.batch_size
     activations = rows * ((longest - shared) * kept + max(replies, default=0) * shape.vocabulary * 12)
     memory = FLOOR_BYTES + shape.parameters * 4 + trainable * 16 + int(activations)
     free_memory, free_disk = meter.free_memory(), _free_disk(path)

@@ -20,7 +20,14 @@ from tunewright.core.recipe import Quantisation
 from tunewright.models import embedded
 from tunewright.models.chat import Chat
 
-DTYPES = {"fp32": torch.float32, "float32": torch.float32, "bf16": torch.bfloat16, "bfloat16": torch.bfloat16}
+DTYPES = {
+    "fp32": torch.float32,
+    "float32": torch.float32,
+    "bf16": torch.bfloat16,
+    "bfloat16": torch.bfloat16,
+    "fp16": torch.float16,
+    "float16": torch.float16,
+}
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _WEIGHTS = "*.safetensors"
@@ -127,11 +134,15 @@ def _from_hub(name: str, versions: list[str], files: list[str]) -> Path:
 
 
 def best_dtype(device: str | torch.device = "cpu") -> torch.dtype:
-    """bf16 where the hardware computes faster in it (GPUs, processors with AMX), else fp32.
+    """bf16 where the hardware computes faster in it (GPUs, processors with AMX), fp16 on GPUs without, else fp32.
 
-    AVX512-bf16 alone is no reason: there oneDNN's bf16 products run at about 0.6 times the speed of fp32.
+    AVX512-bf16 alone is no reason: there oneDNN's bf16 products run at about 0.6 times the speed of fp32. A GPU that
+    only emulates bf16 (T4, V100) is several times slower in it than in fp16.
     """
-    fast = torch.device(device).type != "cpu" or torch.cpu._is_amx_tile_supported()
+    kind = torch.device(device).type
+    if kind == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.float16
+    fast = kind != "cpu" or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast else torch.float32
 
 
@@ -184,7 +195,7 @@ def load(
 
     name: "wren" (the newest embedded), "wren-1", a folder, or a Hugging Face id.
     adapter: a PEFT folder; its chat template and serialisation, stored beside it, replace the model's own.
-    dtype: "bf16", "fp32" or "auto" (`best_dtype`). device: "cpu", "cuda" or "auto".
+    dtype: "bf16", "fp16", "fp32" or "auto" (`best_dtype`). device: "cpu", "cuda" or "auto".
     quantisation: keep the linear layers in 4 bits, (data type, double quantisation); dtype is what they compute in.
     keep_4bit: False writes the 4-bit weights out in full: the same values, faster on a processor, in more memory.
 
@@ -197,7 +208,7 @@ def load(
     folder = locate(name)
     where = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     if dtype != "auto" and dtype not in DTYPES:
-        raise ModelError(f"there is no dtype '{dtype}'", hint="auto, bf16 or fp32")
+        raise ModelError(f"there is no dtype '{dtype}'", hint="auto, bf16, fp16 or fp32")
     precision = best_dtype(where) if dtype == "auto" else DTYPES[dtype]
     if not list(folder.glob("*.safetensors")):
         raise ModelError(

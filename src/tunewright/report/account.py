@@ -33,6 +33,7 @@ def training(evidence: Evidence, training: Training) -> dict[str, Any]:
     small = []
     for key, title in (
         ("learning_rate", "Learning rate"),
+        ("grad_norm", "Gradient norm"),
         ("tokens_per_second", "Tokens per second"),
         ("memory_bytes", "Memory, GB"),
     ):
@@ -84,9 +85,46 @@ def _training_facts(evidence: Evidence, training: Training) -> list[tuple[str, s
         ("Left out as too long", count(m.get("dropped")), m.get("dropped")),
         ("Tokens read", short_count(m.get("seen_tokens")), m.get("seen_tokens")),
         ("Peak memory", size(m.get("peak_memory_bytes")), m.get("peak_memory_bytes")),
+        *_memory_facts(m),
+        ("Time by phase", _each(mapping(m.get("phases")), "seconds", duration), m.get("phases")),
+        ("Memory ran out", _shrunk(m), _shrunk(m)),
         ("Weights on disk", size(_folder_bytes(training.weights)), training.weights),
     ]
     return [(label, value) for label, value, there in rows if there not in (None, "", False)]
+
+
+PARTS = {
+    "weights": "weights",
+    "gradients": "gradients",
+    "optimizer": "optimiser",
+    "best": "copy of the best",
+    "activations": "activations",
+}
+"""What the memory of a training goes to, as the page calls it."""
+
+
+def _memory_facts(m: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Rows for what memory went to, and for its peak in every phase."""
+    memory = mapping(m.get("memory"))
+    parts = [f"{size(memory[key])} {name}" for key, name in PARTS.items() if number(memory.get(key))]
+    return [
+        ("Memory for", " · ".join(parts), parts or None),
+        ("Peak by phase", _each(mapping(m.get("phases")), "peak_bytes", size), m.get("phases")),
+    ]
+
+
+def _each(phases: dict[str, Any], key: str, show: Any) -> str:
+    return " · ".join(f"{name} {show(mapping(phase).get(key))}" for name, phase in phases.items())
+
+
+def _shrunk(m: dict[str, Any]) -> str:
+    """Where memory ran out, and how many examples went through the model at a time from then on."""
+    times = m.get("out_of_memory")
+    return " · ".join(
+        f"at step {count(one.get('step'))}, then {count(one.get('micro_batch'))} at a time"
+        for one in (times if isinstance(times, list) else [])
+        if isinstance(one, dict)
+    )
 
 
 def _folder_bytes(folder: Path | None) -> int | None:

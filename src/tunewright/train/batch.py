@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -61,6 +61,13 @@ class Pointers:
     def to(self, device: torch.device | str) -> Pointers:
         return Pointers(*(one.to(device) for one in (self.rows, self.queries, self.keys, self.weights)))
 
+    def within(self, begin: int, end: int) -> Pointers | None:
+        """Those of rows `begin` to `end`, for a batch of these alone; None of none."""
+        here = (self.rows >= begin) & (self.rows < end)
+        if not here.any():
+            return None
+        return Pointers(self.rows[here] - begin, self.queries[here], self.keys[here], self.weights[here])
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -96,6 +103,30 @@ class Batch:
         pointers = self.pointers.to(device) if self.pointers is not None else None
         links = self.links.to(device) if self.links is not None else None
         return Batch(prefix, self.input_ids.to(device), self.rows.to(device), self.labels.to(device), pointers, links)
+
+
+def split(batch: Batch, size: int) -> list[Batch]:
+    """The batch in parts of at most `size` rows, each with the whole prefix: their losses add up to its loss."""
+    count, time = batch.input_ids.shape
+    if count <= size:
+        return [batch]
+    of_row = batch.rows // time
+    parts = []
+    for begin in range(0, count, size):
+        end = min(begin + size, count)
+        here = (of_row >= begin) & (of_row < end)
+        pointers, links = (one.within(begin, end) if one is not None else None for one in (batch.pointers, batch.links))
+        parts.append(
+            replace(
+                batch,
+                input_ids=batch.input_ids[begin:end],
+                rows=batch.rows[here] - begin * time,
+                labels=batch.labels[here],
+                pointers=pointers,
+                links=links,
+            )
+        )
+    return parts
 
 
 def shared_prefix(examples: Sequence[Tokens]) -> int:

@@ -112,13 +112,34 @@ def read(path: Path) -> Checkpoint:
     return Checkpoint(load_file(path / FILES[0]), state, path)
 
 
+def random_state() -> dict[str, torch.Tensor]:
+    """Where the random numbers stand, of the processor and of the GPU in use."""
+    state = {"random": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["random.cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_random_state(tensors: dict[str, torch.Tensor]) -> None:
+    """The inverse of `random_state`; other tensors may stand beside."""
+    torch.set_rng_state(tensors["random"].to(torch.uint8))
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"].to(torch.uint8))
+
+
 def pack_optimizer(name: str, optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """An optimiser's state as named tensors and plain numbers (no pickle)."""
+    if getattr(optimizer, "is_paged", False) and torch.cuda.is_available():
+        torch.cuda.synchronize()  # paged state is read where it lies, beside the GPU's own order
     saved = optimizer.state_dict()
     tensors: dict[str, torch.Tensor] = {}
     scalars: dict[str, Any] = {}
     for index, slots in saved["state"].items():
-        for key, value in slots.items():
+        # bitsandbytes wraps what is quantised once more, and takes it back unwrapped
+        inner = {k: v for value in slots.values() if isinstance(value, dict) for k, v in value.items()}
+        for key, value in {**slots, **inner}.items():
+            if isinstance(value, dict):
+                continue
             if isinstance(value, torch.Tensor):
                 tensors[f"{name}.{index}.{key}"] = value
             else:
@@ -139,3 +160,17 @@ def unpack_optimizer(
         index, key = full.split(".", 1)
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": saved["param_groups"]})
+    if getattr(optimizer, "is_paged", False):
+        _page(optimizer)
+
+
+def _page(optimizer: Any) -> None:
+    """Put a paged optimiser's state back into pages: bitsandbytes loads it as usual tensors, which cannot give way."""
+    for parameter, slots in optimizer.state.items():
+        if parameter.device.type == "cpu":
+            continue
+        for key in ("state1", "state2"):
+            if key in slots and not getattr(slots[key], "is_paged", False):
+                paged = optimizer.get_state_buffer(parameter, dtype=slots[key].dtype)
+                torch.cuda.synchronize()
+                slots[key] = paged.copy_(slots[key])

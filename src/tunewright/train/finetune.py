@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tunewright.models.load import Loaded
 
 
+SPEEDS = "tokens_per_second_by_micro_batch"
+"""In training_args.json, what was found where the recipe says `per_device_train_batch_size: auto`."""
+
+
 def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False, link: bool = False) -> list[Tokens]:
     """Prompt and reply ids of every example; the reply, its stop token included, is what is trained.
 
@@ -127,7 +131,7 @@ class Epochs:
 
     def batches(self, epoch: int) -> list[list[int]]:
         if epoch != self._epoch:
-            size = self.options.per_device_train_batch_size
+            size = self.options.batch_size
             self._order = epoch_batches(self.lengths, self.keys, size, self.seed, epoch)
             self._epoch = epoch
         return self._order
@@ -139,11 +143,21 @@ class Epochs:
         return [collate([self.tokens[i] for i in one], self.pad, share_prefix=self.share_prefix) for one in chosen]
 
 
-def wants_bf16(options: TrainOptions, device: Any) -> bool:
-    """Whether to run under bf16 autocast: as the recipe says, or where the hardware computes in it."""
+def precision(options: TrainOptions, device: Any) -> tuple[str, str | None]:
+    """("bf16", "fp16" or "fp32", a sentence where it is not what the recipe asks for): what to compute in.
+
+    As the recipe says, or what the hardware is fast in.
+    """
     from tunewright.models.load import best_dtype
 
-    return str(best_dtype(device)) == "torch.bfloat16" if options.bf16 == "auto" else bool(options.bf16)
+    best = str(best_dtype(device)).removeprefix("torch.")
+    on_gpu = str(device) != "cpu"
+    if options.fp16 is True and not on_gpu:
+        fallback = "bf16" if options.bf16 == "auto" and best == "bfloat16" else "fp32"
+        return fallback, f"fp16 needs a GPU: {fallback} stands in"
+    if options.fp16 is True or (options.fp16 == "auto" and options.bf16 == "auto" and best == "float16"):
+        return "fp16", None
+    return "bf16" if options.bf16 is True or (options.bf16 == "auto" and best == "bfloat16") else "fp32", None
 
 
 def finetune(
@@ -166,14 +180,20 @@ def finetune(
 
     from tunewright.models import methods
     from tunewright.models.load import load
-    from tunewright.train.loop import Fit, Schedule
-    from tunewright.train.loss import loss_sum
+    from tunewright.train import memory, throughput, trackers
+    from tunewright.train.loop import Fit, Schedule, Try
+    from tunewright.train.loss import keep_little, loss_sum
+    from tunewright.train.optimisers import optimisers, usable
 
     options = recipe.train
+    trackers.check(options.trackers)
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    mixed = wants_bf16(options, device)
-    loaded = load(name, dtype="bf16" if mixed else "fp32", quantisation=recipe.method.quantisation)
+    mixed, instead = precision(options, device)
+    phases = memory.phases(device)
+    with phases("load"):
+        kept_in = "fp32" if mixed == "fp16" and recipe.method.adapter == "full" else mixed  # what is trained is fp32
+        loaded = load(name, dtype=kept_in, quantisation=recipe.method.quantisation)
     tokens = tokenise(loaded, train, point=options.pointer_weight > 0, link=options.link_weight > 0)
     kept = check(loaded, train, tokens, options)
     if not kept:
@@ -181,6 +201,10 @@ def finetune(
     held = tokenise(loaded, validation)
     held_kept = check(loaded, validation, held, options)
     say = events.say if events is not None else lambda text: None
+    optim, other = usable(options.optim, device)
+    for sentence in (instead, other):
+        if sentence is not None:
+            say(sentence)
     for some, left, what in ((train, kept, "examples"), (validation, held_kept, "validation examples")):
         if len(left) < len(some):
             limit = min(options.max_length, loaded.context)
@@ -195,7 +219,10 @@ def finetune(
 
     method = methods.attach(loaded.model, recipe.method, recipe.seed)
     model, parameters = method.model, method.parameters
+    together = not options.gradient_checkpointing or keep_little(model)
     hinders = _hinders_sharing(model, max(len(one.ids) for one in [*chosen, *held])) if options.share_prefix else None
+    if options.share_prefix and not together:
+        hinders = hinders or "with gradient_checkpointing this model drops it"
     if hinders is not None:
         say(f"the prompt prefix is not shared: {hinders}")
     pad = loaded.tokenizer.pad_token_id
@@ -206,10 +233,9 @@ def finetune(
     )
     eval_steps = options.eval_steps or max(1, total // 10)
     pointing = _lessons(loaded.model, epochs, options, say)
-    accelerator = Accelerator(mixed_precision="bf16" if mixed else "no", cpu=device == "cpu")
-    optimizers = _optimizers(model, parameters, options, method.rate)
+    accelerator = Accelerator(mixed_precision="no" if mixed == "fp32" else mixed, cpu=device == "cpu")
+    optimizers = optimisers(model, parameters, options, method.rate, name=optim)
     model = accelerator.prepare_model(model, evaluation_mode=True)  # unwrapped: the loop sums gradients itself
-    prepared = [accelerator.prepare_optimizer(optimizer) for optimizer, _ in optimizers]
 
     held_size = options.model_copy(update={"per_device_train_batch_size": options.per_device_eval_batch_size})
     held_batches = Epochs(held, epochs.pad, held_size, recipe.seed, share_prefix=share_prefix) if held else None
@@ -219,7 +245,7 @@ def finetune(
         summed, count = 0.0, 0
         for one in held_batches.batches(0):
             batch = collate([held[i] for i in one], epochs.pad, share_prefix=share_prefix).to(accelerator.device)
-            summed += float(loss_sum(model, batch))
+            summed += memory.in_parts(batch, lambda part: float(loss_sum(model, part)))
             count += len(batch.labels)
         return summed / max(1, count)
 
@@ -234,41 +260,64 @@ def finetune(
         if event["event"] == "checkpoint":
             info = {"path": event["path"], "step": event["step"], "total_steps": total}
             files.write_json(folder / "latest_checkpoint_info.json", info)
+        curves.hear(event)
         if events is not None:
             kind = event.pop("event")
-            if kind in ("resumed", "damaged"):
+            if kind in ("resumed", "damaged", "out of memory"):
                 events.say(event["message"])
                 if kind == "resumed" and progress is not None:
                     progress.start("train", total, unit="steps", done=event["step"])
             elif kind == "step":
-                events.log(
-                    f"step {event['step']}/{total}  loss {event['loss']:.4f}  {event['tokens_per_second']:.0f} tokens/s"
-                )
+                norm = "" if event["grad_norm"] is None else f"  grad_norm {event['grad_norm']:.3g}"
+                speed = f"{event['tokens_per_second']:.0f} tokens/s"
+                events.log(f"step {event['step']}/{total}  loss {event['loss']:.4f}{norm}  {speed}")
             elif kind == "validation":
                 events.log(f"step {event['step']}/{total}  validation loss {event['loss']:.4f}")
             events.add("train", kind, **event)
 
     if progress is not None:
         progress.start("train", total, unit="steps")
-    files.write_json(
-        folder / "training_args.json",
-        {
-            **options.model_dump(mode="json"),
-            "model": loaded.name,
-            "method": recipe.method.model_dump(mode="json"),
-            "seed": recipe.seed,
-            "total_steps": total,
-            "steps_per_epoch": epochs.steps_per_epoch,
-            "bf16_used": mixed,
-            "prefix_shared": share_prefix,
-            "threads": torch.get_num_threads(),
-        },
-    )
+    args = {
+        **options.model_dump(mode="json"),
+        "model": loaded.name,
+        "method": recipe.method.model_dump(mode="json"),
+        "seed": recipe.seed,
+        "total_steps": total,
+        "steps_per_epoch": epochs.steps_per_epoch,
+        "precision_used": mixed,
+        "optim_used": optim,
+        "prefix_shared": share_prefix,
+        "threads": torch.get_num_threads(),
+    }
+    earlier = _earlier(folder)
+    if options.per_device_train_batch_size == "auto" and "micro_batch" in earlier:
+        args |= {key: earlier[key] for key in ("micro_batch", SPEEDS) if key in earlier}
+    files.write_json(folder / "training_args.json", args)
+
+    def find(attempt: Try) -> int:
+        """Examples in one pass: what an earlier attempt at this run found, else by trying."""
+        if "micro_batch" not in args:
+            say("looking for the fastest number of examples in one pass")
+            longest = sorted(chosen, key=lambda one: -len(one.ids))[: options.batch_size]
+            found = throughput.find(
+                attempt,
+                collate(longest, epochs.pad, share_prefix=share_prefix),
+                max(epochs(0), key=lambda batch: len(batch.input_ids)),
+                free=lambda: memory.free(device),
+                phases=phases,
+            )
+            say(f"{found}; a step has {options.batch_size * options.gradient_accumulation_steps}")
+            args["micro_batch"] = found.size
+            args[SPEEDS] = found.tokens_per_second
+            files.write_json(folder / "training_args.json", args)
+        return int(args["micro_batch"])
+
+    curves = trackers.Trackers(recipe, folder, _run_name(folder), say, first=accelerator.is_main_process)
     with graceful() as asked:
         fit = Fit(
             model=model,
             parameters=parameters,
-            optimizers=[(optimizer, peak) for optimizer, (_, peak) in zip(prepared, optimizers, strict=True)],
+            optimizers=optimizers,
             schedule=Schedule(options.lr_scheduler_type, max(1, round(options.warmup_ratio * total)), total),
             micro_batches=epochs,
             total_steps=total,
@@ -285,9 +334,14 @@ def finetune(
             stop=asked,
             pointing=pointing,
             hooks=method,
+            find=find if options.per_device_train_batch_size == "auto" else None,
+            phases=phases,
             report=report,
         )
-        metrics = fit.run()
+        try:
+            metrics = fit.run()
+        finally:
+            curves.end()
     if "paused_at" in metrics:
         raise KeyboardInterrupt
     if metrics["stopped"] == "the loss is not finite":
@@ -324,6 +378,24 @@ def _hinders_sharing(model: Any, length: int) -> str | None:
     return None
 
 
+def _earlier(folder: Path) -> dict[str, Any]:
+    """training_args.json of an earlier attempt at the same training; empty where there is none that can be read."""
+    path = folder / "training_args.json"
+    try:
+        return dict(files.read_json(path)) if path.is_file() else {}
+    except DataError:
+        return {}
+
+
+def _run_name(folder: Path) -> str:
+    """What trackers call the training: its run's name, the fold's, and the system's where that is not `tuned`."""
+    *run, last = folder.resolve().parts
+    if len(run) < 2 or run[-1] != "systems":
+        return last
+    name = f"{run[-4]}-fold-{run[-2]}" if len(run) > 3 and run[-3] == "folds" else run[-2]
+    return name if last == "tuned" else f"{name}-{last}"
+
+
 def _lessons(model: Any, epochs: Epochs, options: TrainOptions, say: Callable[[str], None]) -> tuple[Pointing, ...]:
     """The heads that are taught where to look: of the untrained model those that do best already, over two steps."""
     wanted: list[tuple[Lesson, float, str]] = [
@@ -341,56 +413,3 @@ def _lessons(model: Any, epochs: Epochs, options: TrainOptions, say: Callable[[s
             say(f"head {found[1]} of layer {found[0]} is taught to look {what}")
             made.append(Pointing(*found, weight, lesson))
     return tuple(made)
-
-
-def _optimizers(
-    model: Any, parameters: dict[str, Any], options: TrainOptions, rate: Callable[[str], float] = lambda name: 1.0
-) -> list[tuple[Any, float]]:
-    """(optimiser, peak learning rate) pairs over the trainable parameters; Muon takes the matrices of hidden layers.
-
-    rate: how many times the learning rate a parameter of this name gets.
-    """
-    import torch
-
-    betas = (options.adam_beta1, options.adam_beta2)
-    rates = {id(parameter): rate(name) for name, parameter in parameters.items()}
-
-    def groups(chosen: Sequence[Any]) -> list[dict[str, Any]]:
-        by_rate: dict[float, list[Any]] = {}
-        for parameter in chosen:
-            by_rate.setdefault(rates[id(parameter)], []).append(parameter)
-        return [{"params": some, "scale": scale} for scale, some in by_rate.items()]
-
-    if options.optim == "muon":
-        tables = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
-        tables += [head] if (head := model.get_output_embeddings()) is not None else []
-        outer = {id(p) for table in tables for p in table.parameters()}
-        matrices = [p for p in parameters.values() if p.ndim == 2 and id(p) not in outer]
-        rest = [p for p in parameters.values() if p.ndim != 2 or id(p) in outer]
-        pairs: list[tuple[Any, float]] = [
-            (
-                torch.optim.Muon(
-                    groups(matrices),
-                    lr=options.learning_rate,
-                    weight_decay=options.weight_decay,
-                    adjust_lr_fn="match_rms_adamw",
-                ),
-                options.learning_rate,
-            )
-        ]
-        if rest:
-            pairs.append(
-                (
-                    torch.optim.AdamW(groups(rest), lr=options.learning_rate, betas=betas, weight_decay=0.0),
-                    options.learning_rate,
-                )
-            )
-        return pairs
-    adamw = torch.optim.AdamW(
-        groups(list(parameters.values())),
-        lr=options.learning_rate,
-        betas=betas,
-        weight_decay=options.weight_decay,
-        fused=True,
-    )
-    return [(adamw, options.learning_rate)]

@@ -4,6 +4,9 @@ A run is a function of its step number: `micro_batches(step)` gives the same bat
 stops anywhere and starts again from its newest verified checkpoint ends with the same weights, bit for bit (CPU, same
 number of threads). The loss is weighted by tokens: accumulation and batch size do not change what is minimised.
 
+Where memory runs out, the step is taken again from its beginning with fewer examples in a pass; where a scaled loss
+(fp16) overflows, with a smaller scale. The gradient is the same, up to the order of sums.
+
 Under torchrun every process takes its share of a step's micro-batches and the gradients are summed, so two processes
 take the step that one would (up to the order of sums). The first process reports and saves.
 """
@@ -19,13 +22,18 @@ from typing import Any, Protocol
 
 import torch
 
-from tunewright.core.meter import peak_memory
-from tunewright.train import checkpoint
-from tunewright.train.batch import Batch
+from tunewright.core.errors import CheckpointError, ModelError
+from tunewright.core.meter import Phases
+from tunewright.train import checkpoint, memory
+from tunewright.train.batch import Batch, split
 from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing, Seen, watching
 
 Report = Callable[[dict[str, Any]], None]
+Try = Callable[[Sequence[Batch]], bool]
+"""Forward and backward over some micro-batches, leaving nothing behind; whether the memory was enough."""
+LEAST_SCALE = 1.0
+"""A loss that overflows in fp16 even so is too large, whatever it is scaled by."""
 
 
 class Hooks(Protocol):
@@ -71,6 +79,8 @@ class Fit:
     parameters: name → trainable tensor, in a fixed order. optimizers: (optimiser, peak learning rate) pairs.
     validate: mean loss (nats per token) on held-out examples, or None. stop_after: give up early, for slices of time.
     hooks: what the method does beside the step. Weights that it has not settled yet are no result: they are never best.
+    find: how many examples go through the model in one pass, found by trying; None: whole micro-batches.
+    phases: counts the time and memory of training, validating and saving.
     """
 
     model: Any
@@ -93,6 +103,8 @@ class Fit:
     stop: Callable[[], bool] = lambda: False
     pointing: Sequence[Pointing] = ()
     hooks: Hooks | None = None
+    find: Callable[[Try], int] | None = None
+    phases: Phases = field(default_factory=Phases)
     report: Report = lambda event: None
     metrics: dict[str, Any] = field(default_factory=dict)
     _seen: Seen = field(init=False, repr=False)
@@ -117,7 +129,11 @@ class Fit:
             "total_seconds": 0.0,
             "trained_tokens": 0,
             "seen_tokens": 0,
+            "seen_examples": 0,
             "stopped": None,
+            "micro_batch": None,
+            "out_of_memory": [],
+            "overflows": 0,
         }
         best: dict[str, torch.Tensor] = {}
         waited = 0
@@ -132,13 +148,23 @@ class Fit:
             self.report({"event": "resumed", "step": step, "message": f"resumed at step {step} of {self.total_steps}"})
         elif damaged:
             self.report({"event": "damaged", "message": "no verified checkpoint is left: starting from the beginning"})
+        self.phases.add(self.metrics.get("phases", {}))
+        if not self.metrics.get("idle_bytes"):
+            self.metrics["idle_bytes"] = self._held() - memory.of_optimizers([one for one, _ in self.optimizers])
+        if self.find is not None and self.metrics["micro_batch"] is None:
+            self.metrics["micro_batch"] = self._found(self.find)
+        with self.phases("train"):
+            return self._train(step, waited, best)
+
+    def _train(self, step: int, waited: int, best: dict[str, torch.Tensor]) -> dict[str, Any]:
+        """The steps that are left."""
         started = last_logged = time.perf_counter()
         spent_before = self.metrics["total_seconds"]
         window = {"loss": 0.0, "trained": 0, "seen": 0, "examples": 0}
         self.model.train()
         while step < self.total_steps and self.metrics["stopped"] is None:
             batches = self.micro_batches(step)
-            loss, trained = self._step(step, batches)
+            loss, trained, norm = self._step(step, batches)
             step += 1
             seen = sum(batch.seen for batch in batches)
             self.metrics["trained_tokens"] += trained
@@ -146,7 +172,9 @@ class Fit:
             window["loss"] += loss
             window["trained"] += trained
             window["seen"] += seen
-            window["examples"] += sum(len(batch.input_ids) for batch in batches)
+            rows = sum(len(batch.input_ids) for batch in batches)
+            self.metrics["seen_examples"] += rows
+            window["examples"] += rows
             now = time.perf_counter()
             self.metrics["total_seconds"] = spent_before + now - started
             if not math.isfinite(loss):
@@ -157,11 +185,12 @@ class Fit:
                 line = {
                     "step": step,
                     "loss": window["loss"] / max(1, window["trained"]),
+                    "grad_norm": norm if math.isfinite(norm) else None,
                     "learning_rate": self.optimizers[0][1] * self.schedule(step - 1),
                     "tokens_per_second": window["seen"] / lap,
                     "examples_per_second": window["examples"] / lap,
                     "seconds": self.metrics["total_seconds"],
-                    "memory_bytes": peak_memory(),
+                    "memory_bytes": self.phases.peak_bytes,
                 }
                 for name, (away, weight) in self._away.items():
                     line[name] = away / weight if weight else 0.0
@@ -195,43 +224,174 @@ class Fit:
         self.metrics.pop("paused_at", None)
         self.metrics["stopped"] = self.metrics["stopped"] or "all steps done"
         self.metrics["last_step"] = step
-        self.metrics["peak_memory_bytes"] = peak_memory()
+        self.metrics["peak_memory_bytes"] = self.phases.peak_bytes
+        self._account(best)
         if self.load_best and best:
             with torch.no_grad():
                 for name, parameter in self.parameters.items():
                     parameter.copy_(best[name])
         return self.metrics
 
-    def _step(self, step: int, batches: Sequence[Batch]) -> tuple[float, int]:
-        """One optimiser step over all micro-batches. Returns (summed loss, trained tokens)."""
+    def _step(self, step: int, batches: Sequence[Batch]) -> tuple[float, int, float]:
+        """One optimiser step over all micro-batches. Returns (summed loss, trained tokens, the gradient's norm)."""
         trained = sum(len(batch.labels) for batch in batches)
-        total, away = 0.0, [0.0] * len(self.pointing)
-        for batch in self._mine(batches):
-            batch = batch.to(self.accelerator.device)
-            with self.accelerator.autocast():
-                loss = loss_sum(self.model, batch)
-            total += float(loss.detach())
-            for i, lesson in enumerate(self.pointing):
-                missed = lesson.loss_sum(self._seen, batch)
-                away[i] += float(missed.detach())
-                loss = loss + lesson.weight * missed
-            self.accelerator.backward(loss / max(1, trained))
-        penalty = self.hooks.penalty() if self.hooks is not None else None
-        if penalty is not None:
-            self.accelerator.backward(penalty / self.accelerator.num_processes)
-        total, *away = self._summed(total, *away)
+        (total, *away), norm = self._gradient(step, batches, trained)
         self._note_looks(batches, away)
-        torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.max_grad_norm)
+        if not math.isfinite(total):
+            self._drop_gradient()
+            return total, trained, norm
         share = self.schedule(step)
-        for optimizer, peak in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = peak * share * group.get("scale", 1.0)
-            optimizer.step()
+        try:
+            for optimizer, peak in self.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = peak * share * group.get("scale", 1.0)
+                optimizer.step()
+        except (RuntimeError, MemoryError) as error:
+            if not memory.ran_out(error):
+                raise
+            raise ModelError(
+                "out of memory: the optimiser's state does not fit",
+                hint="an adapter (--set method.name=lora), or --set train.optim=paged_adamw_8bit on a GPU",
+            ) from error
         if self.hooks is not None:
             self.hooks.after_step(step + 1)
+        self._drop_gradient()
+        return total, trained, norm
+
+    def _gradient(self, step: int, batches: Sequence[Batch], trained: int) -> tuple[list[float], float]:
+        """Leave the step's gradient, shortened, in the parameters: ([summed loss, missed looks ...], its norm before).
+
+        Taken again from the same random state, in smaller parts after memory ran out, with a smaller scale after an
+        overflow. A loss that is not finite comes back as it is. Raises ModelError where one example does not fit.
+        """
+        random = checkpoint.random_state()
+        while True:
+            most = self.metrics["micro_batch"]
+            parts = batches if most is None else [part for batch in batches for part in split(batch, most)]
+            sums = self._backward(parts, trained)
+            if sums is not None:
+                norm, overflowed = self._shortened(step, math.isfinite(sums[0]))
+                if not overflowed:
+                    return sums, norm
+                if self.accelerator.scaler.get_scale() < LEAST_SCALE:
+                    return [math.nan, *sums[1:]], norm
+            self._drop_gradient()
+            if sums is None:
+                self._halve(step, parts, sum(len(batch.input_ids) for batch in batches))
+            checkpoint.set_random_state(random)
+
+    def _backward(self, parts: Sequence[Batch], trained: int) -> list[float] | None:
+        """The sums of all processes with their gradients summed, too; None where memory ran out for any of them."""
+        sums = None
+        try:
+            sums = self._passes(self._mine(parts), trained)
+            penalty = self.hooks.penalty() if self.hooks is not None else None
+            if penalty is not None:
+                self.accelerator.backward(penalty / self.accelerator.num_processes)
+        except (RuntimeError, MemoryError) as error:
+            if not memory.ran_out(error):
+                raise
+            sums = None
+        if self._anyone(sums is None):
+            return None
+        assert sums is not None
+        return self._summed(*sums)
+
+    def _passes(self, parts: Sequence[Batch], trained: int) -> list[float]:
+        """Forward and backward over this process's parts: [summed loss, missed looks ...]."""
+        sums = [0.0] * (1 + len(self.pointing))
+        for part in parts:
+            batch = part.to(self.accelerator.device)
+            with self.accelerator.autocast():
+                loss = loss_sum(self.model, batch)
+            sums[0] += float(loss.detach())
+            for i, lesson in enumerate(self.pointing, 1):
+                missed = lesson.loss_sum(self._seen, batch)
+                sums[i] += float(missed.detach())
+                loss = loss + lesson.weight * missed
+            self.accelerator.backward(loss / max(1, trained))
+        return sums
+
+    def _halve(self, step: int, parts: Sequence[Batch], whole: int) -> None:
+        """From now on half as many examples go through the model at a time; said and noted."""
+        largest = max(len(part.input_ids) for part in parts)
+        if largest < 2:
+            raise ModelError(
+                "out of memory: not even one example at a time fits",
+                hint="--set train.gradient_checkpointing=true, a smaller train.max_length, or --set method.name=qlora",
+            )
+        size = self.metrics["micro_batch"] = largest // 2
+        self.metrics["out_of_memory"].append({"step": step + 1, "micro_batch": size})
+        if self.pointing:
+            self._seen.clear()
+        memory.release()
+        said = f"out of memory at step {step + 1}: {size} examples at a time from now on; a step still has {whole}"
+        self.report({"event": "out of memory", "step": step + 1, "micro_batch": size, "message": said})
+
+    def _shortened(self, step: int, finite: bool) -> tuple[float, bool]:
+        """Take the scale off the gradient and shorten it: (its norm, whether it overflowed in fp16)."""
+        scaler = self.accelerator.scaler
+        if scaler is not None and finite:
+            for optimizer, _ in self.optimizers:
+                scaler.unscale_(optimizer)
+        norm = float(torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.max_grad_norm))
+        if scaler is None or not finite:
+            return norm, False
+        scaler.update()
+        overflowed = not math.isfinite(norm)
+        if overflowed:
+            self.metrics["overflows"] += 1
+            self.report({"event": "overflow", "step": step + 1, "scale": scaler.get_scale()})
+        return norm, overflowed
+
+    def _drop_gradient(self) -> None:
         for optimizer, _ in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        return total, trained
+
+    def _found(self, find: Callable[[Try], int]) -> int:
+        """What `find` finds, the first process's finding for all of them."""
+        size = find(self._try) if self.accelerator.is_main_process else 0
+        if self.accelerator.num_processes == 1:
+            return size
+        told = torch.tensor([float(size)], device=self.accelerator.device)
+        return int(self.accelerator.reduce(told, "sum"))
+
+    def _try(self, batches: Sequence[Batch]) -> bool:
+        random, training = checkpoint.random_state(), self.model.training
+        self.model.train()
+        try:
+            self._passes(batches, 1)
+        except (RuntimeError, MemoryError) as error:
+            if not memory.ran_out(error):
+                raise
+            return False
+        finally:
+            self._drop_gradient()
+            self.model.train(training)
+            checkpoint.set_random_state(random)
+        return True
+
+    def _held(self) -> int:
+        """Bytes held now, by the same count as the peaks."""
+        with self.phases("idle"):
+            pass
+        return int(self.phases.taken.pop("idle")["peak_bytes"])
+
+    def _account(self, best: dict[str, torch.Tensor]) -> None:
+        """Note what memory and time went to, so far."""
+        self.phases.lap()
+        self.metrics["phases"] = {name: dict(entry) for name, entry in self.phases.taken.items()}
+        seconds = max(1e-9, self.phases.taken["train"]["seconds"])
+        self.metrics["tokens_per_second"] = self.metrics["seen_tokens"] / seconds
+        self.metrics["examples_per_second"] = self.metrics["seen_examples"] / seconds
+        self.metrics["memory"] = memory.account(
+            self.model,
+            self.parameters.values(),
+            [optimizer for optimizer, _ in self.optimizers],
+            memory.taken(best.values()),
+            self.metrics["idle_bytes"],
+            self.phases,
+        )
 
     def _note_looks(self, batches: Sequence[Batch], away: Sequence[float]) -> None:
         """Add this step's missed looks and the weight of all to what the next line of the log tells."""
@@ -273,7 +433,7 @@ class Fit:
     def _validate(self, step: int) -> float:
         assert self.validate is not None
         self.model.eval()
-        with torch.no_grad(), self.accelerator.autocast():
+        with self.phases("validate"), torch.no_grad(), self.accelerator.autocast():
             value = self.validate()
         self.model.train()
         self.metrics["validations"].append({"step": step, "loss": value})
@@ -282,36 +442,53 @@ class Fit:
 
     def _save(self, step: int, waited: int, best: dict[str, torch.Tensor]) -> None:
         if self.accelerator.is_main_process:
-            self._write(step, waited, best)
+            with self.phases("save"):
+                self._write(step, waited, best)
         self.accelerator.wait_for_everyone()
 
     def _write(self, step: int, waited: int, best: dict[str, torch.Tensor]) -> None:
         tensors: dict[str, torch.Tensor] = {f"weight.{name}": p for name, p in self.parameters.items()}
         tensors |= {f"best.{name}": value for name, value in best.items()}
-        tensors["random"] = torch.get_rng_state()
+        tensors |= checkpoint.random_state()
         if self.hooks is not None:
             tensors |= {f"method.{name}": value for name, value in self.hooks.state().items()}
         scalars = {}
         for i, (optimizer, _) in enumerate(self.optimizers):
             packed, scalars[f"optimizer{i}"] = checkpoint.pack_optimizer(f"optimizer{i}", optimizer)
             tensors |= packed
-        state = {"scalars": scalars, "waited": waited, "metrics": self.metrics}
+        self._account(best)
+        state = {"scalars": scalars, "waited": waited, "metrics": self.metrics, "optimizers": self._kinds()}
+        if self.accelerator.scaler is not None:
+            state["scaler"] = self.accelerator.scaler.state_dict()
         path = checkpoint.save(self.folder, step, tensors, state, keep=self.keep)
         self.report({"event": "checkpoint", "step": step, "path": str(path), "message": f"saved {path.name}"})
 
+    def _kinds(self) -> list[str]:
+        """Classes of the optimisers: the state of one is nothing to another."""
+        return [type(getattr(optimizer, "optimizer", optimizer)).__name__ for optimizer, _ in self.optimizers]
+
     def _restore(self, found: checkpoint.Checkpoint) -> tuple[int, int, dict[str, torch.Tensor]]:
+        before = found.state.get("optimizers", self._kinds())
+        if before != self._kinds():
+            raise CheckpointError(
+                f"the checkpoint was written by {' and '.join(before)}, here is {' and '.join(self._kinds())}",
+                where=str(found.path),
+                hint="go on where it was begun (with or without a GPU), or give the run another --name",
+            )
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(found.tensors[f"weight.{name}"])
         for i, (optimizer, _) in enumerate(self.optimizers):
             key = f"optimizer{i}"
             checkpoint.unpack_optimizer(key, optimizer, found.tensors, found.state["scalars"][key])
-        torch.set_rng_state(found.tensors["random"].to(torch.uint8))
+        checkpoint.set_random_state(found.tensors)
+        if self.accelerator.scaler is not None and "scaler" in found.state:
+            self.accelerator.scaler.load_state_dict(found.state["scaler"])
         if self.hooks is not None:
             self.hooks.restore(
                 {k.removeprefix("method."): v for k, v in found.tensors.items() if k.startswith("method.")}
             )
-        self.metrics = found.state["metrics"]
+        self.metrics |= found.state["metrics"]
         self.metrics["total_steps"] = self.total_steps
         best = {k[len("best.") :]: v for k, v in found.tensors.items() if k.startswith("best.")}
         return found.state["step"], found.state["waited"], best

@@ -7,6 +7,7 @@ family, whatever it does after the head. The plain path, all logits and a mask, 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -38,24 +39,75 @@ def forward_rows(model: Any, batch: Batch) -> torch.Tensor:
     """Logits at trained positions, `[trained, vocab]`. A shared prefix is computed once and its cache expanded."""
     extra: dict[str, Any] = {"use_cache": False}
     if batch.prefix is not None:
-        cache = _prefix_cache(model, batch.prefix, len(batch.input_ids))
-        extra = {"use_cache": True, "past_key_values": cache}
+        cache, read_only = _prefix_cache(model, batch.prefix, len(batch.input_ids))
+        extra = {"use_cache": not read_only, "past_key_values": cache}
     with only_rows(model, batch.rows):
         logits = model(input_ids=batch.input_ids, **extra).logits
     return logits[0]
 
 
-def _prefix_cache(model: Any, prefix: torch.Tensor, rows: int) -> Any:
-    """Keys and values of the prefix, with their gradients, as if every row had computed them."""
+def _prefix_cache(model: Any, prefix: torch.Tensor, rows: int) -> tuple[Any, bool]:
+    """Keys and values of the prefix, with their gradients, as if every row had computed them.
+
+    Also whether they are for reading only, as layers need them that compute again (gradient checkpointing).
+    """
     from transformers import DynamicCache
 
     last = torch.tensor([prefix.shape[1] - 1], device=prefix.device)
-    with only_rows(model, last):  # the head has nothing to do here: one row is the least it takes
+    # the head has nothing to do here: one row is the least it takes
+    with only_rows(model, last), _all_kept(model) as recomputed:
         cache = model(input_ids=prefix, use_cache=True, past_key_values=DynamicCache()).past_key_values
     for layer in cache.layers:
         layer.keys = layer.keys.expand(rows, *layer.keys.shape[1:])
         layer.values = layer.values.expand(rows, *layer.values.shape[1:])
-    return cache
+        if recomputed:
+            layer.update = partial(_beside, layer.keys, layer.values)
+    return cache, recomputed
+
+
+def _beside(
+    before: torch.Tensor, values_before: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *_: Any, **__: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a layer sees of a prefix and its own keys and values. Nothing is stored: a second pass sees the same."""
+    return torch.cat([before, keys], dim=-2), torch.cat([values_before, values], dim=-2)
+
+
+def keep_little(model: Any) -> bool:
+    """Gradient checkpointing: let the layers keep little and compute it again on the way back.
+
+    Says whether batches can still share a prefix. transformers drops the cache of whatever is computed again, for it
+    would be written twice; ours is only read (`_beside`), so layers that check for themselves are told so.
+    Raises ModelError where the model cannot do it.
+    """
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    from tunewright.core.errors import ModelError
+
+    try:
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    except ValueError as error:
+        raise ModelError(str(error), hint="--set train.gradient_checkpointing=false") from error
+    layers = [one for one in model.modules() if isinstance(one, GradientCheckpointingLayer)]
+    for layer in layers:
+        layer._can_checkpoint_with_cache = True
+    if layers:
+        for part in model.modules():
+            if not isinstance(part, GradientCheckpointingLayer) and getattr(part, "gradient_checkpointing", False):
+                part.gradient_checkpointing = False  # what stands around the layers would take their cache away
+    return bool(layers)
+
+
+@contextmanager
+def _all_kept(model: Any) -> Iterator[bool]:
+    """Within, no layer computes again what it has computed: it would drop the cache. Yields whether any did."""
+    parts = [one for one in model.modules() if getattr(one, "gradient_checkpointing", False)]
+    for part in parts:
+        part.gradient_checkpointing = False
+    try:
+        yield bool(parts)
+    finally:
+        for part in parts:
+            part.gradient_checkpointing = True
 
 
 def loss_sum(model: Any, batch: Batch) -> torch.Tensor:

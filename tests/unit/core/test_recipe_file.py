@@ -38,8 +38,8 @@ def test_all_faults_at_once_with_line_value_and_what_is_allowed():
     assert found == [
         "a.yaml:2: unknown key 'modle' (did you mean 'model'?)",
         "a.yaml:4: train.learning_rate: -1 is not allowed; it must be greater than 0",
-        "a.yaml:5: train.per_device_train_batch_size: 2.5 is not allowed; it must be a whole number",
-        "a.yaml:6: train.optim: 'sgd' is not allowed; it must be adamw or muon",
+        "a.yaml:5: train.per_device_train_batch_size: 2.5 is not allowed; it must be a whole number or auto",
+        "a.yaml:6: train.optim: 'sgd' is not allowed; it must be adamw, adamw_8bit, paged_adamw, paged_adamw_8bit or muon",
         "a.yaml:7: unknown key 'lora_r' (did you mean 'method.lora_r'?)",
         "a.yaml:8: data: 5 is not allowed; it must be a mapping (key: value)",
     ]

@@ -288,3 +288,25 @@ def test_a_fold_that_is_not_trained_is_named(tmp_path: Path) -> None:
 def test_a_run_of_one_split_says_nothing_of_folds(page: str) -> None:
     assert 'id="folds"' not in page
     assert "Bengio" not in page
+
+
+def test_the_page_says_what_memory_and_time_went_to(page: str) -> None:
+    words = Page(page).text
+    assert "37.6 MB weights · 3.15 MB gradients · 6.29 MB optimiser · 611 MB activations" in words
+    assert "copy of the best" not in words, "what took nothing is not listed"
+    assert "load 640 MB · train 1.25 GB · validate 901 MB" in words
+    assert "at step 31, then 8 at a time" in words
+    assert "Gradient norm" in words
+
+
+def test_runs_from_before_say_nothing_of_it(tmp_path: Path) -> None:
+    folder = fixture_run.write(tmp_path / "old")
+    place = folder / "systems" / "tuned" / "training_metrics.json"
+    metrics = json.loads(place.read_text())
+    for key in ("phases", "memory", "out_of_memory"):
+        del metrics[key]
+    metrics["out_of_memory"] = []
+    place.write_text(json.dumps(metrics))
+    words = Page(html.render(evidence.read(folder))).text
+    assert "Peak memory" in words
+    assert not any(row in words for row in ("Memory for", "Peak by phase", "Time by phase", "Memory ran out"))

@@ -195,12 +195,12 @@ def test_tokens_say_which_key_a_value_belongs_to(model: str) -> None:
 
 @pytest.mark.parametrize("family", ["wren", "gpt2", "opt"])
 def test_muon_takes_the_matrices_of_hidden_layers_only(family: str) -> None:
-    from tunewright.train.finetune import _optimizers
+    from tunewright.train.optimisers import optimisers
 
     network = tiny_models.model(family)
     named = dict(network.named_parameters())
     options = TrainOptions(optim="muon")
-    (muon, _), (adamw, _) = _optimizers(network, named, options)
+    (muon, _), (adamw, _) = optimisers(network, named, options)
     names = {id(p): name for name, p in named.items()}
     by_muon = {names[id(p)] for group in muon.param_groups for p in group["params"]}
     by_adamw = {names[id(p)] for group in adamw.param_groups for p in group["params"]}
