@@ -86,8 +86,9 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
 
 
 def shown(loaded: Loaded, one: Tokens) -> tuple[str, str]:
-    """(what stands before, what is trained) of an example, special tokens and all, each in one line."""
-    parts = (loaded.tokenizer.decode(list(ids)) for ids in (one.ids[: one.start], one.ids[one.start :]))
+    """(what stands before, what is trained last) of an example, special tokens and all, each in one line."""
+    start = one.spans[-1][0]
+    parts = (loaded.tokenizer.decode(list(ids)) for ids in (one.ids[:start], one.ids[start:]))
     before, trained = (visible(part.replace("\n", "⏎")) for part in parts)
     return before, trained
 
