@@ -128,7 +128,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     speed = shape.speed()
     work = 6 if recipe.method.name == "full" else 4
     tokens = prompt_tokens + reply_tokens
-    sharing = options.share_prefix and recipe.method.lora_dropout == 0
+    sharing = options.share_prefix and recipe.method.lora_dropout == 0 and options.neftune_noise_alpha == 0
     shared = shape.shared(sample) * (1 - 1 / options.per_device_train_batch_size) if sharing else 0.0
     seconds = {
         "data": 2

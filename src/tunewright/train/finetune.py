@@ -20,6 +20,7 @@ from tunewright.train.pointers import Pointing, best_head, links, moved, moved_l
 
 if TYPE_CHECKING:
     from tunewright.models.load import Loaded
+    from tunewright.train.loop import Schedule
 
 
 def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False, link: bool = False) -> list[Tokens]:
@@ -140,6 +141,16 @@ class Epochs:
         return [collate([self.tokens[i] for i in one], self.pad, share_prefix=self.share_prefix) for one in chosen]
 
 
+def schedule(options: TrainOptions, total: int) -> Schedule:
+    """The recipe's schedule over so many steps."""
+    from tunewright.train.loop import Schedule
+
+    settings = dict(options.lr_scheduler_kwargs)
+    if "lr_end" in settings:
+        settings["lr_end"] /= options.learning_rate
+    return Schedule(options.lr_scheduler_type, options.warmup(total), total, settings=settings)
+
+
 def wants_bf16(options: TrainOptions, device: Any) -> bool:
     """Whether to run under bf16 autocast: as the recipe says, or where the hardware computes in it."""
     from tunewright.models.load import best_dtype
@@ -167,7 +178,7 @@ def finetune(
 
     from tunewright.models import methods
     from tunewright.models.load import load
-    from tunewright.train.loop import Fit, Schedule
+    from tunewright.train.loop import Fit
     from tunewright.train.loss import loss_sum
 
     options = recipe.train
@@ -196,7 +207,10 @@ def finetune(
 
     method = methods.attach(loaded.model, recipe.method, recipe.seed)
     model, parameters = method.model, method.parameters
-    hinders = _hinders_sharing(model, max(len(one.ids) for one in [*chosen, *held])) if options.share_prefix else None
+    hinders = None
+    if options.share_prefix:
+        longest = max(len(one.ids) for one in [*chosen, *held])
+        hinders = _hinders_sharing(model, longest, noise=options.neftune_noise_alpha > 0)
     if hinders is not None:
         say(f"the prompt prefix is not shared: {hinders}")
     pad = loaded.tokenizer.pad_token_id
@@ -270,7 +284,7 @@ def finetune(
             model=model,
             parameters=parameters,
             optimizers=[(optimizer, peak) for optimizer, (_, peak) in zip(prepared, optimizers, strict=True)],
-            schedule=Schedule(options.lr_scheduler_type, max(1, round(options.warmup_ratio * total)), total),
+            schedule=schedule(options, total),
             micro_batches=epochs,
             total_steps=total,
             folder=folder / "checkpoints",
@@ -282,6 +296,9 @@ def finetune(
             keep=options.save_total_limit,
             logging_steps=options.logging_steps,
             patience=options.early_stopping_patience,
+            threshold=options.early_stopping_threshold,
+            smoothing=options.label_smoothing_factor,
+            noise=options.neftune_noise_alpha,
             load_best=options.load_best_model_at_end,
             stop=asked,
             pointing=pointing,
@@ -311,10 +328,15 @@ def finetune(
     return metrics
 
 
-def _hinders_sharing(model: Any, length: int) -> str | None:
-    """Why the prompt prefix cannot be computed once for sequences up to `length` tokens, or None where it can."""
+def _hinders_sharing(model: Any, length: int, *, noise: bool = False) -> str | None:
+    """Why the prompt prefix cannot be computed once for sequences up to `length` tokens, or None where it can.
+
+    noise: whether embeddings get noise in training.
+    """
     import torch
 
+    if noise:
+        return "with NEFTune it would not be exact"
     for module in model.modules():
         rates = [module.p] if isinstance(module, torch.nn.Dropout) else []
         rates += [getattr(module, name, 0.0) for name in ("dropout", "attention_dropout", "layerdrop")]
