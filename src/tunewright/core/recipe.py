@@ -35,6 +35,10 @@ LayoutName = Literal[
 NOISE_GRADES = ("none", "light", "medium", "heavy")
 
 
+INSTRUCTIONS: dict[str, str] = {"conversation": ""}
+"""Default instructions of tasks that are not extraction."""
+
+
 class TaskOptions(Options):
     """What the job is."""
 
@@ -44,11 +48,18 @@ class TaskOptions(Options):
     )
     instruction: str = Field(
         "Extract these fields as JSON. Use null for what the document does not give.",
-        description="First line of the system message.",
+        description="First line of the system message; of a conversation all of it, and none by default.",
     )
     schema_style: Literal["keys", "json_schema", "example"] = Field(
         "keys", description="How the schema stands in the prompt: bare keys, the whole JSON Schema, or an example."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_instruction(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("name") in INSTRUCTIONS:
+            return {"instruction": INSTRUCTIONS[given["name"]], **given}
+        return given
 
 
 SYNTH_DOCUMENTS = 10_000
@@ -228,8 +239,13 @@ class TrainOptions(Options):
     per_device_eval_batch_size: Positive = Field(32, description="The same, for validation.")
     gradient_accumulation_steps: Positive = Field(1, description="Forward passes in one optimiser step.")
     max_length: Positive = Field(2048, description="Longest prompt + reply in tokens.")
-    over_length: Literal["refuse", "drop"] = Field(
-        "refuse", description="What happens to longer examples; drops are counted."
+    over_length: Literal["refuse", "drop", "truncate_head", "truncate_tail", "truncate_middle"] = Field(
+        "refuse",
+        description="What happens to longer examples. truncate_…: that part of the document is cut, in training and "
+        "in evaluation, never the instruction or the reply. All are counted.",
+    )
+    mask_history: bool = Field(
+        False, description="Of a conversation train the last reply only; else every reply of the assistant."
     )
     optim: Literal["adamw", "muon"] = Field(
         "adamw", description="muon: Muon on matrices, AdamW on the rest (full training)."

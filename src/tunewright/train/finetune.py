@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
 from tunewright.decode.lanes import supported
 from tunewright.text.serialise import dumps
+from tunewright.train import length, turns
 from tunewright.train.batch import Batch, Lesson, Link, Source, Tokens, collate, epoch_batches, shared_prefix
 from tunewright.train.pointers import Pointing, best_head, links, moved, moved_links, sources, watchable
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False, link: bool = False) -> list[Tokens]:
     """Prompt and reply ids of every example; the reply, its stop token included, is what is trained.
 
+    Of a conversation the earlier replies are trained, too (one of `turns.rows`, whose replies stand in one row).
     point: find out what the reply's values are copied from. link: which key each of them belongs to.
     """
     chat, made = loaded.chat, []
@@ -43,7 +46,8 @@ def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False
                 linked = moved_links(
                     links(example.completion, text, document[1], asking, asked[1]), document[0], asked[0]
                 )
-        made.append(Tokens((*prompt, *reply), len(prompt), copied, linked))
+        start, gaps = turns.gaps(turns.replies(chat, example, prompt), len(prompt))
+        made.append(Tokens((*prompt, *reply), start, copied, linked, gaps))
     return made
 
 
@@ -51,12 +55,12 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
     """Indices of the examples to train or validate on. Raises DataError where that would go wrong quietly.
 
     Every target must be accepted by its schema's grammar; every reply must end in a stop token; examples over
-    `max_length` are refused, or dropped where the recipe says so.
+    `max_length` are refused, or dropped where the recipe says so; also those that cutting could not make fit.
     """
     from tunewright.decode.grammar import Grammar
 
     grammars: dict[str, Grammar] = {}
-    limit = min(options.max_length, loaded.context)
+    limit = length.limit(loaded, options)
     long: list[int] = []
     for i, (example, one) in enumerate(zip(examples, tokens, strict=True)):
         if example.schema is not None:
@@ -80,7 +84,8 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
         raise DataError(
             f"{len(long)} of {len(examples)} examples are longer than {limit} tokens (the longest has {worst})",
             where=examples[long[0]].id,
-            hint=f"--set train.max_length={worst} if the model reads so much, or --set train.over_length=drop",
+            hint=f"--set train.max_length={worst} if the model reads so much, or --set train.over_length=drop, "
+            "or truncate_tail to cut documents",
         )
     dropped = set(long)
     return [i for i in range(len(examples)) if i not in dropped]
@@ -141,6 +146,18 @@ class Epochs:
         return [collate([self.tokens[i] for i in one], self.pad, share_prefix=self.share_prefix) for one in chosen]
 
 
+def _rows(
+    loaded: Loaded, examples: Sequence[Example], options: TrainOptions, say: Callable[[str], None] = lambda text: None
+) -> list[Example]:
+    """The examples, conversations as rows of replies that are trained together; or with the last reply alone."""
+    if options.mask_history:
+        return [replace(example, trained=()) for example in examples]
+    made = [row for example in examples for row in turns.rows(loaded.chat, example)]
+    if earlier := sum(len(example.trained) for example in examples):
+        say(f"{len(examples)} conversations with {len(examples) + earlier} replies to learn, in {len(made)} rows")
+    return made
+
+
 def schedule(options: TrainOptions, total: int) -> Schedule:
     """The recipe's schedule over so many steps."""
     from tunewright.train.loop import Schedule
@@ -186,17 +203,19 @@ def finetune(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     mixed = wants_bf16(options, device)
     loaded = load(name, dtype="bf16" if mixed else "fp32", quantisation=recipe.method.quantisation)
-    tokens = tokenise(loaded, train, point=options.pointer_weight > 0, link=options.link_weight > 0)
-    kept = check(loaded, train, tokens, options)
+    say = events.say if events is not None else lambda text: None
+    fit_train, lengths = length.fitted(loaded, _rows(loaded, train, options, say), options)
+    tokens = tokenise(loaded, fit_train, point=options.pointer_weight > 0, link=options.link_weight > 0)
+    kept = check(loaded, fit_train, tokens, options)
     if not kept:
         raise DataError("no example is left to train on", hint="raise train.max_length")
-    held = tokenise(loaded, validation)
-    held_kept = check(loaded, validation, held, options)
-    say = events.say if events is not None else lambda text: None
-    for some, left, what in ((train, kept, "examples"), (validation, held_kept, "validation examples")):
-        if len(left) < len(some):
-            limit = min(options.max_length, loaded.context)
-            say(f"{len(some) - len(left)} of {len(some)} {what} are over {limit} tokens and were dropped")
+    fit_validation, held_lengths = length.fitted(loaded, _rows(loaded, validation, options), options)
+    held = tokenise(loaded, fit_validation)
+    held_kept = check(loaded, fit_validation, held, options)
+    lengths.dropped, held_lengths.dropped = len(tokens) - len(kept), len(held) - len(held_kept)
+    for found, what in ((lengths, "examples"), (held_lengths, "validation examples")):
+        for sentence in found.sentences(what, options.over_length):
+            say(sentence)
     held = [held[i] for i in held_kept]
     chosen = [tokens[i] for i in kept]
     share = sum(one.trained for one in chosen) / sum(len(one.ids) for one in chosen)
@@ -317,7 +336,8 @@ def finetune(
     metrics["parameters"] = loaded.parameters
     metrics["trained_share"] = share
     metrics["examples"] = len(chosen)
-    metrics["dropped"] = len(train) - len(kept)
+    metrics["dropped"] = lengths.dropped
+    metrics["over_length"] = {"train": lengths.to_row(), "validation": held_lengths.to_row()}
     metrics |= method.summary()
     target = folder / method.saved_as
     method.save(target)
