@@ -84,7 +84,7 @@ class Model:
         schemas: Mapping[str, Any],
         length: Mapping[str, Any] | None = None,
     ):
-        self.length = dict(length or {})
+        self.length = {key: value for key, value in (length or {}).items() if key in ("over_length", "max_length")}
         self.loaded = loaded
         self.task = task
         self.options = options
