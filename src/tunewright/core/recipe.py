@@ -42,7 +42,7 @@ INSTRUCTIONS: dict[str, str] = {"conversation": ""}
 class TaskOptions(Options):
     """What the job is."""
 
-    name: str = Field("extraction", description="Kind of task: a file of tunewright.tasks.")
+    name: str = Field("extraction", description="Kind of task: extraction, conversation; or one of your own (--code).")
     json_schema: dict[str, Any] | str | None = Field(
         None, description="JSON Schema of the answer: inline or a file. None: the data's own, by doc_type."
     )

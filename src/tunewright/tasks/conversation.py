@@ -1,8 +1,8 @@
 """Conversation: what was said so far in, the next reply out, as free text.
 
 A record of the layouts `messages` and `sharegpt` is one conversation: its last reply is the target, the turn before
-it the text, and what stands before in `provenance["before"]`. Every earlier reply of the assistant is marked to be
-learnt as well (`train.mask_history` leaves them out); those of shots, which belong to other records, are not.
+it the text, and what stands before in `provenance["before"]`. Every earlier reply of the assistant to a user's turn is
+marked to be learnt as well (`train.mask_history` leaves them out); those of shots, of other records, are not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Conversation:
             messages += [*self._parts(shot)[1], _turn("user", shot.text), _turn("assistant", _written(shot.target))]
         first = len(messages)
         messages += [*turns, _turn("user", record.text)]
-        replies = (at for at in range(first, len(messages)) if messages[at]["role"] == "assistant")
+        replies = (at for at in range(first + 1, len(messages)) if _answers(messages[at - 1], messages[at]))
         completion = "" if record.target is None else _written(record.target)
         return Example(record, tuple(messages), completion, trained=tuple(replies))
 
@@ -56,6 +56,11 @@ class Conversation:
             return STRICT.decode(text), None
         except (ValueError, RecursionError) as error:
             return None, f"not JSON: {str(error)[:80]}"
+
+
+def _answers(before: Message, turn: Message) -> bool:
+    """Whether a turn is a reply to learn: the assistant's, to a user's turn, and not blank as calls of tools are."""
+    return (before["role"], turn["role"]) == ("user", "assistant") and bool(turn["content"].strip())
 
 
 def _turn(role: str, content: str) -> Message:

@@ -171,6 +171,8 @@ def test_a_resumed_run_stops_early_at_the_same_step(model: str, tmp_path: Path) 
     assert (again["last_step"], again["stopped"]) == (last, metrics["stopped"])
     assert again["validations"] == metrics["validations"]
     assert weights(parts) == weights(whole)
+    stopped = finetune(model, examples(), other, options, whole)  # what has stopped does not go on
+    assert stopped["last_step"] == last
 
 
 def test_a_small_gain_is_the_best_and_still_no_reason_to_go_on(model: str, tmp_path: Path) -> None:

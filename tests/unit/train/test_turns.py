@@ -104,6 +104,21 @@ def test_shots_are_never_trained() -> None:
     assert few.example(bills[0], bills[1:]).trained == ()
 
 
+def test_blank_turns_and_openings_of_the_assistant_are_no_replies_to_learn() -> None:
+    before = [
+        {"role": "assistant", "content": "Welcome."},
+        {"role": "user", "content": "Look it up."},
+        {"role": "assistant", "content": " "},
+        {"role": "user", "content": "And?"},
+        {"role": "assistant", "content": "Found."},
+        {"role": "assistant", "content": "More."},
+    ]
+    example = TASK.example(Record("1", "Thanks", "Bye.", provenance={"before": before}))
+    assert [example.messages[at]["content"] for at in example.trained] == ["Found."]
+    _, found = learnt("wren", example)
+    assert found == expected(tiny_models.loaded("wren").chat, example)
+
+
 def test_only_what_is_between_is_not_trained_and_stop_tokens_are() -> None:
     loaded = tiny_models.loaded("wren")
     [one] = tokenise(loaded, rows(loaded.chat, TASK.example(record("Yes.", "No.", "Good."))))
