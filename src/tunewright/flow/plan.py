@@ -112,7 +112,10 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     prompt_tokens, reply_tokens = (sum(each) / max(1, len(each)) for each in (prompts, replies))
     longest = max((p + r for p, r in zip(prompts, replies, strict=True)), default=0)
     if longest > recipe.train.max_length:
-        warnings.append(f"examples reach {longest:,} tokens, train.max_length is {recipe.train.max_length:,}")
+        warnings.append(
+            f"examples reach {longest:,} tokens, train.max_length is {recipe.train.max_length:,} "
+            f"(train.over_length: {recipe.train.over_length})"
+        )
     tuned = "tuned" in recipe.evaluate.systems
     trainable = shape.trainable(recipe) if tuned else 0
     options = recipe.train
