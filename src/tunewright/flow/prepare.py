@@ -294,8 +294,9 @@ def _not_trained_on(job: Run, name: str, exam: list[Record], events: Events) -> 
     """The documents of an exam that neither equal nor nearly equal one of train or validation."""
     from tunewright.data import leakage
 
-    shown = [*records(job, "train"), *records(job, "validation")]
-    found = {pair.id for pair in leakage.duplicates(exam, shown, job.recipe.data.near_duplicates).across}
+    compared = _with_turns if reads_turns(task_of(job)) else list
+    shown = compared([*records(job, "train"), *records(job, "validation")])
+    found = {pair.id for pair in leakage.duplicates(compared(exam), shown, job.recipe.data.near_duplicates).across}
     if found:
         events.say(f"exam '{name}': {len(found)} documents stand in train or validation, or nearly, and are left out")
     return [record for record in exam if record.id not in found]

@@ -82,3 +82,9 @@ def test_conversations_are_alike_only_where_all_their_turns_are(tmp_path):
     rooms = {name: {record.provenance["before"][1]["content"] for record in part} for name, part in parts.items()}
     assert not rooms["train"] & (rooms["test"] | rooms["validation"])
     assert "Room 100 is taken." in set().union(*rooms.values())  # earlier turns are cleaned like the last
+    # An exam that comes later: the same last question after other turns is another document.
+    with Events(job.path) as events:
+        known, new = parts["train"][0], parts["train"][1]
+        other = [{**turn, "content": f"Quite another {turn['content']}"} for turn in new.provenance["before"]]
+        exam = [known.replace(id="a"), new.replace(id="b", provenance={"before": other})]
+        assert [record.id for record in prepare._not_trained_on(job, "later", exam, events)] == ["b"]
