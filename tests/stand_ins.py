@@ -41,7 +41,7 @@ class World:
         files.write_json(folder / "training_metrics.json", metrics)
         return metrics
 
-    def system(self, name, loaded, task, *, decoding, options):
+    def system(self, name, loaded, task, *, decoding, options, over_length, max_length):
         world = self
 
         class Fake:

@@ -395,7 +395,14 @@ def evaluate(
     chosen = model if isinstance(model, use.Model) else use.load(model)
     cleaned = clean(records).records
     examples = [chosen.task.example(record) for record in cleaned]
-    system = LocalSystem("model", chosen.loaded, chosen.task, decoding=decoding, options=chosen.options)  # type: ignore[arg-type]
+    system = LocalSystem(
+        "model",
+        chosen.loaded,
+        chosen.task,
+        decoding=decoding,  # type: ignore[arg-type]
+        options=chosen.options,
+        **chosen.length,
+    )
     scores = score(examples, system.predict(examples), level=level, resamples=resamples, seed=seed)
     overlap = answer.pretraining_overlap(chosen.loaded.name, cleaned)
     return scores if overlap is None else {**scores, "pretraining_overlap": overlap.to_row()}

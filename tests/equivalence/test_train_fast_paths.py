@@ -72,6 +72,25 @@ def test_a_window_that_is_forgotten_is_seen(family: str) -> None:
     assert loss_sum(open_wide, batch).item() != pytest.approx(plain_loss_sum(model, batch).item(), rel=1e-4)
 
 
+@pytest.mark.parametrize("share", [False, True])
+def test_gaps_between_replies_equal_the_plain_path(share: bool) -> None:
+    """Several replies in one row: the loss is that of masks built by hand, token by token."""
+    model = fresh("llama3")
+    rows = [
+        Tokens((*one.ids, 7, 8, 9, 10), one.start, gaps=((len(one.ids), len(one.ids) + 2),)) for one in examples(4, 9)
+    ]
+    fast = loss_sum(model, collate(rows, 0, share_prefix=share))
+    by_hand = torch.zeros(())
+    for one in rows:
+        logits = model(input_ids=torch.tensor([one.ids]), use_cache=False).logits[0].log_softmax(-1)
+        trained = [*range(one.start, len(one.ids) - 4), len(one.ids) - 2, len(one.ids) - 1]
+        by_hand = by_hand - sum(logits[at - 1, one.ids[at]] for at in trained)
+    assert fast.item() == pytest.approx(by_hand.item(), rel=1e-5)
+    assert difference(gradients(model, fast), gradients(model, by_hand)) < TOLERANCE
+    without = [Tokens(one.ids, one.start) for one in rows]
+    assert loss_sum(model, collate(without, 0, share_prefix=share)).item() > fast.item() * 1.05
+
+
 def test_one_step_is_the_same_whether_the_prefix_is_shared() -> None:
     weights = []
     for share in (True, False):

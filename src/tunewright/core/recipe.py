@@ -6,9 +6,10 @@ and the JSON Schema for editors stand in `core.recipe_file`.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -34,20 +35,31 @@ LayoutName = Literal[
 NOISE_GRADES = ("none", "light", "medium", "heavy")
 
 
+INSTRUCTIONS: dict[str, str] = {"conversation": ""}
+"""Default instructions of tasks that are not extraction."""
+
+
 class TaskOptions(Options):
     """What the job is."""
 
-    name: str = Field("extraction", description="Kind of task: a file of tunewright.tasks.")
+    name: str = Field("extraction", description="Kind of task: extraction, conversation; or one of your own (--code).")
     json_schema: dict[str, Any] | str | None = Field(
         None, description="JSON Schema of the answer: inline or a file. None: the data's own, by doc_type."
     )
     instruction: str = Field(
         "Extract these fields as JSON. Use null for what the document does not give.",
-        description="First line of the system message.",
+        description="First line of the system message; of a conversation all of it, and none by default.",
     )
     schema_style: Literal["keys", "json_schema", "example"] = Field(
         "keys", description="How the schema stands in the prompt: bare keys, the whole JSON Schema, or an example."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_instruction(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("name") in INSTRUCTIONS:
+            return {"instruction": INSTRUCTIONS[given["name"]], **given}
+        return given
 
 
 SYNTH_DOCUMENTS = 10_000
@@ -207,6 +219,19 @@ AUTO_BATCH = 32
 """Examples of one batch where `per_device_train_batch_size` is auto: what is learnt does not hang on the machine."""
 Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
 
+SCHEDULES: dict[str, dict[str, float]] = {
+    "linear": {},
+    "cosine": {},
+    "constant": {},
+    "constant_with_warmup": {},
+    "cosine_with_restarts": {"num_cycles": 1},
+    "polynomial": {"power": 1.0, "lr_end": 1e-7},
+    "inverse_sqrt": {"timescale": 0},
+    "cosine_with_min_lr": {"min_lr_rate": 0.1},
+    "warmup_stable_decay": {"decay_ratio": 0.2, "min_lr_ratio": 0.0},
+}
+"""How the learning rate may fall (Hugging Face names), and what each takes beside the warm-up."""
+
 
 class TrainOptions(Options):
     """The training loop (Hugging Face names)."""
@@ -222,8 +247,13 @@ class TrainOptions(Options):
     per_device_eval_batch_size: Positive = Field(32, description="The same, for validation.")
     gradient_accumulation_steps: Positive = Field(1, description="Forward passes in one optimiser step.")
     max_length: Positive = Field(2048, description="Longest prompt + reply in tokens.")
-    over_length: Literal["refuse", "drop"] = Field(
-        "refuse", description="What happens to longer examples; drops are counted."
+    over_length: Literal["refuse", "drop", "truncate_head", "truncate_tail", "truncate_middle"] = Field(
+        "refuse",
+        description="What happens to longer examples. truncate_…: that part of the document is cut, in training and "
+        "in evaluation, never the instruction or the reply. All are counted.",
+    )
+    mask_history: bool = Field(
+        False, description="Of a conversation train the last reply only; else every reply of the assistant."
     )
     gradient_checkpointing: bool = Field(
         False, description="Keep less for the way back and compute it again: less memory, about a third more time."
@@ -236,17 +266,46 @@ class TrainOptions(Options):
     weight_decay: float = Field(0.0, ge=0, description="Decoupled, times the rate (Loshchilov & Hutter 2019).")
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="Memory of AdamW's mean gradient.")
     adam_beta2: float = Field(0.99, ge=0, lt=1, description="Memory of AdamW's squared gradient.")
-    max_grad_norm: float = Field(1.0, gt=0, description="Longer gradients are shortened to this norm.")
+    max_grad_norm: float = Field(1.0, ge=0, description="Longer gradients are shortened to this norm; 0: never.")
+    label_smoothing_factor: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the target that is spread over all tokens (Szegedy et al. 2016), in training only: "
+        "the validation loss is never smoothed.",
+    )
+    neftune_noise_alpha: float = Field(
+        0.0,
+        ge=0,
+        description="Noise on the embeddings in training, at most alpha / √(tokens · width) (Jain et al. 2023); "
+        "above 0 the prompt prefix is not shared.",
+    )
     pointer_weight: float = Field(
         0.0, ge=0, description="Weight of a loss that teaches one attention head where copied values stand; 0: none."
     )
     link_weight: float = Field(
         0.0, ge=0, description="Weight of a loss that teaches one attention head which key a value belongs to; 0: none."
     )
-    lr_scheduler_type: Literal["linear", "cosine", "constant"] = Field(
-        "cosine", description="How the rate falls after warm-up."
+    lr_scheduler_type: Literal[
+        "linear",
+        "cosine",
+        "constant",
+        "constant_with_warmup",
+        "cosine_with_restarts",
+        "polynomial",
+        "inverse_sqrt",
+        "cosine_with_min_lr",
+        "warmup_stable_decay",
+    ] = Field("cosine", description="How the rate falls after warm-up; constant has no warm-up either.")
+    lr_scheduler_kwargs: dict[str, float] = Field(
+        {},
+        validate_default=True,
+        description="What the schedule takes: num_cycles (cosine_with_restarts), power and lr_end (polynomial), "
+        "timescale (inverse_sqrt; 0: the warm-up), min_lr_rate (cosine_with_min_lr), decay_ratio and min_lr_ratio "
+        "(warmup_stable_decay).",
     )
     warmup_ratio: Share = Field(0.05, description="Share of the steps over which the rate rises.")
+    warmup_steps: int | None = Field(None, ge=0, description="The same in steps; `warmup_ratio` then does not count.")
     bf16: bool | Literal["auto"] = Field("auto", description="bf16 autocast; auto: where the processor has it.")
     fp16: bool | Literal["auto"] = Field(
         "auto", description="fp16 autocast with a scaled loss, on a GPU; auto: on those that have no bf16."
@@ -261,6 +320,9 @@ class TrainOptions(Options):
     save_total_limit: Positive = Field(2, description="Checkpoints kept; older ones are deleted.")
     logging_steps: Positive = Field(10, description="A line in the log every so many steps.")
     early_stopping_patience: int = Field(0, ge=0, description="Validations without gain before stopping; 0: never.")
+    early_stopping_threshold: float = Field(
+        0.0, ge=0, description="A gain counts for that only where the validation loss falls by more (nats per token)."
+    )
     load_best_model_at_end: bool = Field(True, description="End with the weights of the lowest validation loss.")
     report_to: Literal["none"] | Tracker | tuple[Tracker, ...] = Field(
         "none", description="Who is told of the curves: tensorboard, wandb, mlflow, trackio, a list of them, or none."
@@ -283,6 +345,33 @@ class TrainOptions(Options):
         if self.bf16 is True and self.fp16 is True:
             raise ValueError("used with bf16 or with fp16, not with both")
         return self
+
+    def warmup(self, total_steps: int) -> int:
+        """Steps of warm-up in a training of so many steps."""
+        if self.warmup_steps is not None:
+            return self.warmup_steps
+        return max(1, round(self.warmup_ratio * total_steps)) if self.warmup_ratio else 0
+
+    @field_validator("lr_scheduler_kwargs")
+    @classmethod
+    def _scheduled(cls, given: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        kind = info.data.get("lr_scheduler_type")
+        if kind is None:
+            return given  # the kind has a fault of its own
+        known = SCHEDULES[kind]
+        if unknown := set(given) - set(known):
+            raise ValueError(f"used without {min(unknown)}: {kind} takes {', '.join(known) or 'nothing'}")
+        settings = {**known, **given}
+        for name, value in settings.items():
+            if name in ("min_lr_rate", "min_lr_ratio", "decay_ratio") and not 0 <= value <= 1:
+                raise ValueError(f"used with {name} from 0 to 1")
+            if name in ("num_cycles", "power") and value <= 0:
+                raise ValueError(f"used with {name} above 0")
+            if name == "timescale" and value < 0:
+                raise ValueError("used with timescale of at least 0")
+            if name == "lr_end" and not 0 <= value < info.data.get("learning_rate", math.inf):
+                raise ValueError("used with lr_end from 0 to below learning_rate")
+        return settings
 
 
 class DecodeOptions(Options):

@@ -88,12 +88,16 @@ class Example:
     messages: the conversation up to the reply (system, user, and for few-shot earlier turns).
     completion: the reply to learn, in the one canonical serialisation; "" where none is known.
     schema: the JSON Schema that the reply obeys, or None for free text.
+    document: (start, end) in characters of the last message: what may be cut where the prompt is too long; None: all.
+    trained: indices of earlier messages, the assistant's, that are to be learnt like the completion; shots never are.
     """
 
     record: Record
     messages: tuple[Message, ...]
     completion: str = ""
     schema: dict[str, JSON] | None = None
+    document: tuple[int, int] | None = None
+    trained: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
@@ -108,7 +112,7 @@ class Prediction:
     finish: "stop" (the model ended), "length" (cut at the budget) or "error".
     spans: where the values stand in the record's text. confidence: path → probability in 0..1.
     seconds: wall-clock share of this example; prompt_tokens, tokens: tokens read and written;
-    passes: forward passes of the model spent on the reply.
+    passes: forward passes of the model spent on the reply; cut: tokens of the document that the model was not shown.
     """
 
     id: str
@@ -122,6 +126,7 @@ class Prediction:
     prompt_tokens: int = 0
     tokens: int = 0
     passes: int = 0
+    cut: int = 0
 
     def to_row(self) -> dict[str, JSON]:
         row: dict[str, JSON] = {
@@ -137,6 +142,8 @@ class Prediction:
         }
         if self.spans:
             row["spans"] = [{"path": s.path, "start": s.start, "end": s.end} for s in self.spans]
+        if self.cut:
+            row["cut"] = self.cut
         if self.confidence:
             row["confidence"] = {path: round(p, 6) for path, p in self.confidence.items()}
         return row
@@ -155,4 +162,5 @@ class Prediction:
             prompt_tokens=row.get("prompt_tokens", 0),
             tokens=row.get("tokens", 0),
             passes=row.get("passes", 0),
+            cut=row.get("cut", 0),
         )

@@ -109,13 +109,14 @@ def clean(records: Iterable[Record]) -> Cleaned:
         for name, done in edits:
             counts[name] += len(done)
         target = _cleaned_value(record.target)
+        provenance = _cleaned_turns(record.provenance)
         counts["changed_texts"] += text != record.text
         counts["changed_targets"] += target is not record.target
         spans = record.spans
         if spans:
             spans = _checked(_moved(spans, edits), text, target, counts)
-        if text != record.text or target is not record.target or spans != record.spans:
-            record = replace(record, text=text, target=target, spans=spans)
+        if (text, target, spans, provenance) != (record.text, record.target, record.spans, record.provenance):
+            record = replace(record, text=text, target=target, spans=spans, provenance=provenance)
         kept.append(record)
     counts["rejected"] = len(rejected)
     names = ("records", "changed_texts", "changed_targets", "rejected", "spans", "spans_moved", "spans_dropped")
@@ -192,6 +193,13 @@ def _cleaned_value(value: JSON) -> JSON:
         elements = [_cleaned_value(inner) for inner in value]
         return elements if any(a is not b for a, b in zip(elements, value, strict=True)) else value
     return value
+
+
+def _cleaned_turns(provenance: dict[str, JSON]) -> dict[str, JSON]:
+    """The provenance with clean earlier turns of a conversation; the very same object where nothing changes."""
+    before = provenance.get("before")
+    turns = _cleaned_value(before)
+    return provenance if turns is before else {**provenance, "before": turns}
 
 
 def _moved(spans: tuple[Span, ...], done: list[tuple[str, list[Edit]]]) -> tuple[Span, ...]:

@@ -6,7 +6,8 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, cast
 
 from tunewright.core.contracts import Task
 from tunewright.core.errors import UsageError
@@ -15,6 +16,7 @@ from tunewright.core.records import JSON, Example, Prediction, Record, Span
 from tunewright.decode import engine
 from tunewright.decode.grammar import Grammar, vocabulary
 from tunewright.decode.source import Source
+from tunewright.models.length import TRUNCATIONS, Prompt, Truncation, fit
 from tunewright.models.load import Loaded
 from tunewright.text.align import locate
 from tunewright.text.schema import leaves, path_of
@@ -31,6 +33,9 @@ class LocalSystem:
 
     name: what the results are filed under (base, few-shot, tuned). decoding: "free", or "grammar" to hold every reply
     to its example's schema. shots: records shown as earlier turns; of these, the ones of the example's own type.
+    over_length, max_length: as in training (`train.over_length`). Where that cuts documents, prompts over `max_length`
+    tokens, and those that leave no room for a reply in the model's context, are cut here in the same way; otherwise
+    those that the context has no room for are answered with an error.
 
     `predict` raises GrammarError where a schema cannot be enforced.
     """
@@ -43,12 +48,15 @@ class LocalSystem:
         decoding: Decoding = "free",
         options: DecodeOptions | None = None,
         shots: Sequence[Record] = (),
+        over_length: str = "refuse",
+        max_length: int | None = None,
     ):
         if decoding not in ("free", "grammar"):
             raise UsageError(f"there is no decoding '{decoding}'", hint="free or grammar")
         self.name, self.loaded, self.task, self.decoding = name, loaded, task, decoding
         self.options = options or DecodeOptions.model_validate({})
         self.shots = tuple(shots)
+        self.over_length, self.max_length = over_length, max_length
         self._grammars: dict[str, Grammar] = {}
 
     def grammar(self, schema: dict[str, JSON] | None) -> Grammar | None:
@@ -77,17 +85,29 @@ class LocalSystem:
     def predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
         """One prediction per example, in the order given. A reply that isn't JSON has its reason in `failure`."""
         examples = [self._shown(example) for example in examples]
+        prompts = [self._prompt(example) for example in examples]
         replies = engine.generate(
             self.loaded,
-            [self.loaded.chat.prompt_ids(example.messages) for example in examples],
+            [prompt.ids for prompt in prompts],
             max_new_tokens=self.options.max_new_tokens,
             grammars=[self.grammar(example.schema) for example in examples],
             sources=[self._source(example) for example in examples],
             batch_size=self.options.batch_size,
             logprobs=True,
         )
-        for example, reply in zip(examples, replies, strict=True):
-            yield self.prediction(example, reply)
+        for example, prompt, reply in zip(examples, prompts, replies, strict=True):
+            yield replace(self.prediction(example, reply), cut=prompt.cut)
+
+    def _prompt(self, example: Example) -> Prompt:
+        """An example's prompt, its document cut where the recipe says so; as it is where that is not enough."""
+        chat = self.loaded.chat
+        if self.over_length in TRUNCATIONS:
+            room = self.loaded.context - self.options.max_new_tokens
+            room = room if self.max_length is None else min(room, self.max_length)
+            found = fit(chat, example.messages, room, cast(Truncation, self.over_length), example.document)
+            if found is not None:
+                return found
+        return Prompt(chat.prompt_ids(example.messages), example.messages)
 
     def prediction(self, example: Example, reply: engine.Reply) -> Prediction:
         """A reply as a prediction: parsed, with each value's place in the document and its probability."""

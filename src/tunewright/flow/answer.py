@@ -173,7 +173,7 @@ def write_answers(job: Run, cell: Cell, models: Models, events: Teller) -> dict[
     events.add("evaluate", "cell", system=cell.system, decoding=cell.decoding, on=cell.on, n=len(asked), done=done)
     if events.progress is not None:
         events.progress.start(f"{cell.name} on {cell.on}", len(asked), unit="documents", done=done)
-    failures = 0
+    failures, cut = 0, 0
     with meter.Meter() as spent, open(partial, "a", encoding="utf-8", newline="\n") as file:
         for start in range(done, len(asked), size):
             part = asked[start : start + size]
@@ -181,6 +181,7 @@ def write_answers(job: Run, cell: Cell, models: Models, events: Teller) -> dict[
             for prediction in system.predict(part):
                 answers.append(prediction)
                 failures += prediction.failure is not None
+                cut += prediction.cut > 0
                 if events.progress is not None:
                     events.progress.update(start + len(answers), failures=failures or None)
             if [answer.id for answer in answers] != [example.id for example in part]:
@@ -188,6 +189,9 @@ def write_answers(job: Run, cell: Cell, models: Models, events: Teller) -> dict[
             file.write("".join(files.line(answer.to_row()) for answer in answers))
             file.flush()
             os.fsync(file.fileno())
+    if cut:
+        how = job.recipe.train.over_length
+        events.say(f"{cell.name} on {cell.on}: {cut} documents were too long and were cut (train.over_length: {how})")
     os.replace(partial, cell.predictions)
     files.sync_folder(cell.predictions.parent)
     events.add("evaluate", "answered", system=cell.system, decoding=cell.decoding, on=cell.on, seconds=spent.seconds)
@@ -253,7 +257,14 @@ class Models:
         job = self.job
         task = prepare.task_of(job, cell.on)
         decoding: Literal["free", "grammar"] = "grammar" if cell.decoding == "grammar" else "free"
-        return LocalSystem(cell.system, self.loaded(cell.system), task, decoding=decoding, options=job.recipe.decode)
+        return LocalSystem(
+            cell.system,
+            self.loaded(cell.system),
+            task,
+            decoding=decoding,
+            options=job.recipe.decode,
+            **prepare.length_of(job),
+        )
 
     def loaded(self, system: str) -> Any:
         """The model of a system; what was loaded before is let go first."""

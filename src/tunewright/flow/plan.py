@@ -112,7 +112,10 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     prompt_tokens, reply_tokens = (sum(each) / max(1, len(each)) for each in (prompts, replies))
     longest = max((p + r for p, r in zip(prompts, replies, strict=True)), default=0)
     if longest > recipe.train.max_length:
-        warnings.append(f"examples reach {longest:,} tokens, train.max_length is {recipe.train.max_length:,}")
+        warnings.append(
+            f"examples reach {longest:,} tokens, train.max_length is {recipe.train.max_length:,} "
+            f"(train.over_length: {recipe.train.over_length})"
+        )
     tuned = "tuned" in recipe.evaluate.systems
     trainable = shape.trainable(recipe) if tuned else 0
     options = recipe.train
@@ -128,7 +131,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     speed = shape.speed()
     work = 6 if recipe.method.name == "full" else 4
     tokens = prompt_tokens + reply_tokens
-    sharing = options.share_prefix and recipe.method.lora_dropout == 0
+    sharing = options.share_prefix and recipe.method.lora_dropout == 0 and options.neftune_noise_alpha == 0
     shared = shape.shared(sample) * (1 - 1 / options.batch_size) if sharing else 0.0
     seconds = {
         "data": 2

@@ -70,10 +70,11 @@ def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:
         events.say(note)
     files.write_lines(folder / "raw.jsonl", rows(source.records))
 
-    if earlier := sum("before" in record.provenance for record in source.records):
-        events.say(f"{earlier} rows have a system message or earlier turns, which this task does not read")
     cleaned = clean(source.records)
     task = make_task(recipe.task, source.schemas)
+    earlier = sum("before" in record.provenance for record in source.records)
+    if earlier and not reads_turns(task):
+        events.say(f"{earlier} rows have a system message or earlier turns, which this task does not read")
     schemas, given = source.schemas, getattr(task, "schema", None)
     if given is not None:
         schemas = {ALONE: given}
@@ -88,6 +89,8 @@ def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:
         events.say(f"{len(unfit)} of them do not fit a schema, first: {unfit[0].reason}")
     if not fit:
         raise DataError("no row can be used", where=options.source, hint=str(folder / "rejected.jsonl"))
+    if reads_turns(task):
+        fit = [_grouped(record) for record in fit]
 
     about = {
         "source": source.name,
@@ -115,11 +118,13 @@ def divide(
     recipe, folder, exams = job.recipe, job.path / "data", exams or {}
     held = [*parts.test, *(record for exam in exams.values() for record in exam)]
     # Validation stands first: of two alike, one in train and one in validation, validation keeps its own.
-    alike = leakage.duplicates([*parts.validation, *parts.train], held, recipe.data.near_duplicates)
+    compared = _with_turns if reads_turns(task_of(job)) else list
+    alike = leakage.duplicates(compared([*parts.validation, *parts.train]), compared(held), recipe.data.near_duplicates)
     events.say(alike.note())
+    left = {record.id for record in alike.train}
     kept = {
-        "train": [record for record in alike.train if record.split == "train"],
-        "validation": [record for record in alike.train if record.split == "validation"],
+        "train": [record for record in parts.train if record.id in left],
+        "validation": [record for record in parts.validation if record.id in left],
         "test": parts.test,
     }
     if not kept["train"] and "tuned" in recipe.evaluate.systems:
@@ -157,6 +162,33 @@ def divide(
 def hashes(folder: Path) -> dict[str, str]:
     """Name → sha256 of the data files of a folder."""
     return {path.name: files.sha256(path) for path in sorted(folder.iterdir()) if path.suffix in (".jsonl", ".json")}
+
+
+def reads_turns(task: Task) -> bool:
+    """Whether earlier turns of a record are part of what the task asks."""
+    return bool(getattr(task, "reads_turns", False))
+
+
+def _grouped(record: Record) -> Record:
+    """The record with a group, that of all conversations whose turns have the same words; its own stays."""
+    from tunewright.data.leakage import text_key
+
+    if record.group is not None:
+        return record
+    return record.replace(group=f"{text_key(_with_turns([record])[0].text):016x}")
+
+
+def _with_turns(found: Sequence[Record]) -> list[Record]:
+    """The records with all that was said in their texts, so that "yes, please" is not the same everywhere.
+
+    System messages are left out: all records may have the same.
+    """
+
+    def said(record: Record) -> str:
+        before = record.provenance.get("before", ())
+        return "\n".join([*(turn["content"] for turn in before if turn["role"] != "system"), record.text])
+
+    return [record.replace(text=said(record)) for record in found]
 
 
 def unchanged(job: Run, data: Path | str | None) -> None:
@@ -262,8 +294,9 @@ def _not_trained_on(job: Run, name: str, exam: list[Record], events: Events) -> 
     """The documents of an exam that neither equal nor nearly equal one of train or validation."""
     from tunewright.data import leakage
 
-    shown = [*records(job, "train"), *records(job, "validation")]
-    found = {pair.id for pair in leakage.duplicates(exam, shown, job.recipe.data.near_duplicates).across}
+    compared = _with_turns if reads_turns(task_of(job)) else list
+    shown = compared([*records(job, "train"), *records(job, "validation")])
+    found = {pair.id for pair in leakage.duplicates(compared(exam), shown, job.recipe.data.near_duplicates).across}
     if found:
         events.say(f"exam '{name}': {len(found)} documents stand in train or validation, or nearly, and are left out")
     return [record for record in exam if record.id not in found]
@@ -300,9 +333,15 @@ def task_options(job: Run) -> TaskOptions:
 
 
 def describe_task(job: Run, folder: Path) -> None:
-    """Write TASK into a folder of weights: the base, the task's options, the schemas by doc_type."""
+    """Write TASK into a folder of weights: the base, the task's options, the schemas by doc_type, the length rule."""
     options = task_options(job)
-    files.write_json(folder / TASK, {"base": job.recipe.model, "task": options.model_dump(), "schemas": _schemas(job)})
+    row = {"base": job.recipe.model, "task": options.model_dump(), "schemas": _schemas(job), "length": length_of(job)}
+    files.write_json(folder / TASK, row)
+
+
+def length_of(job: Run) -> dict[str, Any]:
+    """What happens to a prompt that is too long, in training and wherever its model is evaluated."""
+    return {"over_length": job.recipe.train.over_length, "max_length": job.recipe.train.max_length}
 
 
 def make_task(options: TaskOptions, schemas: dict[str, dict[str, JSON]]) -> Task:

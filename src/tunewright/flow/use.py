@@ -70,9 +70,21 @@ class Unreadable:
 
 
 class Model:
-    """A model with its task, ready to answer. `what` says which it is, for people."""
+    """A model with its task, ready to answer. `what` says which it is, for people.
 
-    def __init__(self, loaded: Any, task: Task, options: DecodeOptions, what: str, schemas: Mapping[str, Any]):
+    length: `over_length` and `max_length` that it was trained with, where that is known.
+    """
+
+    def __init__(
+        self,
+        loaded: Any,
+        task: Task,
+        options: DecodeOptions,
+        what: str,
+        schemas: Mapping[str, Any],
+        length: Mapping[str, Any] | None = None,
+    ):
+        self.length = {key: value for key, value in (length or {}).items() if key in ("over_length", "max_length")}
         self.loaded = loaded
         self.task = task
         self.options = options
@@ -193,7 +205,8 @@ def load(
         schemas = own or files.read_json(job.path / "data" / "schemas.json")
         options = recipe.task.model_copy(update={"json_schema": None}) if own else prepare.task_options(job)
         loaded = answer.load_tuned(job)
-        return _made(loaded, options, recipe.decode, f"the tuned model of {job.path}", schemas)
+        what = f"the tuned model of {job.path}"
+        return _made(loaded, options, recipe.decode, what, schemas, prepare.length_of(job))
     if run is not None:
         raise UsageError("a run and a model are both named", hint="leave one of them out")
     tuned = Path(str(adapter or model)) / TASK
@@ -209,7 +222,8 @@ def load(
     options = TaskOptions.model_validate(brought.get("task", {}))
     if own is not None:
         options = options.model_copy(update={"json_schema": None})
-    return _made(loaded, options, DecodeOptions.model_validate({}), what, own or brought["schemas"])
+    schemas = own or brought["schemas"]
+    return _made(loaded, options, DecodeOptions.model_validate({}), what, schemas, brought.get("length", {}))
 
 
 def find(run: str | Path | Run | None, runs: str | Path) -> Run:
@@ -221,10 +235,17 @@ def find(run: str | Path | Run | None, runs: str | Path) -> Run:
     return Run.named(run, runs)
 
 
-def _made(loaded: Any, task: TaskOptions, decode: DecodeOptions, what: str, schemas: dict[str, JSON]) -> Model:
+def _made(
+    loaded: Any,
+    task: TaskOptions,
+    decode: DecodeOptions,
+    what: str,
+    schemas: dict[str, JSON],
+    length: Mapping[str, Any],
+) -> Model:
     if task.json_schema is not None:
         schemas = {}
-    return Model(loaded, prepare.make_task(task, schemas), decode, what, schemas)
+    return Model(loaded, prepare.make_task(task, schemas), decode, what, schemas, length)
 
 
 def _schema(given: Mapping[str, JSON] | str | Path | None) -> dict[str, JSON] | None:

@@ -232,6 +232,14 @@ class Chat:
                 return at, alone["offset_mapping"]
         return None
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """(start, end) in characters of each token of a text by itself; what reads like a control token is text."""
+        return list(
+            self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)[
+                "offset_mapping"
+            ]
+        )
+
     def conversation_ids(self, messages: Sequence[Message]) -> list[int]:
         """A whole conversation with its assistant turns as the template renders them."""
         return self._conversation_ids(messages, ask=False)

@@ -88,6 +88,14 @@ COSINE = Reference(
     "cosine learning-rate schedule", "I. Loshchilov, F. Hutter", 2017,
     "SGDR: Stochastic Gradient Descent with Warm Restarts", "ICLR 2017; arXiv:1608.03983", "https://arxiv.org/abs/1608.03983",
 )  # fmt: skip
+SMOOTHING = Reference(
+    "label smoothing", "C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna", 2016,
+    "Rethinking the Inception Architecture for Computer Vision", "CVPR 2016; arXiv:1512.00567", "https://arxiv.org/abs/1512.00567",
+)  # fmt: skip
+NEFTUNE = Reference(
+    "noise on the embeddings", "N. Jain, P.-y. Chiang, Y. Wen, J. Kirchenbauer, et al.", 2024,
+    "NEFTune: Noisy Embeddings Improve Instruction Finetuning", "ICLR 2024; arXiv:2310.05914", "https://arxiv.org/abs/2310.05914",
+)  # fmt: skip
 LLGUIDANCE = Reference(
     "decoding under a grammar", "M. Moskal and the Guidance contributors", 2024,
     "llguidance: Super-fast Structured Outputs", "software", "https://github.com/guidance-ai/llguidance",
@@ -185,7 +193,9 @@ def of(evidence: Evidence) -> list[Reference]:
         (QLORA, adapter and bool(setting("method.load_in_4bit"))),
         (ADAMW, trained),
         (MUON, trained and setting("train.optim") == "muon"),
-        (COSINE, trained and setting("train.lr_scheduler_type") == "cosine"),
+        (COSINE, trained and str(setting("train.lr_scheduler_type")).startswith("cosine")),
+        (SMOOTHING, trained and float(setting("train.label_smoothing_factor") or 0) > 0),
+        (NEFTUNE, trained and float(setting("train.neftune_noise_alpha") or 0) > 0),
         (LLGUIDANCE, any(cell.decoding == "grammar" for cell in evidence.cells)),
         (ROUGE, "rouge_l" in measured),
         (BLEU, "bleu" in measured),

@@ -21,6 +21,9 @@ Link = tuple[int, tuple[int, ...], float]
 """(index of a token, indices of earlier tokens that say what it is, weight)."""
 
 
+Stretch = tuple[int, int]
+"""(index of the first token, index behind the last) of a run of tokens."""
+
 Lesson = Literal["pointers", "links"]
 """What a head is taught: where a copied token stands, or which key a value belongs to."""
 
@@ -29,6 +32,7 @@ Lesson = Literal["pointers", "links"]
 class Tokens:
     """One example. ids: prompt and reply. start: index of the first trained token (1 or more).
 
+    gaps: what is not trained behind `start`, in order: the turns of others between several replies.
     sources: what the reply's values are copied from (`train.pointers`); empty where that is not known.
     links: which of the document's tokens begin a value of which key (`train.pointers`); empty where that is not known.
     """
@@ -37,11 +41,19 @@ class Tokens:
     start: int
     sources: tuple[Source, ...] = ()
     links: tuple[Link, ...] = ()
+    gaps: tuple[Stretch, ...] = ()
+
+    @property
+    def spans(self) -> tuple[Stretch, ...]:
+        """What is trained, in order."""
+        starts = (self.start, *(end for _, end in self.gaps))
+        ends = (*(begin for begin, _ in self.gaps), len(self.ids))
+        return tuple((start, end) for start, end in zip(starts, ends, strict=True) if start < end)
 
     @property
     def trained(self) -> int:
         """How many tokens are trained."""
-        return len(self.ids) - self.start
+        return sum(end - start for start, end in self.spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +169,9 @@ def collate(examples: Sequence[Tokens], pad: int, *, share_prefix: bool) -> Batc
     for i, example in enumerate(examples):
         tail = example.ids[cut:]
         input_ids[i, : len(tail)] = torch.tensor(tail, dtype=torch.long)
-        first = example.start - cut
-        rows.extend(range(i * time + first - 1, i * time + len(tail) - 1))
-        labels.extend(tail[first:])
+        for start, end in example.spans:
+            rows.extend(range(i * time + start - cut - 1, i * time + end - cut - 1))
+            labels.extend(example.ids[start:end])
     prefix = torch.tensor([examples[0].ids[:cut]], dtype=torch.long) if cut else None
     return Batch(
         prefix,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
 from tunewright.decode.lanes import supported
 from tunewright.text.serialise import dumps
+from tunewright.train import length, turns
 from tunewright.train.batch import Batch, Lesson, Link, Source, Tokens, collate, epoch_batches, shared_prefix
 from tunewright.train.pointers import Pointing, best_head, links, moved, moved_links, sources, watchable
 
 if TYPE_CHECKING:
     from tunewright.models.load import Loaded
+    from tunewright.train.loop import Schedule
 
 
 SPEEDS = "tokens_per_second_by_micro_batch"
@@ -29,6 +32,7 @@ SPEEDS = "tokens_per_second_by_micro_batch"
 def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False, link: bool = False) -> list[Tokens]:
     """Prompt and reply ids of every example; the reply, its stop token included, is what is trained.
 
+    Of a conversation the earlier replies are trained, too (one of `turns.rows`, whose replies stand in one row).
     point: find out what the reply's values are copied from. link: which key each of them belongs to.
     """
     chat, made = loaded.chat, []
@@ -46,7 +50,8 @@ def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False
                 linked = moved_links(
                     links(example.completion, text, document[1], asking, asked[1]), document[0], asked[0]
                 )
-        made.append(Tokens((*prompt, *reply), len(prompt), copied, linked))
+        start, gaps = turns.gaps(turns.replies(chat, example, prompt), len(prompt))
+        made.append(Tokens((*prompt, *reply), start, copied, linked, gaps))
     return made
 
 
@@ -54,12 +59,12 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
     """Indices of the examples to train or validate on. Raises DataError where that would go wrong quietly.
 
     Every target must be accepted by its schema's grammar; every reply must end in a stop token; examples over
-    `max_length` are refused, or dropped where the recipe says so.
+    `max_length` are refused, or dropped where the recipe says so; also those that cutting could not make fit.
     """
     from tunewright.decode.grammar import Grammar
 
     grammars: dict[str, Grammar] = {}
-    limit = min(options.max_length, loaded.context)
+    limit = length.limit(loaded, options)
     long: list[int] = []
     for i, (example, one) in enumerate(zip(examples, tokens, strict=True)):
         if example.schema is not None:
@@ -83,15 +88,17 @@ def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens],
         raise DataError(
             f"{len(long)} of {len(examples)} examples are longer than {limit} tokens (the longest has {worst})",
             where=examples[long[0]].id,
-            hint=f"--set train.max_length={worst} if the model reads so much, or --set train.over_length=drop",
+            hint=f"--set train.max_length={worst} if the model reads so much, or --set train.over_length=drop, "
+            "or truncate_tail to cut documents",
         )
     dropped = set(long)
     return [i for i in range(len(examples)) if i not in dropped]
 
 
 def shown(loaded: Loaded, one: Tokens) -> tuple[str, str]:
-    """(what stands before, what is trained) of an example, special tokens and all, each in one line."""
-    parts = (loaded.tokenizer.decode(list(ids)) for ids in (one.ids[: one.start], one.ids[one.start :]))
+    """(what stands before, what is trained last) of an example, special tokens and all, each in one line."""
+    start = one.spans[-1][0]
+    parts = (loaded.tokenizer.decode(list(ids)) for ids in (one.ids[:start], one.ids[start:]))
     before, trained = (visible(part.replace("\n", "⏎")) for part in parts)
     return before, trained
 
@@ -143,6 +150,28 @@ class Epochs:
         return [collate([self.tokens[i] for i in one], self.pad, share_prefix=self.share_prefix) for one in chosen]
 
 
+def _rows(
+    loaded: Loaded, examples: Sequence[Example], options: TrainOptions, say: Callable[[str], None] = lambda text: None
+) -> list[Example]:
+    """The examples, conversations as rows of replies that are trained together; or with the last reply alone."""
+    if options.mask_history:
+        return [replace(example, trained=()) for example in examples]
+    made = [row for example in examples for row in turns.rows(loaded.chat, example)]
+    if earlier := sum(len(example.trained) for example in examples):
+        say(f"{len(examples)} conversations with {len(examples) + earlier} replies to learn, in {len(made)} rows")
+    return made
+
+
+def schedule(options: TrainOptions, total: int) -> Schedule:
+    """The recipe's schedule over so many steps."""
+    from tunewright.train.loop import Schedule
+
+    settings = dict(options.lr_scheduler_kwargs)
+    if "lr_end" in settings:
+        settings["lr_end"] /= options.learning_rate
+    return Schedule(options.lr_scheduler_type, options.warmup(total), total, settings=settings)
+
+
 def precision(options: TrainOptions, device: Any) -> tuple[str, str | None]:
     """("bf16", "fp16" or "fp32", a sentence where it is not what the recipe asks for): what to compute in.
 
@@ -181,7 +210,7 @@ def finetune(
     from tunewright.models import methods
     from tunewright.models.load import load
     from tunewright.train import memory, throughput, trackers
-    from tunewright.train.loop import Fit, Schedule, Try
+    from tunewright.train.loop import Fit, Try
     from tunewright.train.loss import keep_little, loss_sum
     from tunewright.train.optimisers import optimisers, usable
 
@@ -194,21 +223,23 @@ def finetune(
     with phases("load"):
         kept_in = "fp32" if mixed == "fp16" and recipe.method.adapter == "full" else mixed  # what is trained is fp32
         loaded = load(name, dtype=kept_in, quantisation=recipe.method.quantisation)
-    tokens = tokenise(loaded, train, point=options.pointer_weight > 0, link=options.link_weight > 0)
-    kept = check(loaded, train, tokens, options)
-    if not kept:
-        raise DataError("no example is left to train on", hint="raise train.max_length")
-    held = tokenise(loaded, validation)
-    held_kept = check(loaded, validation, held, options)
     say = events.say if events is not None else lambda text: None
     optim, other = usable(options.optim, device)
     for sentence in (instead, other):
         if sentence is not None:
             say(sentence)
-    for some, left, what in ((train, kept, "examples"), (validation, held_kept, "validation examples")):
-        if len(left) < len(some):
-            limit = min(options.max_length, loaded.context)
-            say(f"{len(some) - len(left)} of {len(some)} {what} are over {limit} tokens and were dropped")
+    fit_train, lengths = length.fitted(loaded, _rows(loaded, train, options, say), options)
+    tokens = tokenise(loaded, fit_train, point=options.pointer_weight > 0, link=options.link_weight > 0)
+    kept = check(loaded, fit_train, tokens, options)
+    if not kept:
+        raise DataError("no example is left to train on", hint="raise train.max_length")
+    fit_validation, held_lengths = length.fitted(loaded, _rows(loaded, validation, options), options)
+    held = tokenise(loaded, fit_validation)
+    held_kept = check(loaded, fit_validation, held, options)
+    lengths.dropped, held_lengths.dropped = len(tokens) - len(kept), len(held) - len(held_kept)
+    for found, what in ((lengths, "examples"), (held_lengths, "validation examples")):
+        for sentence in found.sentences(what, options.over_length):
+            say(sentence)
     held = [held[i] for i in held_kept]
     chosen = [tokens[i] for i in kept]
     share = sum(one.trained for one in chosen) / sum(len(one.ids) for one in chosen)
@@ -220,9 +251,12 @@ def finetune(
     method = methods.attach(loaded.model, recipe.method, recipe.seed)
     model, parameters = method.model, method.parameters
     together = not options.gradient_checkpointing or keep_little(model)
-    hinders = _hinders_sharing(model, max(len(one.ids) for one in [*chosen, *held])) if options.share_prefix else None
-    if options.share_prefix and not together:
-        hinders = hinders or "with gradient_checkpointing this model drops it"
+    hinders = None
+    if options.share_prefix:
+        longest = max(len(one.ids) for one in [*chosen, *held])
+        hinders = _hinders_sharing(model, longest, noise=options.neftune_noise_alpha > 0)
+        if not together:
+            hinders = hinders or "with gradient_checkpointing this model drops it"
     if hinders is not None:
         say(f"the prompt prefix is not shared: {hinders}")
     pad = loaded.tokenizer.pad_token_id
@@ -318,7 +352,7 @@ def finetune(
             model=model,
             parameters=parameters,
             optimizers=optimizers,
-            schedule=Schedule(options.lr_scheduler_type, max(1, round(options.warmup_ratio * total)), total),
+            schedule=schedule(options, total),
             micro_batches=epochs,
             total_steps=total,
             folder=folder / "checkpoints",
@@ -330,6 +364,9 @@ def finetune(
             keep=options.save_total_limit,
             logging_steps=options.logging_steps,
             patience=options.early_stopping_patience,
+            threshold=options.early_stopping_threshold,
+            smoothing=options.label_smoothing_factor,
+            noise=options.neftune_noise_alpha,
             load_best=options.load_best_model_at_end,
             stop=asked,
             pointing=pointing,
@@ -353,7 +390,8 @@ def finetune(
     metrics["parameters"] = loaded.parameters
     metrics["trained_share"] = share
     metrics["examples"] = len(chosen)
-    metrics["dropped"] = len(train) - len(kept)
+    metrics["dropped"] = lengths.dropped
+    metrics["over_length"] = {"train": lengths.to_row(), "validation": held_lengths.to_row()}
     metrics |= method.summary()
     target = folder / method.saved_as
     method.save(target)
@@ -364,10 +402,15 @@ def finetune(
     return metrics
 
 
-def _hinders_sharing(model: Any, length: int) -> str | None:
-    """Why the prompt prefix cannot be computed once for sequences up to `length` tokens, or None where it can."""
+def _hinders_sharing(model: Any, length: int, *, noise: bool = False) -> str | None:
+    """Why the prompt prefix cannot be computed once for sequences up to `length` tokens, or None where it can.
+
+    noise: whether embeddings get noise in training.
+    """
     import torch
 
+    if noise:
+        return "with NEFTune it would not be exact"
     for module in model.modules():
         rates = [module.p] if isinstance(module, torch.nn.Dropout) else []
         rates += [getattr(module, name, 0.0) for name in ("dropout", "attention_dropout", "layerdrop")]

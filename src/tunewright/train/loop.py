@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,31 +50,68 @@ class Hooks(Protocol):
 
 @dataclass
 class Schedule:
-    """The share of the peak learning rate at a step (Hugging Face names; `wsd`: warm-up, stable, decay)."""
+    """The share of the peak learning rate at a step, counted from 0.
+
+    kind: a name of `core.recipe.SCHEDULES`, or `wsd`: warm-up, stable, from step `decay_from` linear to nothing.
+    settings: what that kind takes, all of it; `lr_end` as a share of the peak.
+
+    After the warm-up the values are those of `transformers.get_scheduler`. During it they are one step ahead: theirs
+    begin with a step at no rate at all, which learns nothing, ours with 1 / warmup.
+    """
 
     kind: str
     warmup: int
     total: int
     decay_from: int | None = None
+    settings: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, step: int) -> float:
-        if step < self.warmup:
-            return (step + 1) / self.warmup
         if self.kind == "constant":
             return 1.0
+        if step < self.warmup:
+            floor = self.settings.get("min_lr_ratio", 0.0)
+            return (step + 1) / self.warmup * (1.0 - floor) + floor
+        if self.kind == "constant_with_warmup":
+            return 1.0
+        if self.kind == "inverse_sqrt":
+            scale = self.settings["timescale"] or self.warmup or 10_000  # where nothing is said, Hugging Face's
+            return 1.0 / math.sqrt((step - self.warmup + scale) / scale)
+        if self.kind in ("wsd", "warmup_stable_decay"):
+            return self._decayed(step)
+        done = min(1.0, (step - self.warmup) / max(1, self.total - self.warmup))
+        if self.kind == "linear":
+            return 1.0 - done
+        if self.kind == "polynomial":
+            end = self.settings["lr_end"]
+            return (1.0 - end) * (1.0 - done) ** self.settings["power"] + end
+        if self.kind == "cosine_with_restarts":
+            return _cosine(self.settings["num_cycles"] * done % 1.0) if done < 1.0 else 0.0
+        floor = self.settings["min_lr_rate"] if self.kind == "cosine_with_min_lr" else 0.0
+        return _cosine(done) * (1.0 - floor) + floor
+
+    def _decayed(self, step: int) -> float:
+        """After the warm-up of `wsd` and `warmup_stable_decay`."""
         if self.kind == "wsd":
             begin = self.decay_from if self.decay_from is not None else self.total
-            if step < begin:
-                return 1.0
-            return max(0.0, 1.0 - (step - begin) / max(1, self.total - begin))
-        done = (step - self.warmup) / max(1, self.total - self.warmup)
-        done = min(1.0, done)
-        return 1.0 - done if self.kind == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
+            return 1.0 if step < begin else max(0.0, 1.0 - (step - begin) / max(1, self.total - begin))
+        decay = min(round(self.settings["decay_ratio"] * self.total), max(0, self.total - self.warmup))
+        floor = self.settings["min_lr_ratio"]
+        if step < self.total - decay:
+            return 1.0
+        done = min(1.0, (step - self.total + decay) / max(1, decay))
+        return _cosine(done) * (1.0 - floor) + floor
+
+
+def _cosine(done: float) -> float:
+    return 0.5 * (1.0 + math.cos(math.pi * done))
 
 
 @dataclass
 class Fit:
     """Everything the loop needs; `run()` trains and returns the metrics.
+
+    max_grad_norm: gradients are shortened to it; 0: never. smoothing, noise: of `loss_sum`, in training only.
+    patience: validations without a gain of more than `threshold` (nats per token) before it stops; 0: never.
 
     parameters: name → trainable tensor, in a fixed order. optimizers: (optimiser, peak learning rate) pairs.
     validate: mean loss (nats per token) on held-out examples, or None. stop_after: give up early, for slices of time.
@@ -98,6 +135,9 @@ class Fit:
     keep: int = 2
     logging_steps: int = 10
     patience: int = 0
+    threshold: float = 0.0
+    smoothing: float = 0.0
+    noise: float = 0.0
     load_best: bool = True
     stop_after: float | None = None
     stop: Callable[[], bool] = lambda: False
@@ -205,12 +245,13 @@ class Fit:
                 value = self._validate(step)
                 if self.hooks is not None and not self.hooks.settled(step):
                     pass
-                elif self.metrics["best_loss"] is None or value < self.metrics["best_loss"]:
-                    self.metrics["best_loss"], self.metrics["best_step"], waited = value, step, 0
-                    if self.load_best:
-                        best = {name: p.detach().clone() for name, p in self.parameters.items()}
                 else:
-                    waited += 1
+                    before = self.metrics["best_loss"]
+                    waited = 0 if before is None or before - value > self.threshold else waited + 1
+                    if before is None or value < before:
+                        self.metrics["best_loss"], self.metrics["best_step"] = value, step
+                        if self.load_best:
+                            best = {name: p.detach().clone() for name, p in self.parameters.items()}
                     if self.patience and waited >= self.patience:
                         self.metrics["stopped"] = f"no gain in {waited} validations"
             out_of_time = self.stop_after is not None and now - started > self.stop_after
@@ -303,7 +344,7 @@ class Fit:
         for part in parts:
             batch = part.to(self.accelerator.device)
             with self.accelerator.autocast():
-                loss = loss_sum(self.model, batch)
+                loss = loss_sum(self.model, batch, smoothing=self.smoothing, noise=self.noise)
             sums[0] += float(loss.detach())
             for i, lesson in enumerate(self.pointing, 1):
                 missed = lesson.loss_sum(self._seen, batch)
@@ -334,7 +375,8 @@ class Fit:
         if scaler is not None and finite:
             for optimizer, _ in self.optimizers:
                 scaler.unscale_(optimizer)
-        norm = float(torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.max_grad_norm))
+        most = self.max_grad_norm or math.inf  # the norm is told even where nothing is shortened
+        norm = float(torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), most))
         if scaler is None or not finite:
             return norm, False
         scaler.update()

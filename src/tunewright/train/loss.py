@@ -6,7 +6,7 @@ family, whatever it does after the head. The plain path, all logits and a mask, 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -110,13 +110,46 @@ def _all_kept(model: Any) -> Iterator[bool]:
             part.gradient_checkpointing = True
 
 
-def loss_sum(model: Any, batch: Batch) -> torch.Tensor:
-    """Summed cross entropy (nats) over the batch's trained tokens, computed in fp32."""
-    logits = forward_rows(model, batch)
-    return functional.cross_entropy(logits.float(), batch.labels, reduction="sum")
+def loss_sum(model: Any, batch: Batch, *, smoothing: float = 0.0, noise: float = 0.0) -> torch.Tensor:
+    """Summed cross entropy (nats) over the batch's trained tokens, computed in fp32.
+
+    smoothing: share of each target that is spread over all tokens (Szegedy et al. 2016, "Rethinking the Inception
+    Architecture", section 7). noise: alpha of `noisy_embeddings`; 0: none.
+    """
+    with noisy_embeddings(model, batch, noise) if noise else nullcontext():
+        logits = forward_rows(model, batch)
+    return functional.cross_entropy(logits.float(), batch.labels, reduction="sum", label_smoothing=smoothing)
 
 
-def plain_loss_sum(model: Any, batch: Batch) -> torch.Tensor:
+@contextmanager
+def noisy_embeddings(model: Any, batch: Batch, alpha: float) -> Iterator[None]:
+    """Within, uniform noise of at most alpha / √(tokens · width) on the input embeddings of this batch.
+
+    Jain et al. 2024, "NEFTune: Noisy Embeddings Improve Instruction Finetuning", algorithm 1. Tokens are those of the
+    row, whose last one is trained; its padding has no noise, as in the authors' code. The noise is drawn on the CPU,
+    from the random state that a checkpoint holds. Raises ValueError for a shared prefix: its rows would share noise.
+    """
+    if batch.prefix is not None:
+        raise ValueError("noise on the embeddings of a prefix that rows share is not the rows' own")
+    count, time = batch.input_ids.shape
+    rows = batch.rows.cpu()
+    lengths = torch.zeros(count, dtype=torch.long).scatter_reduce(0, rows // time, rows % time + 2, "amax")
+    there = torch.arange(time) < lengths[:, None]
+
+    def add(_module: Any, _args: Any, embedded: torch.Tensor) -> torch.Tensor:
+        most = alpha / (lengths.clamp(min=1) * embedded.shape[-1]).sqrt()
+        drawn = torch.rand(embedded.shape) * 2 - 1
+        drawn *= (most[:, None] * there)[..., None]
+        return embedded + drawn.to(embedded)
+
+    handle = model.get_input_embeddings().register_forward_hook(add)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def plain_loss_sum(model: Any, batch: Batch, *, smoothing: float = 0.0) -> torch.Tensor:
     """The same by the plain path: whole rows, all logits, labels of -100 elsewhere. For tests and benchmarks."""
     ids = batch.input_ids
     cut = 0
@@ -126,4 +159,5 @@ def plain_loss_sum(model: Any, batch: Batch) -> torch.Tensor:
     labels = torch.full_like(batch.input_ids, -100).reshape(-1)
     labels[batch.rows] = batch.labels
     logits = model(input_ids=ids, use_cache=False).logits[:, cut:]
-    return functional.cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), labels, reduction="sum")
+    flat = logits.reshape(-1, logits.shape[-1]).float()
+    return functional.cross_entropy(flat, labels, reduction="sum", label_smoothing=smoothing)

@@ -64,6 +64,15 @@ def test_target_follows_its_text_and_keys_stay():
     assert result.counts["changed_targets"] == 1
 
 
+def test_earlier_turns_of_a_conversation_are_cleaned_alike():
+    before = [{"role": "system", "content": "Be\u00a0brief."}, {"role": "user", "content": "a\r\nb"}]
+    [record] = clean([Record("1", "text", "reply", provenance={"line": 3, "before": before})]).records
+    assert [turn["content"] for turn in record.provenance["before"]] == ["Be brief.", "a\nb"]
+    assert record.provenance["line"] == 3
+    same = Record("1", "text", "reply", provenance={"before": [{"role": "user", "content": "a"}]})
+    assert clean([same]).records[0] is same
+
+
 def test_blank_after_cleaning_is_set_aside_with_its_line():
     records = [
         Record(id="a", text="\u200b\ufeff \r\n", provenance={"file": "f.jsonl", "line": 7}),

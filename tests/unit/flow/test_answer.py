@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tunewright.core.records import Record
+import json
+from types import SimpleNamespace
+
+from tunewright.core.recipe import Recipe, TrainOptions
+from tunewright.core.records import Example, Prediction, Record
 from tunewright.data import leakage
 from tunewright.flow import answer
 from tunewright.models import embedded, load
@@ -40,3 +44,23 @@ def test_test_text_that_the_base_was_pretrained_on_is_warned_of(tmp_path, monkey
     Job.recipe.model = "somebody/else"
     answer.warn_of_overlap(Job, ears)
     assert len(ears.rows) == 2
+
+
+def test_cut_documents_are_counted_on_the_screen_and_in_their_rows(tmp_path, monkeypatch):
+    def told(cuts, folder):
+        asked = [Example(Record(str(n), "text"), ()) for n in range(len(cuts))]
+        monkeypatch.setattr(answer, "examples", lambda job, cell: asked)
+        system = SimpleNamespace(predict=lambda part: (Prediction(one.id, "x", cut=cuts[int(one.id)]) for one in part))
+        models = SimpleNamespace(system=lambda cell: system, cost=lambda cell: {})
+        job = SimpleNamespace(recipe=Recipe(name="x", train=TrainOptions(over_length="truncate_head")))
+        ears = Ears()
+        ears.progress = None
+        cell = answer.Cell(tmp_path / folder, "tuned", "free")
+        answer.write_answers(job, cell, models, ears)
+        rows = [json.loads(line) for line in cell.predictions.read_text().splitlines()]
+        return ears.said, [row.get("cut") for row in rows]
+
+    said, rows = told([0, 7, 300], "some")
+    assert said == ["tuned/free on test: 2 documents were too long and were cut (train.over_length: truncate_head)"]
+    assert rows == [None, 7, 300]
+    assert told([0, 0], "none") == ([], [None, None])

@@ -49,3 +49,42 @@ def test_a_task_is_the_class_called_like_its_file():
 
 def test_tallies_leave_nothing_out_but_none():
     assert prepare.tally(["hi", "en", "hi", None]) == {"hi": 2, "en": 1}
+
+
+def test_conversations_are_alike_only_where_all_their_turns_are(tmp_path):
+    """Sixty conversations that end in the same question are sixty records; two that are the same are one."""
+    from tunewright.core import files
+    from tunewright.core.events import Events
+    from tunewright.core.recipe import DataOptions, Recipe
+    from tunewright.core.run import Run
+
+    def row(number):
+        said = [("system", "Be brief."), ("user", f"Room {number}\u00a0is taken."), ("assistant", f"By {number * 7}.")]
+        said += [("user", "By whom?"), ("assistant", str(number * 7))]
+        return {"messages": [{"role": role, "content": content} for role, content in said]}
+
+    files.write_lines(tmp_path / "chats.jsonl", [row(number) for number in [*range(100, 160), 100]])
+    recipe = Recipe(
+        name="chats",
+        task=TaskOptions(name="conversation"),
+        data=DataOptions(source=str(tmp_path / "chats.jsonl"), validation_documents=6),
+    )
+    job = Run.create(tmp_path / "runs", recipe)
+    with Events(job.path) as events:
+        prepare.prepare(job, events)
+    parts = {name: prepare.records(job, name) for name in prepare.SPLITS}
+    # The two that are the same are kept together: in train one is taken out, in test both stay.
+    assert sum(len(part) for part in parts.values()) in (60, 61)
+    assert len(parts["test"]) >= 10
+    assert 5 <= len(parts["validation"]) <= 7
+    everything = [record for part in parts.values() for record in part]
+    assert {record.text for record in everything} == {"By whom?"}
+    rooms = {name: {record.provenance["before"][1]["content"] for record in part} for name, part in parts.items()}
+    assert not rooms["train"] & (rooms["test"] | rooms["validation"])
+    assert "Room 100 is taken." in set().union(*rooms.values())  # earlier turns are cleaned like the last
+    # An exam that comes later: the same last question after other turns is another document.
+    with Events(job.path) as events:
+        known, new = parts["train"][0], parts["train"][1]
+        other = [{**turn, "content": f"Quite another {turn['content']}"} for turn in new.provenance["before"]]
+        exam = [known.replace(id="a"), new.replace(id="b", provenance={"before": other})]
+        assert [record.id for record in prepare._not_trained_on(job, "later", exam, events)] == ["b"]

@@ -13,7 +13,7 @@ import tiny_models
 from tunewright import api
 from tunewright.core import files
 from tunewright.core.errors import DataError, ModelError, RunError, UsageError
-from tunewright.core.recipe import DecodeOptions, Recipe, TaskOptions
+from tunewright.core.recipe import DecodeOptions, Recipe, TaskOptions, TrainOptions
 from tunewright.core.records import Prediction, Record, Span
 from tunewright.core.run import Run
 from tunewright.flow import prepare, use
@@ -189,6 +189,25 @@ def test_weights_bring_their_task_along(tmp_path):
     assert list(chosen.extract("Order 7 goes to Pune.")) == ["city"]
     with pytest.raises(UsageError, match="an object"):
         api.generate_json("x", {"type": "array", "items": {"type": "string"}}, model=str(folder))
+
+
+def test_weights_bring_the_rule_for_what_is_too_long_along(tmp_path):
+    """A document over the model's 512 tokens is an error, or cut as in training, for a run and for its bare weights."""
+    folder = tiny_models.save("wren", tmp_path / "model")
+    long = [Record("1", "word " * 600, {"city": "Pune"})]
+    errors = []
+    for how in ("refuse", "truncate_tail"):
+        recipe = Recipe(name=how, model=str(folder), train=TrainOptions(over_length=how))
+        run = Run.create(tmp_path, recipe)
+        files.write_json(run.path / "data" / "schemas.json", {"order": SCHEMA})
+        prepare.describe_task(run, folder)
+        chosen = api.load(model=str(folder))
+        assert chosen.length == {"over_length": how, "max_length": 2048} == prepare.length_of(run)
+        errors.append(api.evaluate(chosen, long, resamples=20)["metrics"]["json_validity"]["value"])
+    assert errors == [0.0, 1.0]
+    brought = files.read_json(folder / prepare.TASK)
+    files.write_json(folder / prepare.TASK, brought | {"length": {"over_length": "refuse", "unknown": 1}})
+    assert api.load(model=str(folder)).length == {"over_length": "refuse"}
 
 
 def test_a_run_is_found_by_folder_name_or_as_the_newest_trained(tmp_path):

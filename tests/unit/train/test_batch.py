@@ -13,6 +13,20 @@ def test_rows_point_at_the_token_before_each_trained_one() -> None:
     assert batch.labels.tolist() == [8, 9, 4]
 
 
+def test_several_replies_are_trained_and_what_stands_between_is_not() -> None:
+    one = Tokens((1, 2, 3, 4, 5, 6, 7, 8), 2, gaps=((4, 6),))
+    assert one.spans == ((2, 4), (6, 8))
+    assert one.trained == 4
+    for share in (False, True):
+        batch = collate([one, Tokens((1, 9, 3), 2)], 0, share_prefix=share)
+        cut = 0 if batch.prefix is None else batch.prefix.shape[1]
+        assert cut == (1 if share else 0)
+        time = 8 - cut
+        assert [row + cut for row in batch.rows.tolist()] == [1, 2, 5, 6, time + 1]
+        assert batch.labels.tolist() == [3, 4, 7, 8, 3]
+    assert Tokens((1, 2, 3, 4), 1, gaps=((3, 4),)).spans == ((1, 3),)
+
+
 def test_the_shared_prefix_leaves_the_predicting_token_in_its_row() -> None:
     rows = [Tokens((1, 2, 3, 4), 3), Tokens((1, 2, 3, 9), 3)]
     assert shared_prefix(rows) == 2

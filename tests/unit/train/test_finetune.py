@@ -152,6 +152,75 @@ def test_early_stopping_keeps_the_best(model: str, tmp_path: Path) -> None:
     )
 
 
+def test_a_resumed_run_stops_early_at_the_same_step(model: str, tmp_path: Path) -> None:
+    """What has been waited for so far stands in the checkpoint; one at every step, stopped in the midst of waiting."""
+    task = Extraction(TaskOptions(), {"": SCHEMA})
+    other = [task.example(Record(str(i), "?", {"name": None, "code": "ZZZ QQQ"})) for i in range(4)]
+    options = recipe(
+        max_steps=60, eval_steps=2, save_steps=1, early_stopping_patience=3, learning_rate=0.05, save_total_limit=99
+    )
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    metrics = finetune(model, examples(), other, options, whole)
+    last = metrics["last_step"]
+    assert last < 60
+    shutil.copytree(whole, parts)
+    (parts / "adapter" / "adapter_model.safetensors").unlink()
+    for step in range(last - 3, last + 1):
+        shutil.rmtree(parts / "checkpoints" / f"step-{step:06d}")
+    again = finetune(model, examples(), other, options, parts)
+    assert (again["last_step"], again["stopped"]) == (last, metrics["stopped"])
+    assert again["validations"] == metrics["validations"]
+    assert weights(parts) == weights(whole)
+    stopped = finetune(model, examples(), other, options, whole)  # what has stopped does not go on
+    assert stopped["last_step"] == last
+
+
+def test_a_small_gain_is_the_best_and_still_no_reason_to_go_on(model: str, tmp_path: Path) -> None:
+    options = recipe(max_steps=20, eval_steps=2, early_stopping_patience=2, early_stopping_threshold=100.0)
+    metrics = finetune(model, examples(), examples(4), options, tmp_path)
+    losses = [one["loss"] for one in metrics["validations"]]
+    assert losses[0] > losses[1] > losses[2]
+    assert metrics["last_step"] == 6
+    assert (metrics["best_step"], metrics["best_loss"]) == (6, losses[2])
+
+
+def test_noise_resumes_to_the_same_bytes_and_stays_out_of_validation(model: str, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    class Ears:
+        def say(self, text: str, *, painted: str | None = None) -> None:
+            said.append(text)
+
+        def log(self, text: str) -> None: ...
+
+        def add(self, *a: object, **k: object) -> None: ...
+
+    whole, parts, without = tmp_path / "whole", tmp_path / "parts", tmp_path / "without"
+    options = recipe(max_steps=6, save_steps=2, eval_steps=2, save_total_limit=4, neftune_noise_alpha=10.0)
+    finetune(model, examples(), examples(6), options, whole, Ears())  # type: ignore[arg-type]
+    assert any("not shared: with NEFTune" in line for line in said)
+    shutil.copytree(whole, parts)
+    (parts / "adapter" / "adapter_model.safetensors").unlink()
+    for later in ("step-000006", "step-000004"):
+        shutil.rmtree(parts / "checkpoints" / later)
+    finetune(model, examples(), examples(6), options, parts)
+    assert weights(parts) == weights(whole)
+    finetune(model, examples(), examples(6), recipe(max_steps=6, save_steps=2, eval_steps=2), without)
+    assert weights(without) != weights(whole)
+    # At a rate of next to nothing validation sees the same weights with noise and without: the same loss.
+    still = {"max_steps": 1, "eval_steps": 1, "learning_rate": 1e-12, "share_prefix": False}
+    losses = [
+        finetune(model, examples(), examples(6), recipe(**still, **more), tmp_path / name)
+        for name, more in {
+            "plain": {},
+            "noisy": {"neftune_noise_alpha": 50.0},
+            "smooth": {"label_smoothing_factor": 0.3},
+        }.items()
+    ]
+    assert len({round(one["validations"][0]["loss"], 6) for one in losses}) == 1
+    assert len({round(one["steps"][0]["loss"], 6) for one in losses}) == 3
+
+
 @pytest.mark.parametrize("method", [MethodOptions(lora_r=4), MethodOptions(name="full")])
 def test_pointing_teaches_heads_and_survives_a_stop(model: str, tmp_path: Path, method: MethodOptions) -> None:
     options = recipe(max_steps=24, pointer_weight=1.0, link_weight=1.0, save_steps=8, eval_steps=8)
