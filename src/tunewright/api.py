@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tunewright.flow.doctor import Check
     from tunewright.flow.plan import Plan
     from tunewright.flow.use import Found, Model, Unreadable
+    from tunewright.flow.verify import Verification
 
 __all__ = [
     "Outcome",
@@ -55,6 +56,7 @@ __all__ = [
     "run",
     "runs",
     "synthesise",
+    "verify",
 ]
 
 
@@ -456,3 +458,25 @@ def pretrain(
     from tunewright.flow import pretraining
 
     return pretraining.train(model, recipe=recipe, folder=folder, minutes=minutes, data=data, progress=progress)
+
+
+def verify(
+    recipe: Recipe | str | Path,
+    *,
+    sets: Sequence[str] = (),
+    model: str | None = None,
+    steps: int = 20,
+    data: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Try a recipe with its real model (or `model`) for a few steps: loss, stop token, memory, resuming, merging.
+
+    Writes into a folder of its own that it removes. Raises what stands before any training: a model or data that is
+    not there; what goes wrong later is a check that fails.
+
+    >>> verify("smoke", steps=4).checks[0].name
+    'stop token'
+    """
+    from tunewright.flow import verify as verification
+
+    return verification.verify(read_recipe(recipe, sets), model=model, steps=steps, data=data, progress=progress)

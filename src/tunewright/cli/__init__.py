@@ -28,6 +28,7 @@ VERBS = {
     "init": "Begin a job of your own: a commented recipe and sample rows.",
     "ls": "List runs.",
     "show": "Show one run: what it did, how well, and its files.",
+    "verify": "Try a recipe with its real model for a few steps and check what usually goes wrong.",
     "doctor": "Check this machine: versions, memory, fonts, optional parts.",
     "pretrain": "Train an embedded base model from scratch.",
 }

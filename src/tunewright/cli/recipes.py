@@ -38,4 +38,7 @@ def verb(recipe: str | None, sets: tuple[str, ...], schema: bool, as_json: bool)
         if as_json:
             options.print_json([{"name": name, "description": description} for name, description in shipped.items()])
         else:
-            click.echo(options.table([list(row) for row in shipped.items()]))
+            own = {name for name in shipped if recipe_file.read(name, environment={}).model == "wren"}
+            for title, names in (("With the embedded Wren:", own), ("Published set-ups:", shipped.keys() - own)):
+                click.echo(f"{title}\n{options.table([[f'  {n}', shipped[n]] for n in shipped if n in names])}\n")
+            click.echo("What one takes: tunewright run NAME --dry-run. Whether it works here: tunewright verify NAME")

@@ -1,28 +1,34 @@
-"""The dry run: what a job would take on this machine. Writes nothing and loads no weights.
+"""The dry run: what a job would take, on this machine and on common cards. Writes nothing and loads no weights.
 
-Counts (records, tokens, steps, parameters) are exact or measured on a sample of the data. Times and memory come from
-a rough model: how fast this machine multiplies matrices of the model's width, times the work of each stage; they are
-within a factor of two or so, not a promise.
+Counts (records, tokens, steps, parameters) are exact or measured on a sample of the data. Times come from a rough
+model: how fast this machine multiplies matrices of the model's width, times the work of each stage; they are within a
+factor of two or so, not a promise. Memory is counted (`flow.memory`). A model that is not here but known by its shape
+(`models.shapes`) is planned without a network; how many tokens the examples have is then estimated, and said to be.
 """
 
 from __future__ import annotations
 
 import math
-import re
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunewright.core import meter
-from tunewright.core.errors import TunewrightError
+from tunewright.core.errors import ModelError, TunewrightError
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
-from tunewright.flow import folds, prepare
+from tunewright.flow import folds, memory, prepare
 from tunewright.flow.job import settled
+from tunewright.flow.memory import Card, Need
 from tunewright.flow.outcome import STAGES, complete, main_cell
+from tunewright.models import shapes
 from tunewright.text.serialise import dumps
+
+if TYPE_CHECKING:
+    from tunewright.models.chat import Chat
 
 SAMPLE = 64
 """Examples that are tokenised to learn how long they are."""
@@ -33,73 +39,109 @@ EFFICIENCY = 0.35
 LAYER_SECONDS = 5e-4
 """Time of one layer in one decoding pass beside its matrices, on a processor."""
 
-KEPT = 2.6
-"""Memory of the way back, as a multiple of what enters and leaves the matrices (measured on Wren: full and LoRA)."""
+TURN_TOKENS = 5
+"""Tokens of a chat template for each turn, where the tokenizer is not here."""
 
-FLOOR_BYTES = 700_000_000
-"""Memory of Python, torch and the data before any model."""
+WIDEST = 2048
+"""Matrices this wide tell a machine's speed; wider ones are as fast and take longer to try."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job takes. seconds: by stage, of those that are not done. longest: tokens of the longest example seen.
+    """What a job takes. seconds: by stage, of those that are not done, here. longest: tokens of an example seen.
 
-    trainings: one, or one a fold of a cross-validation; records, steps and trained_examples are then those of one
-    fold, answers and seconds those of all.
+    tokens_estimated: the tokenizer is not here. download_bytes: of the model, 0 where it is here. memory: of training
+    on this machine; cards: of training on each of the common cards. trainings: one, or one a fold of a
+    cross-validation; records, steps and trained_examples are then those of one fold, answers and seconds those of all.
     """
 
     run: Path
     exists: bool
     done: tuple[str, ...]
+    model: str
     records: dict[str, int]
     prompt_tokens: float
     reply_tokens: float
     longest: int
+    max_length: int
+    tokens_estimated: bool
     parameters: int
     trainable_parameters: int
     steps: int
     trained_examples: int
     answers: dict[str, int]
     seconds: dict[str, float]
+    download_bytes: int
     disk_bytes: int
     memory_bytes: int
+    memory: Need
+    card_memory: Need
+    cards: list[Card]
     free_memory_bytes: int
     free_disk_bytes: int
     trainings: int = 1
     warnings: list[str] = field(default_factory=list)
 
     def to_row(self) -> dict[str, Any]:
-        names = [name for name in self.__dataclass_fields__ if name not in ("run", "done")]
-        return {"run": str(self.run), "done": list(self.done)} | {name: getattr(self, name) for name in names}
+        simple = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return simple | {
+            "run": str(self.run),
+            "done": list(self.done),
+            "memory": self.memory.to_row(),
+            "card_memory": self.card_memory.to_row(),
+            "cards": [card.to_row() for card in self.cards],
+        }
 
     def text(self) -> str:
         """The plan in words."""
         state = f"goes on; done: {', '.join(self.done) or 'nothing'}" if self.exists else "new"
         folded = self.trainings > 1
         many = f"{self.trainings} trainings, one a fold, each of " if folded else ""
+        told = " (estimated: the tokenizer is not here)" if self.tokens_estimated else ""
         rows = [
             ("run", f"{self.run} ({state})"),
             ("records", ", ".join(f"{count:,} {name}" for name, count in self.records.items()) + (" a fold" * folded)),
-            ("tokens", f"{self.prompt_tokens:.0f} prompt + {self.reply_tokens:.0f} reply, longest {self.longest:,}"),
+            (
+                "tokens",
+                f"{self.prompt_tokens:.0f} prompt + {self.reply_tokens:.0f} reply, longest {self.longest:,}{told}",
+            ),
+            (
+                "model",
+                f"{self.model}: {meter.size(self.download_bytes) + ' to download' if self.download_bytes else 'here'}",
+            ),
             ("parameters", f"{self.parameters:,}, of them trained {self.trainable_parameters:,}"),
             ("training", f"{many}{self.steps:,} steps over {self.trained_examples:,} examples"),
             ("answers", f"{sum(self.answers.values()):,} by {len(self.answers)} systems"),
             (
-                "time",
+                "time here",
                 ", ".join(f"{name} {meter.clock(each)}" for name, each in self.seconds.items()) or "nothing to do",
             ),
             ("", f"{meter.clock(sum(self.seconds.values()))} in all, give or take a factor of two"),
             ("memory", f"{meter.size(self.memory_bytes)} (free: {meter.size(self.free_memory_bytes)})"),
             ("disk", f"{meter.size(self.disk_bytes)} (free: {meter.size(self.free_disk_bytes)})"),
+            *(self._on_cards() if self.steps else ()),
         ]
         lines = [f"{name:<10}  {value}" for name, value in rows]
         return "\n".join([*lines, *(f"warning: {each}" for each in self.warnings), "", "Nothing was written."])
+
+    def _on_cards(self) -> Iterator[tuple[str, str]]:
+        """What a GPU must hold, part by part, and which cards do."""
+        parts = {name: size for name, size in self.card_memory.to_row().items() if name != "peak" and size}
+        yield "on a GPU", ", ".join(f"{name} {meter.size(size)}" for name, size in parts.items())
+        peaks = meter.size(self.card_memory.peak), meter.size(self.cards[0].needs_at_most)
+        yield "", f"peak {peaks[0]}; with examples of train.max_length ({self.max_length:,} tokens) {peaks[1]}"
+        for card in self.cards:
+            verdict = "fits" if card.fits else "does not fit"
+            if card.fits and not card.fits_at_most:
+                verdict = f"fits, but not with examples of {self.max_length:,} tokens"
+            yield "", f"{card.name} ({meter.size(card.usable)}): {verdict}"
 
 
 def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, data: Path | str | None = None) -> Plan:
     """What the job of a recipe would take below the folder `runs`.
 
-    Raises what the job itself would raise on its way to the model: a missing data set, a model that is not there.
+    Raises what the job itself would raise on its way to the model: a missing data set, a model that is neither here
+    nor known by its shape, a method that does not fit it.
     """
     recipe = settled(recipe)
     folds.check(recipe)
@@ -117,22 +159,21 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
             f"(train.over_length: {recipe.train.over_length})"
         )
     tuned = "tuned" in recipe.evaluate.systems
-    trainable = shape.trainable(recipe) if tuned else 0
     options = recipe.train
     batch = options.batch_size * options.gradient_accumulation_steps
-    steps = (
-        math.ceil(counts["train"] / batch * options.num_train_epochs) if options.max_steps < 1 else options.max_steps
-    )
+    per_epoch = math.ceil(math.ceil(counts["train"] / options.batch_size) / options.gradient_accumulation_steps)
+    steps = max(1, round(options.num_train_epochs * per_epoch)) if options.max_steps < 1 else options.max_steps
     steps = steps if tuned else 0
     trained = steps * batch
     trainings = recipe.evaluate.folds or 1
     answers = {cell: trainings * count for cell, count in _answers(recipe, counts["test"], exams).items()}
 
     speed = shape.speed()
-    work = 6 if recipe.method.name == "full" else 4
+    work = 6 if recipe.method.adapter == "full" else 4
     tokens = prompt_tokens + reply_tokens
     sharing = options.share_prefix and recipe.method.lora_dropout == 0 and options.neftune_noise_alpha == 0
-    shared = shape.shared(sample) * (1 - 1 / options.batch_size) if sharing else 0.0
+    alike = shape.shared(sample) if sharing else 0.0
+    shared = alike * (1 - 1 / options.batch_size)
     seconds = {
         "data": 2
         + (sum(counts.values()) / 1500 if recipe.data.source.startswith("synth:") else sum(counts.values()) / 5000),
@@ -149,16 +190,16 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     }
     for stage in ("data", "train"):
         seconds[stage] *= trainings
-    adapter = trainable * 4
-    disk = trainings * (row_bytes * sum(counts.values()) * 3 + adapter * (1 + 4 * options.save_total_limit))
-    disk += sum(answers.values()) * 600 + 2_000_000
-    # The longest batch decides: what every matrix reads and writes is kept for the way back, and logits three times.
-    kept = 4 * KEPT * sum(a + b for a, b in shape.linears.values())
-    rows = options.batch_size
-    activations = rows * ((longest - shared) * kept + max(replies, default=0) * shape.vocabulary * 12)
-    memory = FLOOR_BYTES + shape.parameters * 4 + trainable * 16 + int(activations)
+    reply = max(replies, default=1)
+    seen = memory.Batch(options.batch_size, max(1, longest - reply), reply, int(alike))
+    here, on_card, at_most, trainable = _memory(recipe, shape, seen, held_out=counts["validation"] > 0)
+    trainable = trainable if tuned else 0
+    disk = trainings * (row_bytes * sum(counts.values()) * 3 + 4 * trainable * (1 + 4 * options.save_total_limit))
+    disk += sum(answers.values()) * 600 + 2_000_000 + shape.download_bytes
+    # What only answers needs the weights, and half as much again for what it remembers of a batch.
+    needed = here.peak if tuned else round(here.floor + 1.5 * here.weights)
     free_memory, free_disk = meter.free_memory(), _free_disk(path)
-    if memory > free_memory:
+    if needed > free_memory:
         warnings.append("this may not fit into memory; a smaller train.per_device_train_batch_size needs less")
     if disk > free_disk:
         warnings.append("this does not fit onto the disk")
@@ -166,23 +207,58 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
         run=path,
         exists=exists,
         done=done,
+        model=recipe.model,
         records=counts,
         prompt_tokens=round(prompt_tokens, 1),
         reply_tokens=round(reply_tokens, 1),
         longest=longest,
+        max_length=options.max_length,
+        tokens_estimated=shape.chat is None,
         parameters=shape.parameters,
         trainable_parameters=trainable,
         steps=steps,
         trained_examples=trained,
         answers=answers,
         seconds={stage: round(each, 1) for stage, each in seconds.items() if stage not in done and each},
+        download_bytes=shape.download_bytes,
         disk_bytes=int(disk),
-        memory_bytes=int(memory),
+        memory_bytes=needed,
+        memory=here,
+        card_memory=on_card,
+        cards=memory.cards(on_card, at_most),
         free_memory_bytes=free_memory,
         free_disk_bytes=free_disk,
         trainings=trainings,
         warnings=warnings,
     )
+
+
+def _memory(
+    recipe: Recipe, shape: _Shape, seen: memory.Batch, *, held_out: bool
+) -> tuple[memory.Need, memory.Need, memory.Need, int]:
+    """(training here, on a card, on a card with examples of max_length, trained weights)."""
+    import torch
+
+    from tunewright.decode.lanes import supported
+    from tunewright.train.finetune import precision
+
+    options = recipe.train
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    full = min(options.max_length, max(seen.prompt + seen.reply, shape.context))
+    at_most = replace(seen, prompt=max(1, full - seen.reply))
+    trainables: dict[bool, memory.Trainable] = {}
+    needs: dict[tuple[str, memory.Batch], memory.Need] = {}
+    for where, batch in ((device, seen), ("cuda", seen), ("cuda", at_most)):
+        mixed = precision(options, where)[0] != "fp32"
+        if mixed not in trainables:
+            bare = shapes.skeleton(shape.config, torch.bfloat16 if mixed else torch.float32)
+            trainables[mixed] = memory.Trainable.of(bare, recipe.method)
+        one = batch if supported(trainables[mixed].model) else replace(batch, shared=0)
+        if (where, batch) not in needs:
+            needs[where, batch] = memory.need(
+                trainables[mixed], options, one, mixed=mixed, device=where, held_out=held_out
+            )
+    return needs[device, seen], needs["cuda", seen], needs["cuda", at_most], trainables[mixed].count
 
 
 def _data(
@@ -260,78 +336,100 @@ def _answers(recipe: Recipe, test: int, exams: dict[str, int]) -> dict[str, int]
 
 @dataclass(frozen=True)
 class _Shape:
-    """A model without its weights. body: parameters outside embeddings and head; linears: name → its two sizes."""
+    """A model without its weights. body: parameters outside embeddings and head.
 
+    chat: None where the tokenizer is not here; then `known` is there. download_bytes: 0 where the weights are here.
+    """
+
+    config: Any
     parameters: int
     body: int
-    width: int
-    layers: int
-    vocabulary: int
-    linears: dict[str, tuple[int, int]]
-    chat: Any
+    chat: Chat | None
+    known: shapes.Known | None
+    download_bytes: int
 
     @classmethod
     def of(cls, name: str) -> _Shape:
-        import torch
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-        from transformers.pytorch_utils import Conv1D
+        from transformers import AutoConfig, AutoTokenizer
 
         from tunewright.models.chat import Chat
-        from tunewright.models.load import locate
+        from tunewright.models.load import cached, locate
 
-        folder = locate(name, weights=False)
+        known = shapes.KNOWN.get(name) if not Path(name).is_dir() else None
+        folder = cached(name) if known is not None else locate(name, weights=False)
         try:
-            config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            with torch.device("meta"):
-                model = AutoModelForCausalLM.from_config(config)
-            chat = Chat(AutoTokenizer.from_pretrained(folder, local_files_only=True))
+            if folder is None:
+                assert known is not None
+                config, chat = shapes.config(known), None
+            else:
+                config = AutoConfig.from_pretrained(folder, local_files_only=True)
+                chat = Chat(AutoTokenizer.from_pretrained(folder, local_files_only=True))
+            bare = shapes.skeleton(config)
         except TunewrightError:
             raise
         except Exception as error:
-            from tunewright.core.errors import ModelError
-
-            raise ModelError(f"the model cannot be planned with: {error}", where=str(folder)) from error
-        ends = {id(model.get_input_embeddings()), id(model.get_output_embeddings())}
-        linears = {
-            path: (module.weight.shape[1], module.weight.shape[0])
-            for path, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear | Conv1D) and id(module) not in ends
-        }
-        parameters = sum(weight.numel() for weight in model.parameters())
+            raise ModelError(f"the model cannot be planned with: {error}", where=str(folder or name)) from error
+        parameters = sum(weight.numel() for weight in bare.parameters())
+        weights_here = folder is not None and any(folder.glob("*.safetensors"))
         return cls(
+            config=config,
             parameters=parameters,
-            body=sum(a * b for a, b in linears.values()) or parameters,
-            width=int(getattr(config, "hidden_size", 0) or getattr(config, "n_embd", 256)),
-            layers=int(getattr(config, "num_hidden_layers", 0) or getattr(config, "n_layer", 1)),
-            vocabulary=int(config.vocab_size),
-            linears=linears,
+            body=sum(a * b for a, b in memory.linears(bare).values()) or parameters,
             chat=chat,
+            known=known,
+            download_bytes=0 if weights_here else parameters * (known.stored_bytes if known is not None else 2),
         )
+
+    @property
+    def width(self) -> int:
+        return int(getattr(self.config, "hidden_size", 0) or getattr(self.config, "n_embd", 256))
+
+    @property
+    def layers(self) -> int:
+        return int(getattr(self.config, "num_hidden_layers", 0) or getattr(self.config, "n_layer", 1))
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self.config.vocab_size)
+
+    @property
+    def context(self) -> int:
+        return int(getattr(self.config, "max_position_embeddings", 0) or 2048)
 
     def lengths(self, examples: list[Example]) -> tuple[list[int], list[int]]:
         """Tokens of prompts and of replies."""
         return (
-            [len(self.chat.prompt_ids(example.messages)) for example in examples],
-            [len(self.chat.reply_ids(example.completion)) for example in examples],
+            [self._prompt(example) for example in examples],
+            [
+                len(self.chat.reply_ids(example.completion)) if self.chat else self._about([example.completion]) + 1
+                for example in examples
+            ],
         )
+
+    def _prompt(self, example: Example) -> int:
+        if self.chat is not None:
+            return len(self.chat.prompt_ids(example.messages))
+        turns = len(example.messages) + 1
+        return self._about(message["content"] for message in example.messages) + TURN_TOKENS * turns
+
+    def _about(self, texts: Iterable[str]) -> int:
+        assert self.known is not None
+        return shapes.tokens(texts, self.known.vocabulary)
 
     def shared(self, examples: list[Example]) -> float:
         """Tokens, on average, that a prompt has in common with all others of its schema."""
-        alike: dict[str, list[list[int]]] = {}
+        alike: dict[str, list[Example]] = {}
         for example in examples:
-            alike.setdefault(dumps(example.schema), []).append(self.chat.prompt_ids(example.messages))
-        total = 0
-        for prompts in alike.values():
-            low, high = min(prompts), max(prompts)  # what these two begin with, all do
-            differs = (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b)
-            common = next(differs, min(map(len, prompts)))
-            total += common * len(prompts) if len(prompts) > 1 else 0
+            alike.setdefault(dumps(example.schema), []).append(example)
+        total = sum(self._common(some) * len(some) for some in alike.values() if len(some) > 1)
         return total / max(1, len(examples))
 
-    def trainable(self, recipe: Recipe) -> int:
-        if recipe.method.name == "full":
-            return self.parameters
-        return sum(recipe.method.lora_r * (a + b) for path, (a, b) in self.linears.items() if _targeted(path, recipe))
+    def _common(self, examples: list[Example]) -> int:
+        """Tokens that all of these prompts begin with."""
+        if self.chat is None:
+            texts = ["\n".join(message["content"] for message in example.messages) for example in examples]
+            return self._about([texts[0][: _alike(texts)]])
+        return _alike([self.chat.prompt_ids(example.messages) for example in examples])
 
     def speed(self) -> float:
         """Multiply-adds × 2 a second of this machine on matrices as wide as the model's, measured for a moment."""
@@ -341,7 +439,7 @@ class _Shape:
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = best_dtype(device)
-        width = max(64, self.width)
+        width = max(64, min(self.width, WIDEST))
         a = torch.randn(2048, width, dtype=dtype, device=device)
         b = torch.randn(width, 4 * width, dtype=dtype, device=device)
         for _ in range(3):
@@ -368,19 +466,15 @@ class _Shape:
         return count * read + math.ceil(count / batch) * passes * one_pass
 
 
+def _alike(sequences: list[Any]) -> int:
+    """How long the beginning is that all of these have."""
+    low, high = min(sequences), max(sequences)  # what these two begin with, all do
+    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+
+
 def _free_disk(path: Path) -> int:
     import shutil
 
     while not path.exists() and path != path.parent:
         path = path.parent
     return shutil.disk_usage(path).free
-
-
-def _targeted(path: str, recipe: Recipe) -> bool:
-    """Whether PEFT puts an adapter on the module of this name."""
-    targets = recipe.method.target_modules
-    if targets == "all-linear":
-        return True
-    if isinstance(targets, str):
-        return re.fullmatch(targets, path) is not None
-    return any(path == target or path.endswith(f".{target}") for target in targets)

@@ -133,6 +133,16 @@ def _from_hub(name: str, versions: list[str], files: list[str]) -> Path:
         raise ModelError(f"'{name}' cannot be fetched: {error}", hint="check the name and the network") from error
 
 
+def cached(name: str) -> Path | None:
+    """The folder of a hub model whose config and tokenizer are here already, or None. Never asks the network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(name, "config.json")
+    folder = Path(config).parent if isinstance(config, str) else None
+    known = ("tokenizer.json", "tokenizer.model", "vocab.json")
+    return folder if folder is not None and any((folder / file).is_file() for file in known) else None
+
+
 def best_dtype(device: str | torch.device = "cpu") -> torch.dtype:
     """bf16 where the hardware computes faster in it (GPUs, processors with AMX), fp16 on GPUs without, else fp32.
 
