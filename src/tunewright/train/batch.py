@@ -6,6 +6,8 @@ Rows are padded on the right, so a causal model needs no padding mask: a real to
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,6 +63,13 @@ class Pointers:
     def to(self, device: torch.device | str) -> Pointers:
         return Pointers(*(one.to(device) for one in (self.rows, self.queries, self.keys, self.weights)))
 
+    def between(self, first: int, last: int) -> Pointers | None:
+        """The looks of rows `first` to `last` (left out), as if there were no others; None where none looks."""
+        mine = (self.rows >= first) & (self.rows < last)
+        if not mine.any():
+            return None
+        return Pointers(self.rows[mine] - first, self.queries[mine], self.keys[mine], self.weights[mine])
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -96,6 +105,30 @@ class Batch:
         pointers = self.pointers.to(device) if self.pointers is not None else None
         links = self.links.to(device) if self.links is not None else None
         return Batch(prefix, self.input_ids.to(device), self.rows.to(device), self.labels.to(device), pointers, links)
+
+    def split(self, parts: int) -> list[Batch]:
+        """This batch as `parts` smaller ones with about as many rows each, in order; fewer where it has fewer rows.
+
+        Losses are sums over trained tokens, so those of the parts add up to that of the whole. Every part begins with
+        the shared prefix.
+        """
+        count = len(self.input_ids)
+        parts = max(1, min(parts, count))
+        edges = [count * i // parts for i in range(parts + 1)]
+        return [self._between(first, last) for first, last in itertools.pairwise(edges)]
+
+    def _between(self, first: int, last: int) -> Batch:
+        """The batch of rows `first` to `last` (left out)."""
+        time = self.input_ids.shape[1]
+        mine = (self.rows >= first * time) & (self.rows < last * time)
+        return dataclasses.replace(
+            self,
+            input_ids=self.input_ids[first:last],
+            rows=self.rows[mine] - first * time,
+            labels=self.labels[mine],
+            pointers=self.pointers.between(first, last) if self.pointers is not None else None,
+            links=self.links.between(first, last) if self.links is not None else None,
+        )
 
 
 def shared_prefix(examples: Sequence[Tokens]) -> int:
