@@ -7,6 +7,7 @@ Everything is written under a temporary name in the same folder, flushed to the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -196,6 +197,15 @@ def whole_lines(path: Path | str) -> list[Any]:
         except ValueError:
             break
     return rows
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk, a quota or the largest file that this process may write has no room left."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if isinstance(error, OSError):
+        return error.errno in full
+    # What is written below Python (safetensors, tokenizers) tells it in words.
+    return any(f"(os error {number})" in str(error) for number in full)
 
 
 def sha256(path: Path | str) -> str:

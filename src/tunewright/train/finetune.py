@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import array
+import hashlib
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunewright.core import files
+from tunewright.core import files, processes, recipe_file
 from tunewright.core.errors import DataError, UsageError
 from tunewright.core.events import Events, Progress, graceful, visible
 from tunewright.core.recipe import Recipe, TrainOptions
@@ -159,19 +162,25 @@ def finetune(
 
     Writes checkpoints/, adapter/ or model/, training_args.json, training_metrics.json and
     latest_checkpoint_info.json. Goes on from the newest verified checkpoint. The first Ctrl-C saves and raises
-    KeyboardInterrupt. Raises DataError before any training where the examples would teach the wrong thing.
+    KeyboardInterrupt. Raises DataError before any training where the examples would teach the wrong thing,
+    CheckpointError where the checkpoints are of another training. Under torchrun every process calls it with the same
+    examples, and the first one writes; the others give no events and no progress.
     """
     import torch
     from accelerate import Accelerator
 
     from tunewright.models import methods
     from tunewright.models.load import load
+    from tunewright.train import shares
     from tunewright.train.loop import Fit, Schedule
     from tunewright.train.loss import loss_sum
 
     options = recipe.train
+    refuse_sharded()
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and processes.count() > 1:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     mixed = wants_bf16(options, device)
     loaded = load(name, dtype="bf16" if mixed else "fp32", quantisation=recipe.method.quantisation)
     tokens = tokenise(loaded, train, point=options.pointer_weight > 0, link=options.link_weight > 0)
@@ -217,11 +226,12 @@ def finetune(
     def validate() -> float:
         assert held_batches is not None
         summed, count = 0.0, 0
-        for one in held_batches.batches(0):
+        for one in held_batches.batches(0)[accelerator.process_index :: accelerator.num_processes]:
             batch = collate([held[i] for i in one], epochs.pad, share_prefix=share_prefix).to(accelerator.device)
             summed += float(loss_sum(model, batch))
             count += len(batch.labels)
-        return summed / max(1, count)
+        summed, every = shares.summed(accelerator, summed, count)
+        return summed / max(1, every)
 
     def report(event: dict[str, Any]) -> None:
         if progress is not None and event["event"] == "step":
@@ -236,7 +246,7 @@ def finetune(
             files.write_json(folder / "latest_checkpoint_info.json", info)
         if events is not None:
             kind = event.pop("event")
-            if kind in ("resumed", "damaged"):
+            if kind in ("resumed", "damaged", "processes"):
                 events.say(event["message"])
                 if kind == "resumed" and progress is not None:
                     progress.start("train", total, unit="steps", done=event["step"])
@@ -250,21 +260,21 @@ def finetune(
 
     if progress is not None:
         progress.start("train", total, unit="steps")
-    files.write_json(
-        folder / "training_args.json",
-        {
-            **options.model_dump(mode="json"),
-            "model": loaded.name,
-            "method": recipe.method.model_dump(mode="json"),
-            "seed": recipe.seed,
-            "total_steps": total,
-            "steps_per_epoch": epochs.steps_per_epoch,
-            "bf16_used": mixed,
-            "prefix_shared": share_prefix,
-            "threads": torch.get_num_threads(),
-        },
-    )
-    with graceful() as asked:
+    arguments = {
+        **options.model_dump(mode="json"),
+        "model": loaded.name,
+        "method": recipe.method.model_dump(mode="json"),
+        "seed": recipe.seed,
+        "total_steps": total,
+        "steps_per_epoch": epochs.steps_per_epoch,
+        "bf16_used": mixed,
+        "prefix_shared": share_prefix,
+        "threads": torch.get_num_threads(),
+        "processes": accelerator.num_processes,
+    }
+    if processes.first():
+        files.write_json(folder / "training_args.json", arguments)
+    with graceful(aloud=processes.first()) as asked:
         fit = Fit(
             model=model,
             parameters=parameters,
@@ -285,6 +295,11 @@ def finetune(
             stop=asked,
             pointing=pointing,
             hooks=method,
+            identity={
+                "model": loaded.name.rstrip("/").rpartition("/")[2],
+                "recipe": recipe_file.training_hash(recipe),
+                "data": digest(chosen),
+            },
             report=report,
         )
         metrics = fit.run()
@@ -301,6 +316,8 @@ def finetune(
     metrics["examples"] = len(chosen)
     metrics["dropped"] = len(train) - len(kept)
     metrics |= method.summary()
+    if not processes.first():
+        return metrics
     target = folder / method.saved_as
     method.save(target)
     if method.saved_as == "model":
@@ -312,16 +329,31 @@ def finetune(
 
 def _hinders_sharing(model: Any, length: int) -> str | None:
     """Why the prompt prefix cannot be computed once for sequences up to `length` tokens, or None where it can."""
-    import torch
+    from tunewright.train.shares import draws
 
-    for module in model.modules():
-        rates = [module.p] if isinstance(module, torch.nn.Dropout) else []
-        rates += [getattr(module, name, 0.0) for name in ("dropout", "attention_dropout", "layerdrop")]
-        if any(isinstance(rate, float) and rate > 0 for rate in rates):
-            return "with dropout, the model's own or the adapter's, it would not be exact"
+    if draws(model):
+        return "with dropout, the model's own or the adapter's, it would not be exact"
     if not supported(model, length):
         return "this model keeps more of it than keys and values, or keeps them otherwise for long documents"
     return None
+
+
+def refuse_sharded() -> None:
+    """Raises UsageError where `accelerate launch` asks for weights in shards: every process here holds all of them."""
+    for asked, name in (("ACCELERATE_USE_FSDP", "FSDP"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")):
+        if os.environ.get(asked, "").lower() in ("1", "true", "yes"):
+            raise UsageError(
+                f"{name} is not supported: every process holds the whole model",
+                hint="launch without it; method.name=qlora keeps the frozen weights in 4 bits (docs/scale.md)",
+            )
+
+
+def digest(tokens: Sequence[Tokens]) -> str:
+    """sha256 of what is trained on, in order: a checkpoint goes on with these examples and no others."""
+    found = hashlib.sha256()
+    for one in tokens:
+        found.update(array.array("q", (len(one.ids), one.start, *one.ids)).tobytes())
+    return found.hexdigest()
 
 
 def _lessons(model: Any, epochs: Epochs, options: TrainOptions, say: Callable[[str], None]) -> tuple[Pointing, ...]:

@@ -4,8 +4,8 @@ A run is a function of its step number: `micro_batches(step)` gives the same bat
 stops anywhere and starts again from its newest verified checkpoint ends with the same weights, bit for bit (CPU, same
 number of threads). The loss is weighted by tokens: accumulation and batch size do not change what is minimised.
 
-Under torchrun every process takes its share of a step's micro-batches and the gradients are summed, so two processes
-take the step that one would (up to the order of sums). The first process reports and saves.
+Under torchrun every process takes its share of a step's rows and the gradients are summed (`train.shares`), so two
+processes take the step that one would, up to the order of sums. The first process reports and saves.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Any, Protocol
 
 import torch
 
+from tunewright.core.errors import CheckpointError, RunError
 from tunewright.core.meter import peak_memory
-from tunewright.train import checkpoint
+from tunewright.train import checkpoint, shares
 from tunewright.train.batch import Batch
 from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing, Seen, watching
@@ -71,6 +72,7 @@ class Fit:
     parameters: name → trainable tensor, in a fixed order. optimizers: (optimiser, peak learning rate) pairs.
     validate: mean loss (nats per token) on held-out examples, or None. stop_after: give up early, for slices of time.
     hooks: what the method does beside the step. Weights that it has not settled yet are no result: they are never best.
+    identity: what this training is, part by part; a checkpoint of another one is refused. Empty: any checkpoint is taken.
     """
 
     model: Any
@@ -93,6 +95,7 @@ class Fit:
     stop: Callable[[], bool] = lambda: False
     pointing: Sequence[Pointing] = ()
     hooks: Hooks | None = None
+    identity: dict[str, str] = field(default_factory=dict)
     report: Report = lambda event: None
     metrics: dict[str, Any] = field(default_factory=dict)
     _seen: Seen = field(init=False, repr=False)
@@ -102,6 +105,7 @@ class Fit:
         """Train to the end, from the newest verified checkpoint if there is one. Returns the metrics."""
         if not self.accelerator.is_main_process:
             self.report = lambda event: None
+            torch.manual_seed(torch.initial_seed() + self.accelerator.process_index)  # dropout of its own
         if not self.pointing:
             return self._run()
         with watching(self.model, frozenset(lesson.layer for lesson in self.pointing)) as self._seen:
@@ -124,7 +128,7 @@ class Fit:
         step = 0
         if self.hooks is not None:
             self.hooks.begin(self.total_steps)
-        found, damaged = checkpoint.newest(self.folder)
+        found, damaged = self._newest()
         for sentence in damaged:
             self.report({"event": "damaged", "message": sentence})
         if found is not None:
@@ -205,9 +209,10 @@ class Fit:
     def _step(self, step: int, batches: Sequence[Batch]) -> tuple[float, int]:
         """One optimiser step over all micro-batches. Returns (summed loss, trained tokens)."""
         trained = sum(len(batch.labels) for batch in batches)
-        total, away = 0.0, [0.0] * len(self.pointing)
-        for batch in self._mine(batches):
+        total, worked, away = 0.0, 0, [0.0] * len(self.pointing)
+        for batch in shares.mine(batches, self.accelerator.num_processes, self.accelerator.process_index):
             batch = batch.to(self.accelerator.device)
+            worked += len(batch.labels)
             with self.accelerator.autocast():
                 loss = loss_sum(self.model, batch)
             total += float(loss.detach())
@@ -219,7 +224,10 @@ class Fit:
         penalty = self.hooks.penalty() if self.hooks is not None else None
         if penalty is not None:
             self.accelerator.backward(penalty / self.accelerator.num_processes)
-        total, *away = self._summed(total, *away)
+        shares.sum_gradients(self.accelerator, list(self.parameters.values()))
+        total, all_worked, *away = shares.summed(self.accelerator, total, worked, *away)
+        if round(all_worked) != trained:
+            raise RunError(f"{round(all_worked)} of {trained} trained tokens of step {step + 1} were worked on")
         self._note_looks(batches, away)
         torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.max_grad_norm)
         share = self.schedule(step)
@@ -240,35 +248,9 @@ class Fit:
             before, weight = self._away.get(lesson.missed, (0.0, 0.0))
             self._away[lesson.missed] = before + missed, weight + sum(float(one.weights.sum()) for one in looks)
 
-    def _mine(self, batches: Sequence[Batch]) -> Sequence[Batch]:
-        """The micro-batches of this process: with others beside it, about as many tokens as each of them has."""
-        processes = self.accelerator.num_processes
-        if processes == 1:
-            return batches
-        given: list[list[Batch]] = [[] for _ in range(processes)]
-        for batch in sorted(batches, key=lambda one: -one.seen):
-            min(given, key=lambda one: sum(other.seen for other in one)).append(batch)
-        return given[self.accelerator.process_index]
-
-    def _summed(self, *numbers: float) -> list[float]:
-        """These numbers summed over all processes, and the gradients with them."""
-        if self.accelerator.num_processes == 1:
-            return list(numbers)
-        parameters = list(self.parameters.values())
-        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        told = torch.tensor(numbers, device=self.accelerator.device)
-        flat = self.accelerator.reduce(torch.cat([*(part.reshape(-1).float() for part in parts), told]), "sum")
-        sizes = [part.numel() for part in parts]
-        for parameter, part, summed in zip(parameters, parts, flat[: sum(sizes)].split(sizes), strict=True):
-            parameter.grad = summed.view_as(part).to(part.dtype)
-        return [float(number) for number in flat[sum(sizes) :]]
-
     def _anyone(self, wanted: bool) -> bool:
         """Whether any process wants it."""
-        if self.accelerator.num_processes == 1:
-            return wanted
-        told = torch.tensor([float(wanted)], device=self.accelerator.device)
-        return bool(self.accelerator.reduce(told, "sum") > 0)
+        return shares.summed(self.accelerator, float(wanted))[0] > 0
 
     def _validate(self, step: int) -> float:
         assert self.validate is not None
@@ -281,32 +263,77 @@ class Fit:
         return value
 
     def _save(self, step: int, waited: int, best: dict[str, torch.Tensor]) -> None:
+        shares.check_same(self.accelerator, self.parameters.values())
+        random = shares.random_states(self.accelerator)
         if self.accelerator.is_main_process:
-            self._write(step, waited, best)
+            self._write(step, waited, best, random)
         self.accelerator.wait_for_everyone()
 
-    def _write(self, step: int, waited: int, best: dict[str, torch.Tensor]) -> None:
+    def _write(self, step: int, waited: int, best: dict[str, torch.Tensor], random: dict[str, torch.Tensor]) -> None:
         tensors: dict[str, torch.Tensor] = {f"weight.{name}": p for name, p in self.parameters.items()}
         tensors |= {f"best.{name}": value for name, value in best.items()}
-        tensors["random"] = torch.get_rng_state()
+        tensors |= random
         if self.hooks is not None:
             tensors |= {f"method.{name}": value for name, value in self.hooks.state().items()}
         scalars = {}
         for i, (optimizer, _) in enumerate(self.optimizers):
             packed, scalars[f"optimizer{i}"] = checkpoint.pack_optimizer(f"optimizer{i}", optimizer)
             tensors |= packed
-        state = {"scalars": scalars, "waited": waited, "metrics": self.metrics}
+        state = {
+            "scalars": scalars,
+            "waited": waited,
+            "metrics": self.metrics,
+            "processes": self.accelerator.num_processes,
+            "identity": self.identity,
+        }
         path = checkpoint.save(self.folder, step, tensors, state, keep=self.keep)
         self.report({"event": "checkpoint", "step": step, "path": str(path), "message": f"saved {path.name}"})
 
+    def _newest(self) -> tuple[checkpoint.Checkpoint | None, list[str]]:
+        """The checkpoint to go on from, which the first process chooses for all; and what is wrong with later ones."""
+        if self.accelerator.is_main_process:
+            found, damaged = checkpoint.newest(self.folder)
+            shares.summed(self.accelerator, -1.0 if found is None else float(found.state["step"]))
+            return found, damaged
+        (step,) = shares.summed(self.accelerator, 0.0)
+        return (checkpoint.read(checkpoint.place(self.folder, round(step))) if step >= 0 else None), []
+
+    def _fits(self, found: checkpoint.Checkpoint) -> None:
+        """Raises CheckpointError for a checkpoint of another training: nothing is wrong with it, but it is not ours."""
+        before = found.state.get("identity") or {}
+        other = [part for part, value in self.identity.items() if before.get(part, value) != value]
+        saved = {name: tensor.shape for name, tensor in found.tensors.items() if name.startswith("weight.")}
+        ours = {f"weight.{name}": parameter.shape for name, parameter in self.parameters.items()}
+        if saved != ours:
+            other.append("weights")
+        elif {"scalars", "waited", "metrics"} - found.state.keys() or "random" not in found.tensors:
+            other.append("program")
+        if other:
+            raise CheckpointError(
+                f"checkpoint {found.path.name} is of another training: it has another {' and another '.join(other)}",
+                where=str(found.path),
+                hint=f"move {self.folder} away to train from the beginning",
+            )
+
     def _restore(self, found: checkpoint.Checkpoint) -> tuple[int, int, dict[str, torch.Tensor]]:
+        self._fits(found)
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(found.tensors[f"weight.{name}"])
         for i, (optimizer, _) in enumerate(self.optimizers):
             key = f"optimizer{i}"
             checkpoint.unpack_optimizer(key, optimizer, found.tensors, found.state["scalars"][key])
-        torch.set_rng_state(found.tensors["random"].to(torch.uint8))
+        shares.restore_random(self.accelerator, found.tensors)
+        then, now = found.state.get("processes", 1), self.accelerator.num_processes
+        if then != now:
+            drawn = ", and dropout draws other numbers" if shares.draws(self.model) else ""
+            self.report(
+                {
+                    "event": "processes",
+                    "message": f"{found.path.name} was written by {then} processes and goes on in {now}: "
+                    f"sums come in another order{drawn}",
+                }
+            )
         if self.hooks is not None:
             self.hooks.restore(
                 {k.removeprefix("method."): v for k, v in found.tensors.items() if k.startswith("method.")}
