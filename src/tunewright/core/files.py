@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -38,6 +39,27 @@ def replacing(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path | str) -> Iterator[Path]:
+    """An empty folder that takes the place of `path`, whole, when the block ends well, and vanishes when it raises."""
+    path = Path(path)
+    temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(4)}-{path.name}"
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                with open(file, "rb") as written:
+                    os.fsync(written.fileno())
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync_folder(path.parent)
 

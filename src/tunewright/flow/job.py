@@ -16,8 +16,8 @@ from typing import Any
 from tunewright.core import catalogue, files
 from tunewright.core.errors import RunError, TunewrightError, UsageError, did_you_mean
 from tunewright.core.events import Events, Progress
-from tunewright.core.recipe import Recipe
 from tunewright.core.processes import count, first
+from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
 from tunewright.flow import answer, folds, judge, prepare, scale
 from tunewright.flow.outcome import STAGES, Outcome, complete

@@ -1,9 +1,9 @@
 """Training in several processes: the door to torchrun.
 
-Two ways lead in. `tunewright train RECIPE --processes 2` prepares the data, launches the training stage with torch's own
-launcher (what `torchrun --standalone` does) and goes on alone. Or the user's own torchrun or `accelerate launch` starts
-the whole command several times: then the first process does everything, and the others wait until it calls them to
-train, and leave when that is done.
+Two ways lead in. `tunewright train RECIPE --processes 2` prepares the data, launches the training stage with torch's
+own launcher (what `torchrun --standalone` does) and goes on alone. Or the user's own torchrun or `accelerate launch`
+starts the whole command several times: then the first process does everything, and the others wait until it calls them
+to train, and leave when that is done.
 
 The process that writes holds the run's lock, whichever way it was started. The others need the run folder on a disk
 that they see. When one process fails, the launcher stops the others; the first to fail says why, once.
@@ -169,7 +169,7 @@ def _failed(failure: Path, error: Exception) -> BaseException:
         how = f"signal {-first.exitcode}" if first is not None and first.exitcode < 0 else "no word"
         return RunError(
             f"a process that trained ended with {how}",
-            hint="give the same command again: it goes on from the last checkpoint. Killed for memory? fewer --processes",
+            hint="the same command goes on from the last checkpoint; with fewer --processes where memory was short",
         )
     told = files.read_json(failure)
     if told["kind"] == "KeyboardInterrupt":

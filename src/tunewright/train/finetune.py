@@ -318,11 +318,11 @@ def finetune(
     metrics |= method.summary()
     if not processes.first():
         return metrics
-    target = folder / method.saved_as
-    method.save(target)
-    if method.saved_as == "model":
-        loaded.tokenizer.save_pretrained(str(target))
-    loaded.chat.save(target)
+    with files.replacing_folder(folder / method.saved_as) as target:
+        method.save(target)
+        if method.saved_as == "model":
+            loaded.tokenizer.save_pretrained(str(target))
+        loaded.chat.save(target)
     files.write_json(folder / "training_metrics.json", metrics)
     return metrics
 

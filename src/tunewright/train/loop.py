@@ -72,7 +72,7 @@ class Fit:
     parameters: name → trainable tensor, in a fixed order. optimizers: (optimiser, peak learning rate) pairs.
     validate: mean loss (nats per token) on held-out examples, or None. stop_after: give up early, for slices of time.
     hooks: what the method does beside the step. Weights that it has not settled yet are no result: they are never best.
-    identity: what this training is, part by part; a checkpoint of another one is refused. Empty: any checkpoint is taken.
+    identity: what this training is, part by part; a checkpoint of another one is refused. Empty: any is taken.
     """
 
     model: Any
