@@ -161,14 +161,14 @@ def train(job: Run, count: int, *, data: Path | str | None = None, progress: Pro
 
 def _failed(failure: Path, error: Exception) -> BaseException:
     """What the first process to fail raised, as far as it could tell."""
-    if not failure.is_file():
-        sigval = getattr(error, "sigval", None)
-        if sigval == signal.SIGINT:
+    codes = [one.exitcode for one in getattr(error, "failures", {}).values()]
+    # The launcher ends the others with SIGTERM, and what they say then is only that one of them has gone.
+    killed = [-code for code in codes if code < 0 and code != -signal.SIGTERM]
+    if killed or not failure.is_file():
+        if getattr(error, "sigval", None) == signal.SIGINT:
             return KeyboardInterrupt()
-        first = error.get_first_failure()[1] if hasattr(error, "get_first_failure") else None
-        how = f"signal {-first.exitcode}" if first is not None and first.exitcode < 0 else "no word"
         return RunError(
-            f"a process that trained ended with {how}",
+            f"a process that trained ended with {f'signal {killed[0]}' if killed else 'no word'}",
             hint="the same command goes on from the last checkpoint; with fewer --processes where memory was short",
         )
     told = files.read_json(failure)
