@@ -131,7 +131,7 @@ def test_two_processes_killed_at_any_moment_end_with_the_same_bytes(changes, tmp
         tmp_path,
         changes,
         "method.lora_dropout=0.1",
-        "train.max_steps=300",
+        "train.max_steps=500",
         "train.logging_steps=1",
         "train.save_steps=20",
         "train.eval_steps=100",
@@ -146,11 +146,15 @@ def test_two_processes_killed_at_any_moment_end_with_the_same_bytes(changes, tmp
     wait_for(lambda: steps(run) >= 30, launcher)
     trained = children(launcher.pid)
     assert len(trained) == 2
+    for one in trained:
+        os.kill(one, signal.SIGSTOP)  # so that the training is still going on when the second comes
     second = program(*command)
     _, err = second.communicate()
     assert second.returncode == 1
     assert "another process is writing here" in err
     launcher.kill()
+    for one in trained:
+        os.kill(one, signal.SIGCONT)
     launcher.communicate()
     deadline = time.monotonic() + 20
     while any(Path(f"/proc/{one}").exists() for one in trained) and time.monotonic() < deadline:
