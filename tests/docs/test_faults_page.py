@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)))
 
 
-def tests_of(path: str) -> set[str]:
+def defined_in(path: str) -> set[str]:
     return set(re.findall(r"^def (test_\w+)\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE))
 
 
@@ -24,7 +24,7 @@ def test_every_fault_has_a_test():
 
 @pytest.mark.parametrize(("path", "name"), NAMED)
 def test_the_tests_that_the_table_names_are_there(path, name):
-    assert name in tests_of(path)
+    assert name in defined_in(path)
 
 
 def test_the_command_of_the_page_runs_files_that_are_there():

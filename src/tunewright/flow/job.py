@@ -89,10 +89,10 @@ def go_on(
                 (folds.prepare_all if job.folds else prepare.prepare)(job, events, data=data)
         if "evaluate" in wanted:
             prepare.check_testable(job)
-        scale.call(job, train="train" in wanted and not complete(job, "train"))
         if "train" in wanted:
             with stage(job, events, "train"):
                 everywhere(job, events, "train", train)
+        scale.call(job, train=False)
         if "evaluate" in wanted:
             with stage(job, events, "evaluate"):
                 everywhere(job, events, "evaluate", functools.partial(answer.evaluate, data=data))
@@ -122,10 +122,11 @@ def everywhere(job: Run, events: Events, name: str, work: Callable[[Run, Events]
 
 
 def _help() -> Outcome:
-    """What a process does that is not the first of several: wait for the data, take part in training, leave."""
+    """What a process does that is not the first of several: take part in every training it is called to, and leave."""
     job, to_train = scale.heard()
-    if to_train:
+    while to_train:
         _finetune(job, None)
+        job, to_train = scale.heard()
     return Outcome.of(job)
 
 
@@ -203,6 +204,7 @@ def train(job: Run, events: Events) -> None:
         job.note(processes=count())
     folder = job.path / TUNED
     folder.mkdir(parents=True, exist_ok=True)
+    scale.call(job, train=True)
     metrics = _finetune(job, events)
     for name in ("adapter", "model"):
         if (folder / name).is_dir():

@@ -67,7 +67,7 @@ def _store() -> Any:
 
 
 def call(job: Run, *, train: bool) -> None:
-    """Tell the other processes which run this is, and whether they are to train it. Nothing where there are none."""
+    """Call the other processes to train this run, or let them go. Nothing where there are none."""
     if processes.count() > 1 and processes.first():
         _store().set(_calls.key(), json.dumps({"run": str(job.path.resolve()), "train": train}))
 

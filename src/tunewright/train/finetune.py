@@ -258,6 +258,8 @@ def finetune(
                 events.log(f"step {event['step']}/{total}  validation loss {event['loss']:.4f}")
             events.add("train", kind, **event)
 
+    if accelerator.num_processes > 1:
+        say(f"{accelerator.num_processes} processes share every step")
     if progress is not None:
         progress.start("train", total, unit="steps")
     arguments = {

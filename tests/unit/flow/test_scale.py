@@ -11,7 +11,9 @@ import pytest
 from tunewright import cli
 from tunewright.core import files, processes
 from tunewright.core.errors import DataError, RunError, UsageError
-from tunewright.flow import scale
+from tunewright.core.recipe import Recipe
+from tunewright.core.run import Run
+from tunewright.flow import job, scale
 from tunewright.train.finetune import refuse_sharded
 
 
@@ -32,6 +34,37 @@ def test_without_torchrun_there_is_one_process_which_is_the_first(monkeypatch):
 
 def test_torchrun_tells_which_one_this_is(several):
     assert (processes.count(), processes.rank(), processes.first()) == (2, 1, False)
+
+
+class Store(dict):
+    """What the launcher's store does, as far as it is asked here."""
+
+    def set(self, key: str, value: str) -> None:
+        self[key] = value
+
+    def wait(self, keys: list[str], timeout: object) -> None:
+        assert keys[0] in self, "would wait for ever"
+
+
+def test_the_others_train_what_they_are_called_to_and_leave_when_they_are_let_go(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = [Run.create("runs", Recipe(name=name)) for name in ("one", "two")]
+    store = Store()
+    monkeypatch.setattr(scale, "_store", lambda: store)
+    monkeypatch.setattr(scale, "_calls", scale._Calls())
+    scale.call(runs[0], train=True)
+    assert not store, "a process alone calls nobody"
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    scale.call(runs[0], train=True)
+    scale.call(runs[1], train=True)
+    scale.call(runs[0], train=False)
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(scale, "_calls", scale._Calls())
+    trained: list[str] = []
+    monkeypatch.setattr(job, "_finetune", lambda run, events: trained.append(run.name))
+    assert job.run(Recipe(name="one")).path.name == "one"
+    assert trained == ["one", "two"]
 
 
 def test_processes_are_not_started_by_processes(several):
