@@ -49,9 +49,7 @@ def steps(model: Any, count: int = 2) -> list[torch.Tensor]:
 
 
 def apart(left: list[torch.Tensor], right: list[torch.Tensor]) -> float:
-    return max(
-        float((a - b).abs().max()) / max(1e-6, float(b.abs().max())) for a, b in zip(left, right, strict=True)
-    )
+    return max(float((a - b).abs().max()) / max(1e-6, float(b.abs().max())) for a, b in zip(left, right, strict=True))
 
 
 @pytest.mark.parametrize("family", ["llama3", "opt", "gpt2"])
