@@ -79,6 +79,11 @@ def test_tuned_weights_that_changed_are_not_used(whole, tmp_path, capsys, name, 
         assert "hint: remove " in said
 
 
+def test_tuned_weights_as_they_were_left_are_used(whole, capsys):
+    """Also beside what the report wrote since."""
+    assert cli.invoke(["run", str(whole)]) == 0, capsys.readouterr().err
+
+
 def test_what_the_hint_says_brings_them_back_without_training(whole, tmp_path, capsys):
     run = tmp_path / "whole"
     shutil.copytree(whole, run)

@@ -122,15 +122,17 @@ class Run:
             raise RunError(f"the stage {stage} is already finished", where=str(self.path / stage))
         files.write_json(self.path / stage / "manifest.json", manifest)
 
-    def altered(self, stage: str, *, up_to: int | None = None) -> str | None:
+    def altered(self, stage: str, *, up_to: int | None = None, but: str | None = None) -> str | None:
         """What is no longer as a finished stage left it, of the files that its manifest names; None: nothing.
 
-        up_to: bytes; larger files are not read, and only their size is compared.
+        up_to: bytes; larger files are not read, and only their size is compared. but: name of files that may change.
         """
         manifest, folder = self.manifest(stage), self.path / stage
         sizes = manifest.get("bytes", {})
         for name, expected in manifest.get("sha256", {}).items():
             file = folder / name
+            if file.name == but:
+                continue
             if not file.is_file():
                 return f"{name} is missing"
             size = file.stat().st_size

@@ -318,6 +318,15 @@ def test_of_large_files_the_size_is_compared_unless_all_is_to_be_read(world, mon
         answer.check_weights(run)
 
 
+def test_a_card_that_the_report_wrote_anew_is_no_damage(world):
+    path = job.run(recipe()).path
+    manifest = files.read_json(path / "systems" / "tuned" / "manifest.json")
+    manifest["sha256"]["adapter/README.md"] = "0" * 64
+    files.write_json(path / "systems" / "tuned" / "manifest.json", manifest)
+    (path / "systems" / "tuned" / "adapter" / "README.md").write_text("a card")
+    answer.check_weights(Run.open(path), thorough=True)
+
+
 def test_a_full_disk_is_an_error_that_says_what_to_do(world, monkeypatch):
     """Also where there is no room for the line that says that the stage broke off."""
     usual = world.finetune
