@@ -112,6 +112,7 @@ def run(
     name: str | None = None,
     data: Path | str | None = None,
     until: str = "report",
+    processes: int = 1,
     progress: Progress | None = None,
 ) -> Outcome:
     """Do the job of a recipe, or go on with it: the same call after an interruption ends with the same result.
@@ -120,6 +121,7 @@ def run(
     runs: the folder of run folders, in which the run's own is `name` or the recipe's name.
     data: the folder of data sets that recipes call by name.
     until: the last stage to do: data, train, evaluate, compare or report.
+    processes: how many train together on this machine; the result is that of one, up to the order of sums.
     progress: where progress is shown.
 
     >>> outcome = run("smoke")
@@ -131,8 +133,10 @@ def run(
     from tunewright.flow import job
 
     if _names_a_run(recipe, sets, name):
-        return job.go_on(Run.open(recipe), data=data, until=until, progress=progress)
-    return job.run(read_recipe(recipe, sets), runs=runs, name=name, data=data, until=until, progress=progress)
+        return job.go_on(Run.open(recipe), data=data, until=until, processes=processes, progress=progress)
+    return job.run(
+        read_recipe(recipe, sets), runs=runs, name=name, data=data, until=until, processes=processes, progress=progress
+    )
 
 
 def _names_a_run(recipe: Recipe | str | Path, sets: Sequence[str], name: str | None) -> TypeGuard[str | Path]:

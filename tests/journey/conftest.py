@@ -77,8 +77,8 @@ def drive():
     return _drive
 
 
-def _drive(runs: Path, recipe: Path, name: str, moments: list[str]) -> list[str]:
-    command = [sys.executable, str(HERE / "kill_driver.py"), str(runs), str(recipe), name, *moments]
+def _drive(runs: Path, recipe: Path, name: str, moments: list[str], until: str = "report") -> list[str]:
+    command = [sys.executable, str(HERE / "kill_driver.py"), str(runs), str(recipe), name, until, *moments]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TUNEWRIGHT_NO_PROGRESS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr

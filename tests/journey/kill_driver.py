@@ -1,10 +1,10 @@
 """Runs a job in a child process, kills it at given moments, starts it again, and lets the last start finish.
 
-    python kill_driver.py RUNS_FOLDER RECIPE_FILE NAME MOMENT...
+    python kill_driver.py RUNS_FOLDER RECIPE_FILE NAME UNTIL MOMENT...
 
-A moment is `EVENTS:SECONDS`: so many new lines in events.jsonl, of the run and its folds, and then so long. Everything heavy is
-imported once; each start is a fork of this process, which itself never computes. Prints `killed` or `finished` for
-each start.
+UNTIL is the last stage to do. A moment is `EVENTS:SECONDS`: so many new lines in events.jsonl, of the run and its
+folds, and then so long. Everything heavy is imported once; each start is a fork of this process, which itself never
+computes. Prints `killed` or `finished` for each start.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import traceback
 from pathlib import Path
 
 
-def start(folder: str, recipe: str, name: str) -> None:
+def start(folder: str, recipe: str, name: str, until: str) -> None:
     from tunewright import api
 
     try:
-        api.run(recipe, runs=folder, name=name)
+        api.run(recipe, runs=folder, name=name, until=until)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
@@ -36,7 +36,7 @@ def events(run: Path) -> int:
     )
 
 
-def main(folder: str, recipe: str, name: str, moments: list[str]) -> int:
+def main(folder: str, recipe: str, name: str, until: str, moments: list[str]) -> int:
     import peft  # noqa: F401
     import torch
     import transformers  # noqa: F401
@@ -52,7 +52,7 @@ def main(folder: str, recipe: str, name: str, moments: list[str]) -> int:
         before = events(log)
         child = os.fork()
         if child == 0:
-            start(folder, recipe, name)
+            start(folder, recipe, name, until)
         if moment is not None:
             count, seconds = moment.split(":")
             while events(log) - before < int(count) and not os.waitid(
@@ -72,4 +72,4 @@ def main(folder: str, recipe: str, name: str, moments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:]))

@@ -12,7 +12,9 @@ from typing import Any
 
 import click
 
-from tunewright.core.errors import RecipeError, TunewrightError, did_you_mean
+from tunewright.core import processes
+from tunewright.core.errors import RecipeError, TunewrightError, UsageError, did_you_mean
+from tunewright.core.files import is_full
 
 VERBS = {
     "run": "Do a whole job: data, training, evaluation, comparison, report. Resumes.",
@@ -32,6 +34,8 @@ VERBS = {
     "doctor": "Check this machine: versions, memory, fonts, optional parts.",
     "pretrain": "Train an embedded base model from scratch.",
 }
+SHARED = ("run", "train", "pretrain")
+"""Verbs that several processes do together, started by torchrun."""
 RESUMABLE = ("run", "prepare", "train", "evaluate", "benchmark", "pretrain")
 
 WELCOME = """\
@@ -118,12 +122,18 @@ def invoke(arguments: list[str]) -> int:
     """Run one command line and answer with its exit code."""
     debug = "--debug" in arguments or bool(os.environ.get("TUNEWRIGHT_DEBUG"))
     try:
+        if processes.count() > 1:
+            _join(arguments)
         result: Any = tunewright.main(arguments, prog_name="tunewright", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except (click.Abort, KeyboardInterrupt):
-        if arguments and arguments[0] in RESUMABLE:
+        if not _speaks():
+            return 130
+        if processes.count() > 1:
+            _print("interrupted; nothing that was finished is lost, and the same command goes on")
+        elif arguments and arguments[0] in RESUMABLE:
             _print(f"interrupted; nothing that was finished is lost. Go on with:\n  {_again(arguments)}")
         else:
             _print("interrupted")
@@ -148,6 +158,9 @@ def invoke(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             raise
+        if is_full(error):
+            _error([f"the disk is full: {error}"], "make room and give the same command again")
+            return 1
         where = _place(error)
         _error([f"unexpected {type(error).__name__}: {error}{where}"], "the same command with --debug shows where")
         return 1
@@ -175,7 +188,29 @@ def _print(text: str) -> None:
     click.echo(visible(text), err=True)
 
 
+def _join(arguments: list[str]) -> None:
+    """Take part as one of the processes that torchrun started; all but the first print nothing."""
+    from tunewright.flow import scale
+
+    scale.leave_with(os.getppid())
+    if not processes.first():
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if arguments and arguments[0] in VERBS and arguments[0] not in SHARED:
+        raise UsageError(f"{arguments[0]} is done by one process, not by {processes.count()}", hint=_again(arguments))
+
+
+def _speaks() -> bool:
+    """Whether this process is the one that says what went wrong."""
+    if processes.count() == 1:
+        return True
+    from tunewright.flow import scale
+
+    return scale.first_to_fail()
+
+
 def _error(lines: list[str], hint: str | None) -> None:
+    if not _speaks():
+        return
     _print("\n".join(f"error: {line}" for line in lines))
     if hint:
         _print(f"\nhint: {hint}")

@@ -68,6 +68,16 @@ def runs(function: Function) -> Function:
     )(function)
 
 
+def processes(function: Function) -> Function:
+    return click.option(
+        "--processes",
+        type=click.IntRange(min=1),
+        default=1,
+        metavar="N",
+        help="Train in so many processes: one per GPU, or shares of a CPU's cores. See docs/scale.md.",
+    )(function)
+
+
 def run_argument(function: Function) -> Function:
     """RUN and --runs."""
     return click.argument("run", required=False, metavar="[RUN]")(runs(function))

@@ -13,6 +13,7 @@ from tunewright.cli import _options as options
 @options.place
 @options.data
 @options.code
+@options.processes
 @click.option("--dry-run", is_flag=True, help="Tell bytes, memory, steps and time; write nothing, load no weights.")
 @options.fail_under
 @options.as_json
@@ -24,6 +25,7 @@ def verb(
     root: str,
     name: str | None,
     data: str | None,
+    processes: int,
     dry_run: bool,
     floors: dict[str, float],
     as_json: bool,
@@ -43,6 +45,7 @@ def verb(
     from tunewright import api
     from tunewright.cli import _screen as screen
     from tunewright.core.events import Progress
+    from tunewright.core.processes import first
 
     if dry_run:
         plan = api.plan(recipe, sets=sets, runs=root, name=name, data=data)
@@ -52,7 +55,11 @@ def verb(
             click.echo(plan.text())
         return
     api.check_metrics(floors)
-    outcome = api.run(recipe, sets=sets, runs=root, name=name, data=data, progress=Progress(quiet=quiet))
+    outcome = api.run(
+        recipe, sets=sets, runs=root, name=name, data=data, processes=processes, progress=Progress(quiet=quiet)
+    )
+    if not first():
+        return
     if as_json:
         options.print_json(outcome.to_row())
     else:

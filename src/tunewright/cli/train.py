@@ -14,11 +14,19 @@ from tunewright.cli import _options as options
 @options.place
 @options.data
 @options.code
+@options.processes
 @options.as_json
 @options.quiet
 @options.debug
 def verb(
-    recipe: str, sets: tuple[str, ...], root: str, name: str | None, data: str | None, as_json: bool, quiet: bool
+    recipe: str,
+    sets: tuple[str, ...],
+    root: str,
+    name: str | None,
+    data: str | None,
+    processes: int,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Fine-tune the model of RECIPE, after preparing its data where that is not done.
 
@@ -27,12 +35,25 @@ def verb(
     \b
       tunewright train invoices
       tunewright train invoices --set method.lora_r=8 --name small
+      tunewright train invoices --processes 2
     """
     from tunewright import api
     from tunewright.core import files
     from tunewright.core.events import Progress
+    from tunewright.core.processes import first
 
-    outcome = api.run(recipe, sets=sets, runs=root, name=name, data=data, until="train", progress=Progress(quiet=quiet))
+    outcome = api.run(
+        recipe,
+        sets=sets,
+        runs=root,
+        name=name,
+        data=data,
+        until="train",
+        processes=processes,
+        progress=Progress(quiet=quiet),
+    )
+    if not first():
+        return
     folds = [Path(row["path"]) for row in outcome.fold_rows()]
     written = [folder / "systems" / "tuned" / "training_metrics.json" for folder in folds or [outcome.path]]
     if not all(path.is_file() for path in written):

@@ -59,8 +59,9 @@ class Events:
             self.progress.say(text, painted=painted)
 
     def close(self) -> None:
-        self._events.close()
-        self._log.close()
+        for file in (self._events, self._log):
+            with contextlib.suppress(OSError):  # of a full disk has been told; what is left of a line is not missed
+                file.close()
 
     def __enter__(self) -> Events:
         return self
@@ -198,11 +199,11 @@ def _shown(name: str, value: Any) -> str:
 
 
 @contextlib.contextmanager
-def graceful() -> Iterator[Callable[[], bool]]:
+def graceful(*, aloud: bool = True) -> Iterator[Callable[[], bool]]:
     """Inside, the first Ctrl-C only asks: the yielded function says whether it did. The second one stops at once.
 
     A loop that asks can save and then raise KeyboardInterrupt; one that does not is stopped by the second Ctrl-C.
-    Outside the main thread nothing is changed, and the answer is always no.
+    Outside the main thread nothing is changed, and the answer is always no. aloud: say on stderr what was understood.
     """
     asked = False
 
@@ -211,7 +212,8 @@ def graceful() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        print("\nsaving; press Ctrl-C again to stop without", file=sys.stderr, flush=True)
+        if aloud:
+            print("\nsaving; press Ctrl-C again to stop without", file=sys.stderr, flush=True)
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

@@ -7,11 +7,13 @@ Everything is written under a temporary name in the same folder, flushed to the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -37,6 +39,27 @@ def replacing(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path | str) -> Iterator[Path]:
+    """An empty folder that takes the place of `path`, whole, when the block ends well, and vanishes when it raises."""
+    path = Path(path)
+    temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(4)}-{path.name}"
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                with open(file, "rb") as written:
+                    os.fsync(written.fileno())
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync_folder(path.parent)
 
@@ -196,6 +219,15 @@ def whole_lines(path: Path | str) -> list[Any]:
         except ValueError:
             break
     return rows
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk, a quota or the largest file that this process may write has no room left."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if isinstance(error, OSError):
+        return error.errno in full
+    # What is written below Python (safetensors, tokenizers) tells it in words.
+    return any(f"(os error {number})" in str(error) for number in full)
 
 
 def sha256(path: Path | str) -> str:

@@ -416,6 +416,14 @@ def content_hash(recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(data, ensure_ascii=True).encode()).hexdigest()
 
 
+def training_hash(recipe: Recipe) -> str:
+    """sha256 of what in the recipe decides how weights are trained; new keys with their defaults do not change it."""
+    data = recipe.model_dump(mode="json", include={"seed", "method", "train"}, exclude_defaults=True)
+    for page, key in (key for key in UNHASHED if len(key) == 2):
+        data.get(page, {}).pop(key, None)
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
 def differences(one: Recipe, other: Recipe) -> list[tuple[str, Any, Any]]:
     """What differs between two recipes: dotted key, the first's value, the second's."""
 

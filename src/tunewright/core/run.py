@@ -122,6 +122,26 @@ class Run:
             raise RunError(f"the stage {stage} is already finished", where=str(self.path / stage))
         files.write_json(self.path / stage / "manifest.json", manifest)
 
+    def altered(self, stage: str, *, up_to: int | None = None, but: str | None = None) -> str | None:
+        """What is no longer as a finished stage left it, of the files that its manifest names; None: nothing.
+
+        up_to: bytes; larger files are not read, and only their size is compared. but: name of files that may change.
+        """
+        manifest, folder = self.manifest(stage), self.path / stage
+        sizes = manifest.get("bytes", {})
+        for name, expected in manifest.get("sha256", {}).items():
+            file = folder / name
+            if file.name == but:
+                continue
+            if not file.is_file():
+                return f"{name} is missing"
+            size = file.stat().st_size
+            if size != sizes.get(name, size):
+                return f"{name} has {size} bytes instead of {sizes[name]}"
+            if (up_to is None or size <= up_to) and files.sha256(file) != expected:
+                return f"{name} does not have the sha256 of the manifest"
+        return None
+
     def note(self, **facts: Any) -> None:
         """Add facts to lock.json (device, threads, hashes) as they become known."""
         path = self.path / "lock.json"

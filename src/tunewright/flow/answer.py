@@ -35,6 +35,12 @@ class Teller(Protocol):
     def say(self, text: str) -> None: ...
 
 
+QUICK_BYTES = 1 << 26
+"""Size of a file up to which its checksum is looked at whenever it is used; that takes less than loading it."""
+
+CARD = "README.md"
+"""The model card beside the weights: the report writes it again, and nothing reads it."""
+
 BATCHES = 4
 """Batches in a part: a part is what a kill can cost."""
 
@@ -276,6 +282,7 @@ class Models:
             if name == "base":
                 self._loaded = load(self.job.recipe.model)
             else:
+                check_weights(self.job, thorough=True)
                 self._loaded = load_tuned(self.job)
             self._name = name
         return self._loaded
@@ -306,6 +313,7 @@ def load_tuned(job: Run) -> Any:
         )
     if not job.done("systems/tuned"):
         raise RunError("its model is not trained", where=str(job.path), hint=f"tunewright train {job.path}")
+    check_weights(job)
     if (folder / "model" / "config.json").is_file():
         return load(str(folder / "model"))
     import torch
@@ -318,6 +326,21 @@ def load_tuned(job: Run) -> Any:
         quantisation=quantisation,
         keep_4bit=torch.cuda.is_available(),
     )
+
+
+def check_weights(job: Run, *, thorough: bool = False) -> None:
+    """Raises RunError where the run's tuned weights are not, byte for byte, the ones that training left.
+
+    thorough: read files of any size; otherwise the large ones are told by their size alone.
+    """
+    fault = job.altered("systems/tuned", up_to=None if thorough else QUICK_BYTES, but=CARD)
+    if fault is not None:
+        manifest = job.path / "systems" / "tuned" / "manifest.json"
+        raise RunError(
+            f"its tuned weights are damaged: {fault}",
+            where=str(job.path),
+            hint=f"remove {manifest}, then `tunewright train {job.path}` writes them again from the last checkpoint",
+        )
 
 
 def note_machine(job: Run) -> None:

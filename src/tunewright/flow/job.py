@@ -11,13 +11,15 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tunewright.core import catalogue, files
-from tunewright.core.errors import RunError, UsageError, did_you_mean
+from tunewright.core.errors import RunError, TunewrightError, UsageError, did_you_mean
 from tunewright.core.events import Events, Progress
+from tunewright.core.processes import count, first
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
-from tunewright.flow import answer, folds, judge, prepare
+from tunewright.flow import answer, folds, judge, prepare, scale
 from tunewright.flow.outcome import STAGES, Outcome, complete
 from tunewright.models import embedded
 
@@ -31,16 +33,20 @@ def run(
     name: str | None = None,
     data: Path | str | None = None,
     until: str = STAGES[-1],
+    processes: int = 1,
     progress: Progress | None = None,
 ) -> Outcome:
     """Do a recipe's job below the folder `runs`, or go on with it, up to the stage `until`.
 
-    data: the folder of data sets that recipes call by name. Raises RunError where the run is being written by another
-    process or `name` belongs to another recipe; whatever a stage raises.
+    data: the folder of data sets that recipes call by name. processes: how many train together (`flow.scale`).
+    Raises RunError where the run is being written by another process or `name` belongs to another recipe; whatever a
+    stage raises.
     """
     check_stage(until)
+    if not first():
+        return _help()
     folder = Run.create(runs, settled(recipe), name=name)
-    return go_on(folder, data=data, until=until, progress=progress)
+    return go_on(folder, data=data, until=until, processes=processes, progress=progress)
 
 
 def check_stage(name: str) -> None:
@@ -55,13 +61,27 @@ def settled(recipe: Recipe) -> Recipe:
 
 
 def go_on(
-    job: Run, *, data: Path | str | None = None, until: str = STAGES[-1], progress: Progress | None = None
+    job: Run,
+    *,
+    data: Path | str | None = None,
+    until: str = STAGES[-1],
+    processes: int = 1,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Do what is missing of a run, up to the stage `until`."""
     check_stage(until)
+    if not first():
+        return _help()
     folds.refuse(job)
     wanted = STAGES[: STAGES.index(until) + 1]
-    with job.writing(), Events(job.path, progress=progress) as events:
+    scale.check(processes)
+    if processes > 1 and "train" in wanted and not complete(job, "train"):
+        resolve(job.recipe, wanted)
+        go_on(job, data=data, until="data", progress=progress)
+        if "evaluate" in wanted:
+            prepare.check_testable(job)
+        scale.train(job, processes, data=data, progress=progress)
+    with _room(job), job.writing(), Events(job.path, progress=progress) as events:
         if not all(complete(job, name) for name in wanted):
             resolve(job.recipe, wanted)
         if "data" in wanted:
@@ -72,6 +92,7 @@ def go_on(
         if "train" in wanted:
             with stage(job, events, "train"):
                 everywhere(job, events, "train", train)
+        scale.call(job, train=False)
         if "evaluate" in wanted:
             with stage(job, events, "evaluate"):
                 everywhere(job, events, "evaluate", functools.partial(answer.evaluate, data=data))
@@ -98,6 +119,30 @@ def everywhere(job: Run, events: Events, name: str, work: Callable[[Run, Events]
         folds.check_apart(fold)
         with folds.events_of(fold, events, name) as own, stage(fold, own, name):
             work(fold, own)
+
+
+def _help() -> Outcome:
+    """What a process does that is not the first of several: take part in every training it is called to, and leave."""
+    job, to_train = scale.heard()
+    while to_train:
+        _finetune(job, None)
+        job, to_train = scale.heard()
+    return Outcome.of(job)
+
+
+@contextlib.contextmanager
+def _room(job: Run) -> Iterator[None]:
+    """Within, a full disk is an error that says what to do."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, TunewrightError) or not files.is_full(error):
+            raise
+        raise RunError(
+            "the disk is full",
+            where=str(job.path),
+            hint="make room and give the same command again: it goes on where it stopped",
+        ) from error
 
 
 def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
@@ -135,7 +180,8 @@ def stage(job: Run, events: Events, name: str) -> Iterator[None]:
         if events.progress is not None:
             events.progress.finish()
         spent = round(time.monotonic() - began, 3)
-        events.add(name, "broken off", error=type(error).__name__, message=str(error)[:500], seconds=spent)
+        with contextlib.suppress(OSError):  # on a full disk there is no room for this either
+            events.add(name, "broken off", error=type(error).__name__, message=str(error)[:500], seconds=spent)
         raise
     if events.progress is not None:
         events.progress.finish()
@@ -153,26 +199,16 @@ def train(job: Run, events: Events) -> None:
                 where=str(job.path),
                 hint=f"remove {job.path / 'systems'} to train again",
             )
+        if job.done(TUNED):
+            answer.check_weights(job)
         return
-    from tunewright.train.finetune import finetune
-
-    recipe = job.recipe
-    task = prepare.task_of(job)
-    train_records = prepare.records(job, "train")
-    if not train_records:
-        raise UsageError("there is nothing to train on", where=str(job.path / "data" / "train.jsonl"))
     answer.note_machine(job)
+    if count() > 1:
+        job.note(processes=count())
     folder = job.path / TUNED
     folder.mkdir(parents=True, exist_ok=True)
-    metrics = finetune(
-        recipe.model,
-        [task.example(record) for record in train_records],
-        [task.example(record) for record in prepare.records(job, "validation")],
-        recipe,
-        folder,
-        events,
-        events.progress,
-    )
+    scale.call(job, train=True)
+    metrics = _finetune(job, events)
     for name in ("adapter", "model"):
         if (folder / name).is_dir():
             prepare.describe_task(job, folder / name)
@@ -184,5 +220,26 @@ def train(job: Run, events: Events) -> None:
             "total_steps": metrics.get("total_steps"),
             "data_sha256": data,
             "sha256": {str(path.relative_to(folder)): files.sha256(path) for path in made},
+            "bytes": {str(path.relative_to(folder)): path.stat().st_size for path in made},
         },
+    )
+
+
+def _finetune(job: Run, events: Events | None) -> dict[str, Any]:
+    """The training itself, in every process that takes part; the first one has events. Returns the metrics."""
+    from tunewright.train.finetune import finetune
+
+    recipe = job.recipe
+    task = prepare.task_of(job)
+    train_records = prepare.records(job, "train")
+    if not train_records:
+        raise UsageError("there is nothing to train on", where=str(job.path / "data" / "train.jsonl"))
+    return finetune(
+        recipe.model,
+        [task.example(record) for record in train_records],
+        [task.example(record) for record in prepare.records(job, "validation")],
+        recipe,
+        job.path / TUNED,
+        events,
+        events.progress if events is not None else None,
     )

@@ -6,6 +6,7 @@ Rows are padded on the right, so a causal model needs no padding mask: a real to
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -73,12 +74,12 @@ class Pointers:
     def to(self, device: torch.device | str) -> Pointers:
         return Pointers(*(one.to(device) for one in (self.rows, self.queries, self.keys, self.weights)))
 
-    def within(self, begin: int, end: int) -> Pointers | None:
-        """Those of rows `begin` to `end`, for a batch of these alone; None of none."""
-        here = (self.rows >= begin) & (self.rows < end)
-        if not here.any():
+    def between(self, first: int, last: int) -> Pointers | None:
+        """The looks of rows `first` to `last` (left out), as if there were no others; None where none looks."""
+        mine = (self.rows >= first) & (self.rows < last)
+        if not mine.any():
             return None
-        return Pointers(self.rows[here] - begin, self.queries[here], self.keys[here], self.weights[here])
+        return Pointers(self.rows[mine] - first, self.queries[mine], self.keys[mine], self.weights[mine])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +117,35 @@ class Batch:
         links = self.links.to(device) if self.links is not None else None
         return Batch(prefix, self.input_ids.to(device), self.rows.to(device), self.labels.to(device), pointers, links)
 
+    def split(self, parts: int) -> list[Batch]:
+        """This batch as `parts` smaller ones with about as many rows each, in order; fewer where it has fewer rows.
+
+        Losses are sums over trained tokens, so those of the parts add up to that of the whole. Every part begins with
+        the shared prefix.
+        """
+        count = len(self.input_ids)
+        parts = max(1, min(parts, count))
+        edges = [count * i // parts for i in range(parts + 1)]
+        return [self.between(first, last) for first, last in itertools.pairwise(edges)]
+
+    def between(self, first: int, last: int) -> Batch:
+        """The batch of rows `first` to `last` (left out)."""
+        time = self.input_ids.shape[1]
+        mine = (self.rows >= first * time) & (self.rows < last * time)
+        return replace(
+            self,
+            input_ids=self.input_ids[first:last],
+            rows=self.rows[mine] - first * time,
+            labels=self.labels[mine],
+            pointers=self.pointers.between(first, last) if self.pointers is not None else None,
+            links=self.links.between(first, last) if self.links is not None else None,
+        )
+
 
 def split(batch: Batch, size: int) -> list[Batch]:
     """The batch in parts of at most `size` rows, each with the whole prefix: their losses add up to its loss."""
-    count, time = batch.input_ids.shape
-    if count <= size:
-        return [batch]
-    of_row = batch.rows // time
-    parts = []
-    for begin in range(0, count, size):
-        end = min(begin + size, count)
-        here = (of_row >= begin) & (of_row < end)
-        pointers, links = (one.within(begin, end) if one is not None else None for one in (batch.pointers, batch.links))
-        parts.append(
-            replace(
-                batch,
-                input_ids=batch.input_ids[begin:end],
-                rows=batch.rows[here] - begin * time,
-                labels=batch.labels[here],
-                pointers=pointers,
-                links=links,
-            )
-        )
-    return parts
+    count = len(batch.input_ids)
+    return [batch] if count <= size else [batch.between(i, min(i + size, count)) for i in range(0, count, size)]
 
 
 def shared_prefix(examples: Sequence[Tokens]) -> int:

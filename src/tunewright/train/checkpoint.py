@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tunewright.core.errors import CheckpointError
-from tunewright.core.files import sha256
+from tunewright.core.files import is_full, sha256
+from tunewright.core.meter import size
 
 FILES = ("tensors.safetensors", "state.json")
 
@@ -41,16 +43,43 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def place(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step stands."""
+    return folder / f"step-{step:06d}"
+
+
 def save(folder: Path, step: int, tensors: dict[str, torch.Tensor], state: dict[str, Any], *, keep: int) -> Path:
     """Write `folder/step-N`, then drop all but the newest `keep`. Returns its path.
 
-    Later steps go first: a run stands at this one because they could not be trusted.
+    Later steps go first: a run stands at this one because they could not be trusted. Raises CheckpointError where the
+    disk has no room; those that stood before still stand, and nothing half-written takes room.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    final, aside = folder / f"step-{step:06d}", folder / f".step-{step:06d}.partial"
-    if aside.exists():
-        shutil.rmtree(aside)
-    aside.mkdir()
+    final, aside = place(folder, step), folder / f".step-{step:06d}.partial"
+    try:
+        _write(aside, step, tensors, state)
+    except Exception as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        if not is_full(error):
+            raise
+        needed = size(sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()))
+        raise CheckpointError(
+            f"the disk is full: step {step} could not be saved, which takes {needed}",
+            where=str(folder),
+            hint="make room and give the same command again: it goes on from the checkpoint before",
+        ) from error
+    _remove(final)
+    os.replace(aside, final)
+    _sync(folder)
+    passed = [path for path in _steps(folder) if _number(path) > step]
+    for old in passed + [path for path in _steps(folder) if path not in passed][keep:]:
+        _remove(old)
+    return final
+
+
+def _write(aside: Path, step: int, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+    """All files of a checkpoint, flushed to the disk."""
+    _remove(aside)
+    aside.mkdir(parents=True)
     save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, aside / FILES[0])
     (aside / FILES[1]).write_text(json.dumps({**state, "step": step}, ensure_ascii=False), encoding="utf-8")
     manifest = {name: {"sha256": sha256(aside / name), "bytes": (aside / name).stat().st_size} for name in FILES}
@@ -58,26 +87,31 @@ def save(folder: Path, step: int, tensors: dict[str, torch.Tensor], state: dict[
     for name in (*FILES, "manifest.json"):
         _sync(aside / name)
     _sync(aside)
-    if final.exists():
-        shutil.rmtree(final)
-    os.replace(aside, final)
-    _sync(folder)
-    passed = [path for path in _steps(folder) if path.name > final.name]
-    for old in passed + [path for path in _steps(folder) if path not in passed][keep:]:
-        shutil.rmtree(old, ignore_errors=True)
-    return final
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, or what stands under its name."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _steps(folder: Path) -> list[Path]:
-    """Checkpoint folders, newest first; half-written ones (`.step-…`) are not among them."""
-    return sorted(folder.glob("step-*"), reverse=True) if folder.is_dir() else []
+    """What stands under a checkpoint's name, newest first; half-written ones (`.step-…`) are not among them."""
+    found = [path for path in folder.glob("step-*") if path.name[5:].isdecimal()] if folder.is_dir() else []
+    return sorted(found, key=_number, reverse=True)
+
+
+def _number(path: Path) -> int:
+    return int(path.name[5:])
 
 
 def fault(path: Path) -> str | None:
     """Why a checkpoint cannot be trusted, or None."""
     try:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        if set(manifest) != set(FILES):
+        if not isinstance(manifest, dict) or set(manifest) != set(FILES):
             return "its manifest does not name the right files"
         for name, expected in manifest.items():
             file = path / name
@@ -96,10 +130,10 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest verified checkpoint, or None; and a sentence about every damaged one that was passed over."""
     damaged: list[str] = []
     for path in _steps(folder):
-        reason = fault(path)
-        if reason is None:
+        try:
             return read(path), damaged
-        damaged.append(f"checkpoint {path.name} is damaged: {reason}")
+        except CheckpointError as error:
+            damaged.append(error.message)
     return None, damaged
 
 
@@ -108,8 +142,16 @@ def read(path: Path) -> Checkpoint:
     reason = fault(path)
     if reason is not None:
         raise CheckpointError(f"checkpoint {path.name} is damaged: {reason}", where=str(path))
-    state = json.loads((path / FILES[1]).read_text(encoding="utf-8"))
-    return Checkpoint(load_file(path / FILES[0]), state, path)
+    try:
+        state = json.loads((path / FILES[1]).read_text(encoding="utf-8"))
+        tensors = load_file(path / FILES[0])
+    except (OSError, ValueError, SafetensorError) as error:
+        raise CheckpointError(
+            f"checkpoint {path.name} is damaged: it cannot be read ({error.__class__.__name__})", where=str(path)
+        ) from None
+    if not isinstance(state, dict) or state.get("step") != _number(path):
+        raise CheckpointError(f"checkpoint {path.name} is damaged: it is not one of its step", where=str(path))
+    return Checkpoint(tensors, state, path)
 
 
 def random_state() -> dict[str, torch.Tensor]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import array
+import hashlib
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunewright.core import files
+from tunewright.core import files, processes, recipe_file
 from tunewright.core.errors import DataError, UsageError
 from tunewright.core.events import Events, Progress, graceful, visible
 from tunewright.core.recipe import Recipe, TrainOptions
@@ -202,22 +205,27 @@ def finetune(
 
     Writes checkpoints/, adapter/ or model/, training_args.json, training_metrics.json and
     latest_checkpoint_info.json. Goes on from the newest verified checkpoint. The first Ctrl-C saves and raises
-    KeyboardInterrupt. Raises DataError before any training where the examples would teach the wrong thing.
+    KeyboardInterrupt. Raises DataError before any training where the examples would teach the wrong thing,
+    CheckpointError where the checkpoints are of another training. Under torchrun every process calls it with the same
+    examples, and the first one writes; the others give no events and no progress.
     """
     import torch
     from accelerate import Accelerator
 
     from tunewright.models import methods
     from tunewright.models.load import load
-    from tunewright.train import memory, throughput, trackers
+    from tunewright.train import memory, shares, throughput, trackers
     from tunewright.train.loop import Fit, Try
     from tunewright.train.loss import keep_little, loss_sum
     from tunewright.train.optimisers import optimisers, usable
 
     options = recipe.train
+    refuse_sharded()
     trackers.check(options.trackers)
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and processes.count() > 1:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     mixed, instead = precision(options, device)
     phases = memory.phases(device)
     with phases("load"):
@@ -277,11 +285,12 @@ def finetune(
     def validate() -> float:
         assert held_batches is not None
         summed, count = 0.0, 0
-        for one in held_batches.batches(0):
+        for one in held_batches.batches(0)[accelerator.process_index :: accelerator.num_processes]:
             batch = collate([held[i] for i in one], epochs.pad, share_prefix=share_prefix).to(accelerator.device)
             summed += memory.in_parts(batch, lambda part: float(loss_sum(model, part)))
             count += len(batch.labels)
-        return summed / max(1, count)
+        summed, every = shares.summed(accelerator, summed, count)
+        return summed / max(1, every)
 
     def report(event: dict[str, Any]) -> None:
         if progress is not None and event["event"] == "step":
@@ -297,7 +306,7 @@ def finetune(
         curves.hear(event)
         if events is not None:
             kind = event.pop("event")
-            if kind in ("resumed", "damaged", "out of memory"):
+            if kind in ("resumed", "damaged", "out of memory", "processes"):
                 events.say(event["message"])
                 if kind == "resumed" and progress is not None:
                     progress.start("train", total, unit="steps", done=event["step"])
@@ -309,6 +318,8 @@ def finetune(
                 events.log(f"step {event['step']}/{total}  validation loss {event['loss']:.4f}")
             events.add("train", kind, **event)
 
+    if accelerator.num_processes > 1:
+        say(f"{accelerator.num_processes} processes share every step")
     if progress is not None:
         progress.start("train", total, unit="steps")
     args = {
@@ -322,11 +333,13 @@ def finetune(
         "optim_used": optim,
         "prefix_shared": share_prefix,
         "threads": torch.get_num_threads(),
+        "processes": accelerator.num_processes,
     }
     earlier = _earlier(folder)
     if options.per_device_train_batch_size == "auto" and "micro_batch" in earlier:
         args |= {key: earlier[key] for key in ("micro_batch", SPEEDS) if key in earlier}
-    files.write_json(folder / "training_args.json", args)
+    if processes.first():
+        files.write_json(folder / "training_args.json", args)
 
     def find(attempt: Try) -> int:
         """Examples in one pass: what an earlier attempt at this run found, else by trying."""
@@ -343,11 +356,12 @@ def finetune(
             say(f"{found}; a step has {options.batch_size * options.gradient_accumulation_steps}")
             args["micro_batch"] = found.size
             args[SPEEDS] = found.tokens_per_second
-            files.write_json(folder / "training_args.json", args)
+            if processes.first():
+                files.write_json(folder / "training_args.json", args)
         return int(args["micro_batch"])
 
     curves = trackers.Trackers(recipe, folder, _run_name(folder), say, first=accelerator.is_main_process)
-    with graceful() as asked:
+    with graceful(aloud=processes.first()) as asked:
         fit = Fit(
             model=model,
             parameters=parameters,
@@ -373,6 +387,11 @@ def finetune(
             hooks=method,
             find=find if options.per_device_train_batch_size == "auto" else None,
             phases=phases,
+            identity={
+                "model": loaded.name.rstrip("/").rpartition("/")[2],
+                "recipe": recipe_file.training_hash(recipe),
+                "data": digest(chosen),
+            },
             report=report,
         )
         try:
@@ -393,11 +412,13 @@ def finetune(
     metrics["dropped"] = lengths.dropped
     metrics["over_length"] = {"train": lengths.to_row(), "validation": held_lengths.to_row()}
     metrics |= method.summary()
-    target = folder / method.saved_as
-    method.save(target)
-    if method.saved_as == "model":
-        loaded.tokenizer.save_pretrained(str(target))
-    loaded.chat.save(target)
+    if not processes.first():
+        return metrics
+    with files.replacing_folder(folder / method.saved_as) as target:
+        method.save(target)
+        if method.saved_as == "model":
+            loaded.tokenizer.save_pretrained(str(target))
+        loaded.chat.save(target)
     files.write_json(folder / "training_metrics.json", metrics)
     return metrics
 
@@ -407,15 +428,12 @@ def _hinders_sharing(model: Any, length: int, *, noise: bool = False) -> str | N
 
     noise: whether embeddings get noise in training.
     """
-    import torch
+    from tunewright.train.shares import draws
 
     if noise:
         return "with NEFTune it would not be exact"
-    for module in model.modules():
-        rates = [module.p] if isinstance(module, torch.nn.Dropout) else []
-        rates += [getattr(module, name, 0.0) for name in ("dropout", "attention_dropout", "layerdrop")]
-        if any(isinstance(rate, float) and rate > 0 for rate in rates):
-            return "with dropout, the model's own or the adapter's, it would not be exact"
+    if draws(model):
+        return "with dropout, the model's own or the adapter's, it would not be exact"
     if not supported(model, length):
         return "this model keeps more of it than keys and values, or keeps them otherwise for long documents"
     return None
@@ -437,6 +455,25 @@ def _run_name(folder: Path) -> str:
         return last
     name = f"{run[-4]}-fold-{run[-2]}" if len(run) > 3 and run[-3] == "folds" else run[-2]
     return name if last == "tuned" else f"{name}-{last}"
+
+
+def refuse_sharded() -> None:
+    """Raises UsageError where `accelerate launch` asks for weights in shards: every process here holds all of them."""
+    for asked, name in (("ACCELERATE_USE_FSDP", "FSDP"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")):
+        if os.environ.get(asked, "").lower() in ("1", "true", "yes"):
+            raise UsageError(
+                f"{name} is not supported: every process holds the whole model",
+                hint="launch without it; method.name=qlora keeps the frozen weights in 4 bits (docs/scale.md)",
+            )
+
+
+def digest(tokens: Sequence[Tokens]) -> str:
+    """sha256 of what is trained on, in order: a checkpoint goes on with these examples and no others."""
+    found = hashlib.sha256()
+    for one in tokens:
+        edges = [edge for span in one.spans for edge in span]
+        found.update(array.array("q", (len(one.ids), len(edges), *edges, *one.ids)).tobytes())
+    return found.hexdigest()
 
 
 def _lessons(model: Any, epochs: Epochs, options: TrainOptions, say: Callable[[str], None]) -> tuple[Pointing, ...]:

@@ -7,8 +7,8 @@ number of threads). The loss is weighted by tokens: accumulation and batch size 
 Where memory runs out, the step is taken again from its beginning with fewer examples in a pass; where a scaled loss
 (fp16) overflows, with a smaller scale. The gradient is the same, up to the order of sums.
 
-Under torchrun every process takes its share of a step's micro-batches and the gradients are summed, so two processes
-take the step that one would (up to the order of sums). The first process reports and saves.
+Under torchrun every process takes its share of a step's rows and the gradients are summed (`train.shares`), so two
+processes take the step that one would, up to the order of sums. The first process reports and saves.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any, Protocol
 
 import torch
 
-from tunewright.core.errors import CheckpointError, ModelError
+from tunewright.core.errors import CheckpointError, ModelError, RunError
 from tunewright.core.meter import Phases
-from tunewright.train import checkpoint, memory
+from tunewright.train import checkpoint, memory, shares
 from tunewright.train.batch import Batch, split
 from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing, Seen, watching
@@ -118,6 +118,7 @@ class Fit:
     hooks: what the method does beside the step. Weights that it has not settled yet are no result: they are never best.
     find: how many examples go through the model in one pass, found by trying; None: whole micro-batches.
     phases: counts the time and memory of training, validating and saving.
+    identity: what this training is, part by part; a checkpoint of another one is refused. Empty: any is taken.
     """
 
     model: Any
@@ -145,6 +146,7 @@ class Fit:
     hooks: Hooks | None = None
     find: Callable[[Try], int] | None = None
     phases: Phases = field(default_factory=Phases)
+    identity: dict[str, str] = field(default_factory=dict)
     report: Report = lambda event: None
     metrics: dict[str, Any] = field(default_factory=dict)
     _seen: Seen = field(init=False, repr=False)
@@ -154,6 +156,7 @@ class Fit:
         """Train to the end, from the newest verified checkpoint if there is one. Returns the metrics."""
         if not self.accelerator.is_main_process:
             self.report = lambda event: None
+            torch.manual_seed(torch.initial_seed() + self.accelerator.process_index)  # dropout of its own
         if not self.pointing:
             return self._run()
         with watching(self.model, frozenset(lesson.layer for lesson in self.pointing)) as self._seen:
@@ -180,7 +183,7 @@ class Fit:
         step = 0
         if self.hooks is not None:
             self.hooks.begin(self.total_steps)
-        found, damaged = checkpoint.newest(self.folder)
+        found, damaged = self._newest()
         for sentence in damaged:
             self.report({"event": "damaged", "message": sentence})
         if found is not None:
@@ -309,7 +312,7 @@ class Fit:
         while True:
             most = self.metrics["micro_batch"]
             parts = batches if most is None else [part for batch in batches for part in split(batch, most)]
-            sums = self._backward(parts, trained)
+            sums = self._backward(step, parts, trained)
             if sums is not None:
                 norm, overflowed = self._shortened(step, math.isfinite(sums[0]))
                 if not overflowed:
@@ -321,11 +324,12 @@ class Fit:
                 self._halve(step, parts, sum(len(batch.input_ids) for batch in batches))
             checkpoint.set_random_state(random)
 
-    def _backward(self, parts: Sequence[Batch], trained: int) -> list[float] | None:
+    def _backward(self, step: int, parts: Sequence[Batch], trained: int) -> list[float] | None:
         """The sums of all processes with their gradients summed, too; None where memory ran out for any of them."""
         sums = None
+        own = shares.mine(parts, self.accelerator.num_processes, self.accelerator.process_index)
         try:
-            sums = self._passes(self._mine(parts), trained)
+            sums = self._passes(own, trained)
             penalty = self.hooks.penalty() if self.hooks is not None else None
             if penalty is not None:
                 self.accelerator.backward(penalty / self.accelerator.num_processes)
@@ -336,7 +340,11 @@ class Fit:
         if self._anyone(sums is None):
             return None
         assert sums is not None
-        return self._summed(*sums)
+        shares.sum_gradients(self.accelerator, list(self.parameters.values()))
+        *sums, worked = shares.summed(self.accelerator, *sums, sum(len(part.labels) for part in own))
+        if round(worked) != trained:
+            raise RunError(f"{round(worked)} of {trained} trained tokens of step {step + 1} were worked on")
+        return sums
 
     def _passes(self, parts: Sequence[Batch], trained: int) -> list[float]:
         """Forward and backward over this process's parts: [summed loss, missed looks ...]."""
@@ -393,10 +401,7 @@ class Fit:
     def _found(self, find: Callable[[Try], int]) -> int:
         """What `find` finds, the first process's finding for all of them."""
         size = find(self._try) if self.accelerator.is_main_process else 0
-        if self.accelerator.num_processes == 1:
-            return size
-        told = torch.tensor([float(size)], device=self.accelerator.device)
-        return int(self.accelerator.reduce(told, "sum"))
+        return round(shares.summed(self.accelerator, float(size))[0])
 
     def _try(self, batches: Sequence[Batch]) -> bool:
         random, training = checkpoint.random_state(), self.model.training
@@ -442,35 +447,9 @@ class Fit:
             before, weight = self._away.get(lesson.missed, (0.0, 0.0))
             self._away[lesson.missed] = before + missed, weight + sum(float(one.weights.sum()) for one in looks)
 
-    def _mine(self, batches: Sequence[Batch]) -> Sequence[Batch]:
-        """The micro-batches of this process: with others beside it, about as many tokens as each of them has."""
-        processes = self.accelerator.num_processes
-        if processes == 1:
-            return batches
-        given: list[list[Batch]] = [[] for _ in range(processes)]
-        for batch in sorted(batches, key=lambda one: -one.seen):
-            min(given, key=lambda one: sum(other.seen for other in one)).append(batch)
-        return given[self.accelerator.process_index]
-
-    def _summed(self, *numbers: float) -> list[float]:
-        """These numbers summed over all processes, and the gradients with them."""
-        if self.accelerator.num_processes == 1:
-            return list(numbers)
-        parameters = list(self.parameters.values())
-        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        told = torch.tensor(numbers, device=self.accelerator.device)
-        flat = self.accelerator.reduce(torch.cat([*(part.reshape(-1).float() for part in parts), told]), "sum")
-        sizes = [part.numel() for part in parts]
-        for parameter, part, summed in zip(parameters, parts, flat[: sum(sizes)].split(sizes), strict=True):
-            parameter.grad = summed.view_as(part).to(part.dtype)
-        return [float(number) for number in flat[sum(sizes) :]]
-
     def _anyone(self, wanted: bool) -> bool:
         """Whether any process wants it."""
-        if self.accelerator.num_processes == 1:
-            return wanted
-        told = torch.tensor([float(wanted)], device=self.accelerator.device)
-        return bool(self.accelerator.reduce(told, "sum") > 0)
+        return shares.summed(self.accelerator, float(wanted))[0] > 0
 
     def _validate(self, step: int) -> float:
         assert self.validate is not None
@@ -483,15 +462,17 @@ class Fit:
         return value
 
     def _save(self, step: int, waited: int, best: dict[str, torch.Tensor]) -> None:
+        shares.check_same(self.accelerator, self.parameters.values())
+        random = shares.random_states(self.accelerator)
         if self.accelerator.is_main_process:
             with self.phases("save"):
-                self._write(step, waited, best)
+                self._write(step, waited, best, random)
         self.accelerator.wait_for_everyone()
 
-    def _write(self, step: int, waited: int, best: dict[str, torch.Tensor]) -> None:
+    def _write(self, step: int, waited: int, best: dict[str, torch.Tensor], random: dict[str, torch.Tensor]) -> None:
         tensors: dict[str, torch.Tensor] = {f"weight.{name}": p for name, p in self.parameters.items()}
         tensors |= {f"best.{name}": value for name, value in best.items()}
-        tensors |= checkpoint.random_state()
+        tensors |= random
         if self.hooks is not None:
             tensors |= {f"method.{name}": value for name, value in self.hooks.state().items()}
         scalars = {}
@@ -499,7 +480,14 @@ class Fit:
             packed, scalars[f"optimizer{i}"] = checkpoint.pack_optimizer(f"optimizer{i}", optimizer)
             tensors |= packed
         self._account(best)
-        state = {"scalars": scalars, "waited": waited, "metrics": self.metrics, "optimizers": self._kinds()}
+        state = {
+            "scalars": scalars,
+            "waited": waited,
+            "metrics": self.metrics,
+            "optimizers": self._kinds(),
+            "processes": self.accelerator.num_processes,
+            "identity": self.identity,
+        }
         if self.accelerator.scaler is not None:
             state["scaler"] = self.accelerator.scaler.state_dict()
         path = checkpoint.save(self.folder, step, tensors, state, keep=self.keep)
@@ -509,7 +497,34 @@ class Fit:
         """Classes of the optimisers: the state of one is nothing to another."""
         return [type(getattr(optimizer, "optimizer", optimizer)).__name__ for optimizer, _ in self.optimizers]
 
+    def _newest(self) -> tuple[checkpoint.Checkpoint | None, list[str]]:
+        """The checkpoint to go on from, which the first process chooses for all; and what is wrong with later ones."""
+        if self.accelerator.is_main_process:
+            found, damaged = checkpoint.newest(self.folder)
+            shares.summed(self.accelerator, -1.0 if found is None else float(found.state["step"]))
+            return found, damaged
+        (step,) = shares.summed(self.accelerator, 0.0)
+        return (checkpoint.read(checkpoint.place(self.folder, round(step))) if step >= 0 else None), []
+
+    def _fits(self, found: checkpoint.Checkpoint) -> None:
+        """Raises CheckpointError for a checkpoint of another training: nothing is wrong with it, but it is not ours."""
+        before = found.state.get("identity") or {}
+        other = [part for part, value in self.identity.items() if before.get(part, value) != value]
+        saved = {name: tensor.shape for name, tensor in found.tensors.items() if name.startswith("weight.")}
+        ours = {f"weight.{name}": parameter.shape for name, parameter in self.parameters.items()}
+        if saved != ours:
+            other.append("weights")
+        elif {"scalars", "waited", "metrics"} - found.state.keys() or "random" not in found.tensors:
+            other.append("program")
+        if other:
+            raise CheckpointError(
+                f"checkpoint {found.path.name} is of another training: it has another {' and another '.join(other)}",
+                where=str(found.path),
+                hint=f"move {self.folder} away to train from the beginning",
+            )
+
     def _restore(self, found: checkpoint.Checkpoint) -> tuple[int, int, dict[str, torch.Tensor]]:
+        self._fits(found)
         before = found.state.get("optimizers", self._kinds())
         if before != self._kinds():
             raise CheckpointError(
@@ -523,9 +538,19 @@ class Fit:
         for i, (optimizer, _) in enumerate(self.optimizers):
             key = f"optimizer{i}"
             checkpoint.unpack_optimizer(key, optimizer, found.tensors, found.state["scalars"][key])
-        checkpoint.set_random_state(found.tensors)
+        shares.restore_random(self.accelerator, found.tensors)
         if self.accelerator.scaler is not None and "scaler" in found.state:
             self.accelerator.scaler.load_state_dict(found.state["scaler"])
+        then, now = found.state.get("processes", 1), self.accelerator.num_processes
+        if then != now:
+            drawn = ", and dropout draws other numbers" if shares.draws(self.model) else ""
+            self.report(
+                {
+                    "event": "processes",
+                    "message": f"{found.path.name} was written by {then} processes and goes on in {now}: "
+                    f"sums come in another order{drawn}",
+                }
+            )
         if self.hooks is not None:
             self.hooks.restore(
                 {k.removeprefix("method."): v for k, v in found.tensors.items() if k.startswith("method.")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tracemalloc
 
@@ -25,6 +26,40 @@ def test_a_writer_that_fails_leaves_the_old_file_and_no_litter(tmp_path):
         files.write_lines(path, rows())
     assert list(files.read_lines(path)) == [1, 2]
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "adapter"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+
+    def write(fail: bool) -> None:
+        with files.replacing_folder(path) as folder:
+            (folder / "below").mkdir()
+            (folder / "below" / "new.txt").write_text("new")
+            if fail:
+                raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        write(fail=True)
+    assert [entry.name for entry in path.iterdir()] == ["old.txt"]
+    write(fail=False)
+    assert [entry.name for entry in path.iterdir()] == ["below"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["adapter"]
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (OSError(errno.EFBIG, "File too large"), True),
+        (RuntimeError(f"I/O error: No space left on device (os error {errno.ENOSPC})"), True),
+        (OSError(errno.EACCES, "Permission denied"), False),
+        (RuntimeError("I/O error: (os error 2)"), False),
+    ],
+)
+def test_a_full_disk_is_told_from_other_errors(error, full):
+    assert files.is_full(error) is full
 
 
 def test_nan_is_refused_before_the_old_file_is_touched(tmp_path):

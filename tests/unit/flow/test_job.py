@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from types import SimpleNamespace
@@ -286,6 +287,63 @@ def test_a_model_of_other_data_is_refused_and_of_the_same_is_kept(world):
         file.write(files.line({"text": "order D-1", "json": dict.fromkeys(begin.KEYS) | {"order_number": "D-1"}}))
     with pytest.raises(RunError, match="trained on other data"):
         job.run(recipe(), until="train")
+
+
+def test_weights_that_are_no_longer_those_that_were_trained_are_refused(world):
+    path = job.run(recipe(), until="train").path
+    weights = path / "systems" / "tuned" / "adapter" / "adapter_model.safetensors"
+    weights.write_text("wieghts")
+    for until in ("train", "evaluate"):
+        with pytest.raises(RunError, match=r"adapter/adapter_model\.safetensors does not have the sha256") as caught:
+            job.run(recipe(), until=until)
+    assert f"remove {path / 'systems' / 'tuned' / 'manifest.json'}" in caught.value.hint
+    (path / "systems" / "tuned" / "manifest.json").unlink()
+    assert job.run(recipe(), until="compare").stages[-1] == "compare"
+    assert world.trained == 2
+
+
+def test_of_large_files_the_size_is_compared_unless_all_is_to_be_read(world, monkeypatch):
+    run = Run.open(job.run(recipe(), until="train").path)
+    weights = run.path / "systems" / "tuned" / "adapter" / "adapter_model.safetensors"
+    monkeypatch.setattr(answer, "QUICK_BYTES", 3)
+    weights.write_text("wieghts")
+    answer.check_weights(run)
+    with pytest.raises(RunError, match="sha256"):
+        answer.check_weights(run, thorough=True)
+    weights.write_text("weight")
+    with pytest.raises(RunError, match="has 6 bytes instead of 7"):
+        answer.check_weights(run)
+    weights.unlink()
+    with pytest.raises(RunError, match="is missing"):
+        answer.check_weights(run)
+
+
+def test_a_card_that_the_report_wrote_anew_is_no_damage(world):
+    path = job.run(recipe()).path
+    manifest = files.read_json(path / "systems" / "tuned" / "manifest.json")
+    manifest["sha256"]["adapter/README.md"] = "0" * 64
+    files.write_json(path / "systems" / "tuned" / "manifest.json", manifest)
+    (path / "systems" / "tuned" / "adapter" / "README.md").write_text("a card")
+    answer.check_weights(Run.open(path), thorough=True)
+
+
+def test_a_full_disk_is_an_error_that_says_what_to_do(world, monkeypatch):
+    """Also where there is no room for the line that says that the stage broke off."""
+    usual = world.finetune
+
+    def no_space(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def full(*arguments):
+        monkeypatch.setattr(arguments[5], "add", no_space)
+        no_space()
+
+    monkeypatch.setattr(sys.modules["tunewright.train.finetune"], "finetune", full)
+    with pytest.raises(RunError, match="the disk is full") as caught:
+        job.run(recipe())
+    assert "the same command again" in caught.value.hint
+    monkeypatch.setattr(sys.modules["tunewright.train.finetune"], "finetune", usual)
+    assert job.run(recipe(), until="compare").stages[-1] == "compare"
 
 
 def test_without_test_documents_nothing_is_trained_to_be_evaluated(world):

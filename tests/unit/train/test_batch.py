@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.train.batch import Tokens, by_tokens, collate, epoch_batches, shared_prefix
+import tiny_models
+from tunewright.train.batch import Batch, Tokens, by_tokens, collate, epoch_batches, shared_prefix
+from tunewright.train.loss import loss_sum
+from tunewright.train.pointers import Pointing, watching
 
 
 def test_rows_point_at_the_token_before_each_trained_one() -> None:
@@ -40,6 +45,43 @@ def test_the_shared_prefix_leaves_the_predicting_token_in_its_row() -> None:
 def test_nothing_is_shared_by_one_example_or_by_different_beginnings() -> None:
     assert shared_prefix([Tokens((1, 2, 3), 2)]) == 0
     assert shared_prefix([Tokens((1, 2, 3), 2), Tokens((2, 2, 3), 2)]) == 0
+
+
+def ragged(share_prefix: bool) -> Batch:
+    """Five rows of different lengths with a common beginning, copied tokens and linked ones."""
+    made = []
+    for i in range(5):
+        ids = (7, 8, 9, *range(10 + i, 20 + 2 * i))
+        links = ((4, (1,), 1.0), (5, (0,), 0.5)) if i != 1 else ()
+        made.append(Tokens(ids, 7 + i % 3, ((8 + i % 3, (3, 4)), (9, (4,))) if i != 2 else (), links))
+    return collate(made, 0, share_prefix=share_prefix)
+
+
+@pytest.mark.parametrize("share_prefix", [False, True])
+@pytest.mark.parametrize("parts", [1, 2, 3, 5, 9])
+def test_the_parts_of_a_batch_add_up_to_it(parts: int, share_prefix: bool) -> None:
+    whole = ragged(share_prefix)
+    model, pointing = tiny_models.model("wren"), [Pointing(0, 1, 0.5), Pointing(1, 0, 0.7, "links")]
+
+    def losses(batches: list[Batch]) -> list[float]:
+        with torch.no_grad(), watching(model) as seen:
+            found = [
+                [float(loss_sum(model, batch)), *(float(one.loss_sum(seen, batch)) for one in pointing)]
+                for batch in batches
+            ]
+        return [sum(column) for column in zip(*found, strict=True)]
+
+    cut = whole.split(parts)
+    sizes = [len(part.input_ids) for part in cut]
+    assert len(cut) == min(parts, 5)
+    assert sum(sizes) == 5
+    assert max(sizes) - min(sizes) <= 1
+    assert torch.equal(torch.cat([part.input_ids for part in cut]), whole.input_ids)
+    assert torch.equal(torch.cat([part.labels for part in cut]), whole.labels)
+    assert all(part.prefix is whole.prefix for part in cut)
+    assert losses(cut) == pytest.approx(losses([whole]), rel=1e-5)
+    if parts == 2:
+        assert losses(cut[:1]) != pytest.approx(losses([whole]), rel=1e-2), "a part alone is not the whole"
 
 
 @settings(max_examples=60, deadline=None)
