@@ -1,0 +1,123 @@
+"""Methods side by side: which rate is chosen, what the table says, how it goes on."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tiny_models
+from tunewright.core import files, recipe_file
+from tunewright.core.errors import RunError, UsageError
+from tunewright.core.recipe import Recipe
+from tunewright.flow import benchmark
+from tunewright.flow.benchmark import STEP, Study
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    folder = tiny_models.save("wren", tmp_path_factory.mktemp("model"))
+    config = files.read_json(folder / "config.json")
+    files.write_json(folder / "config.json", config | {"max_position_embeddings": 4096})
+    sets = [
+        f"model={folder}", "data.documents=40", "data.test_documents=8", "train.max_steps=4", "decode.max_new_tokens=16",
+        "evaluate.bootstrap_resamples=50", "method.lora_r=2", "method.init_r=3", "method.target_r=2",
+    ]  # fmt: skip
+    return recipe_file.read("smoke", sets, environment={})
+
+
+def chosen(recipe: Recipe, losses: Any, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: int = 3):
+    monkeypatch.setattr(benchmark, "_trial", lambda recipe, study, method, rate, *_: losses(rate))
+    return benchmark._best_rate(recipe, Study((method,), rates), method, tmp_path, None, None)
+
+
+def test_the_rate_of_the_lowest_validation_loss_is_taken(recipe, tmp_path, monkeypatch):
+    middle = benchmark.grid(recipe, Study(rates=3), "lora")[1]
+    rate, tried = chosen(recipe, lambda rate: abs(math.log(rate / middle)), "lora", tmp_path, monkeypatch)
+    assert rate == middle
+    assert len(tried) == 3
+
+
+def test_the_grid_grows_while_the_best_stands_at_its_end_and_no_farther(recipe, tmp_path, monkeypatch):
+    rate, tried = chosen(recipe, lambda rate: -rate, "lora", tmp_path, monkeypatch)
+    assert rate == max(tried)
+    assert len(tried) == 3 + benchmark.FARTHEST
+    found = sorted(tried)
+    assert all(b / a == pytest.approx(STEP, rel=0.02) for a, b in zip(found, found[1:], strict=False))
+    rate, tried = chosen(recipe, lambda rate: rate, "full", tmp_path, monkeypatch)
+    assert (rate, len(tried)) == (min(tried), 3 + benchmark.FARTHEST)
+
+
+def test_a_rate_that_loses_the_training_is_not_taken(recipe, tmp_path, monkeypatch):
+    rate, tried = chosen(recipe, lambda rate: math.inf if rate > 1e-3 else -rate, "lora", tmp_path, monkeypatch)
+    assert rate <= 1e-3
+    with pytest.raises(RunError, match="no learning rate trains lora"):
+        chosen(recipe, lambda rate: math.inf, "lora", tmp_path, monkeypatch)
+
+
+def test_adapters_begin_at_higher_rates_than_whole_models(recipe):
+    study = Study(rates=1)
+    assert recipe.method.name == "lora"
+    assert benchmark.grid(recipe, study, "lora") == [recipe.train.learning_rate]
+    assert benchmark.grid(recipe, study, "full") == [pytest.approx(recipe.train.learning_rate / 10)]
+
+
+def test_a_variant_keeps_sizes_and_changes_the_method(recipe):
+    made = benchmark.variant(recipe.model_copy(), "qlora", 0.01, num_train_epochs=2.0)
+    assert (made.method.name, made.method.load_in_4bit, made.method.lora_r) == ("qlora", True, 2)
+    assert (made.train.learning_rate, made.train.num_train_epochs) == (0.01, 2.0)
+    assert made.data == recipe.data
+
+
+@pytest.fixture(scope="module")
+def study_folder(recipe, tmp_path_factory) -> Path:
+    study = Study(("full", "lora", "adalora"), rates=2, search_share=0.5, sample=8)
+    return benchmark.benchmark(recipe, study, runs=tmp_path_factory.mktemp("runs"))
+
+
+def test_the_table_has_a_row_for_each_and_every_number(study_folder):
+    table = files.read_json(study_folder / "methods.json")
+    rows = table["rows"]
+    assert [row["method"] for row in rows] == ["full", "lora", "adalora"]
+    for row in rows:
+        assert row["learning_rate"] == float(min(row["tried"], key=lambda rate: row["tried"][rate]))
+        assert row["n"] == 8
+        assert 0 <= row["metrics"]["exact_match"]["low"] <= row["metrics"]["exact_match"]["high"] <= 1
+        assert row["trainable_parameters"] > 0
+        assert row["train_seconds"] > 0
+        assert row["peak_memory_bytes"] > 1e6
+        assert row["saved_bytes"] > 0
+        assert row["kept"]["general text"]["n"] == 20
+    assert rows[0]["trainable_parameters"] == rows[0]["parameters"] > rows[1]["trainable_parameters"]
+    assert rows[2]["mean_rank"] == 2.0
+    assert {(pair["a"], pair["b"]) for pair in table["pairs"]} == {
+        (rows[0]["run"], rows[1]["run"]),
+        (rows[0]["run"], rows[2]["run"]),
+    }
+    lines = list(csv.DictReader((study_folder / "methods.csv").open(encoding="utf-8")))
+    assert [line["method"] for line in lines] == ["full", "lora", "adalora"]
+    assert "| adalora (rank 2.0) |" in (study_folder / "methods.md").read_text(encoding="utf-8")
+
+
+def test_the_same_command_again_does_nothing_again(study_folder, recipe):
+    before = {path: path.stat().st_mtime_ns for path in study_folder.rglob("predictions-*.jsonl")}
+    trials = sorted((study_folder / "trials").iterdir())
+    study = Study(("full", "lora", "adalora"), rates=2, search_share=0.5, sample=8)
+    benchmark.benchmark(recipe, study, runs=study_folder.parent)
+    assert {path: path.stat().st_mtime_ns for path in study_folder.rglob("predictions-*.jsonl")} == before
+    assert sorted((study_folder / "trials").iterdir()) == trials
+
+
+def test_another_study_does_not_go_into_the_same_folder(study_folder, recipe):
+    with pytest.raises(RunError, match="another recipe or of other methods"):
+        benchmark.benchmark(recipe, Study(("lora",)), runs=study_folder.parent)
+
+
+def test_a_method_nobody_has_is_refused_at_once(recipe, tmp_path):
+    with pytest.raises(UsageError) as caught:
+        benchmark.benchmark(recipe, Study(("loraa",)), runs=tmp_path)
+    assert caught.value.hint == "did you mean 'lora'?"
+    assert not list(tmp_path.iterdir())
