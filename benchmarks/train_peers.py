@@ -271,7 +271,7 @@ def turn(side: str, row: str, steps: int, precision: str) -> dict[str, Any]:
     import torch
 
     from tunewright.core.meter import peak_memory
-    from tunewright.train.finetune import tokenise
+    from tunewright.train.material import tokenise
 
     workload, name = row.split("/")
     tokens = tokenise(model("wren", "fp32"), examples(workload, max(256, 2 * steps * BATCH)))

@@ -21,8 +21,9 @@ from tunewright.models.load import Loaded, load
 from tunewright.models.merge import merged
 from tunewright.tasks.extraction import Extraction
 from tunewright.train.batch import collate
-from tunewright.train.finetune import finetune, tokenise
+from tunewright.train.finetune import finetune
 from tunewright.train.loss import plain_loss_sum
+from tunewright.train.material import tokenise
 
 STEPS, HALF = 12, 6
 WHOLE = ("llama3", "gemma3", "opt-350m")

@@ -168,7 +168,7 @@ class _Trial:
     def stop_token(self) -> Check:
         """Every example's last trained token ends a reply."""
         from tunewright.models.load import load
-        from tunewright.train.finetune import tokenise
+        from tunewright.train.material import tokenise
 
         loaded = load(self.recipe.model, quantisation=self.recipe.method.quantisation)
         tokens = tokenise(loaded, self.examples)

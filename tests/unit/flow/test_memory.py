@@ -142,7 +142,7 @@ examples = [
 ]
 metrics = finetune(model, examples, examples[:2], recipe, Path(folder))
 from tunewright.models.load import load
-from tunewright.train.finetune import tokenise
+from tunewright.train.material import tokenise
 [one] = tokenise(load(model), examples[:1])
 print(json.dumps({"peak": metrics["peak_memory_bytes"], "prompt": one.start, "reply": one.trained}))
 """

@@ -14,7 +14,8 @@ from tunewright.core.records import Example, Record
 from tunewright.models.load import load
 from tunewright.tasks.extraction import Extraction
 from tunewright.train import checkpoint
-from tunewright.train.finetune import Epochs, finetune, tokenise
+from tunewright.train.finetune import finetune
+from tunewright.train.material import Epochs, tokenise
 
 SCHEMA = {
     "type": "object",

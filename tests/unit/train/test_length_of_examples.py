@@ -14,8 +14,9 @@ from tunewright.core.recipe import DecodeOptions, MethodOptions, Recipe, TaskOpt
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.decode.system import LocalSystem
 from tunewright.tasks.extraction import Extraction
-from tunewright.train.finetune import finetune, tokenise
+from tunewright.train.finetune import finetune
 from tunewright.train.length import fitted
+from tunewright.train.material import tokenise
 
 SCHEMA = {
     "type": "object",

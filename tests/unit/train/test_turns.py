@@ -17,7 +17,8 @@ from tunewright.models.chat import Chat
 from tunewright.tasks.conversation import Conversation
 from tunewright.tasks.extraction import Extraction
 from tunewright.train.batch import Tokens
-from tunewright.train.finetune import finetune, tokenise
+from tunewright.train.finetune import finetune
+from tunewright.train.material import tokenise
 from tunewright.train.turns import rows
 
 FAMILIES = ["wren", "llama3", "qwen2", "qwen3", "gemma2", "mistral", "llama", "gpt2", "opt"]

@@ -1,0 +1,212 @@
+"""What a training learns from: examples as tokens, checked, in an order that is the same whoever asks."""
+
+from __future__ import annotations
+
+import array
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tunewright.core.errors import DataError
+from tunewright.core.events import visible
+from tunewright.core.recipe import TrainOptions
+from tunewright.core.records import Example
+from tunewright.text.serialise import dumps
+from tunewright.train import length, turns
+from tunewright.train.batch import Batch, Link, Source, Tokens, collate, epoch_batches, shared_prefix
+from tunewright.train.pointers import links, moved, moved_links, sources
+
+if TYPE_CHECKING:
+    from tunewright.models.load import Loaded
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Material:
+    """Examples to train on and to validate on, and what became of those that were too long."""
+
+    train: list[Tokens]
+    validation: list[Tokens]
+    train_lengths: length.Lengths
+    validation_lengths: length.Lengths
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of the examples to train on."""
+        return sum(len(one.ids) for one in self.train)
+
+    @property
+    def trained_share(self) -> float:
+        """How many of them are trained."""
+        return sum(one.trained for one in self.train) / self.tokens
+
+    @property
+    def longest(self) -> int:
+        return max(len(one.ids) for one in [*self.train, *self.validation])
+
+
+def gather(
+    loaded: Loaded, train: Sequence[Example], validation: Sequence[Example], options: TrainOptions, say: Say
+) -> Material:
+    """Examples as tokens, cut or dropped as the recipe says, with a word about it. Raises DataError as `check` does."""
+    fit, lengths = length.fitted(loaded, rows(loaded, train, options, say), options)
+    tokens = tokenise(loaded, fit, point=options.pointer_weight > 0, link=options.link_weight > 0)
+    kept = check(loaded, fit, tokens, options)
+    if not kept:
+        raise DataError("no example is left to train on", hint="raise train.max_length")
+    held_fit, held_lengths = length.fitted(loaded, rows(loaded, validation, options), options)
+    held = tokenise(loaded, held_fit)
+    held_kept = check(loaded, held_fit, held, options)
+    lengths.dropped, held_lengths.dropped = len(tokens) - len(kept), len(held) - len(held_kept)
+    for found, what in ((lengths, "examples"), (held_lengths, "validation examples")):
+        for sentence in found.sentences(what, options.over_length):
+            say(sentence)
+    made = Material([tokens[i] for i in kept], [held[i] for i in held_kept], lengths, held_lengths)
+    say(f"{len(made.train)} examples, {made.tokens:,} tokens, {made.trained_share:.1%} of them trained")
+    return made
+
+
+def rows(
+    loaded: Loaded, examples: Sequence[Example], options: TrainOptions, say: Say = lambda text: None
+) -> list[Example]:
+    """The examples, conversations as rows of replies that are trained together; or with the last reply alone."""
+    if options.mask_history:
+        return [replace(example, trained=()) for example in examples]
+    made = [row for example in examples for row in turns.rows(loaded.chat, example)]
+    if earlier := sum(len(example.trained) for example in examples):
+        say(f"{len(examples)} conversations with {len(examples) + earlier} replies to learn, in {len(made)} rows")
+    return made
+
+
+def tokenise(loaded: Loaded, examples: Sequence[Example], *, point: bool = False, link: bool = False) -> list[Tokens]:
+    """Prompt and reply ids of every example; the reply, its stop token included, is what is trained.
+
+    Of a conversation the earlier replies are trained, too (one of `turns.rows`, whose replies stand in one row).
+    point: find out what the reply's values are copied from. link: which key each of them belongs to.
+    """
+    chat, made = loaded.chat, []
+    for example in examples:
+        prompt, reply = chat.prompt_ids(example.messages), chat.reply_ids(example.completion)
+        copied: tuple[Source, ...] = ()
+        linked: tuple[Link, ...] = ()
+        text, asking = example.messages[-1]["content"], example.messages[0]["content"]
+        document = chat.placed(text, prompt) if point or link else None
+        if point and document is not None and (answered := chat.placed(example.completion, reply)) is not None:
+            copied = moved(sources(example.completion, answered[1], text, document[1]), len(prompt), document[0])
+        if link and document is not None and len(example.messages) == 2:
+            asked = chat.placed(asking, prompt)
+            if asked is not None and asked[0] < document[0]:
+                linked = moved_links(
+                    links(example.completion, text, document[1], asking, asked[1]), document[0], asked[0]
+                )
+        start, gaps = turns.gaps(turns.replies(chat, example, prompt), len(prompt))
+        made.append(Tokens((*prompt, *reply), start, copied, linked, gaps))
+    return made
+
+
+def check(loaded: Loaded, examples: Sequence[Example], tokens: Sequence[Tokens], options: TrainOptions) -> list[int]:
+    """Indices of the examples to train or validate on. Raises DataError where that would go wrong quietly.
+
+    Every target must be accepted by its schema's grammar; every reply must end in a stop token; examples over
+    `max_length` are refused, or dropped where the recipe says so; also those that cutting could not make fit.
+    """
+    from tunewright.decode.grammar import Grammar
+
+    grammars: dict[str, Grammar] = {}
+    limit = length.limit(loaded, options)
+    long: list[int] = []
+    for i, (example, one) in enumerate(zip(examples, tokens, strict=True)):
+        if example.schema is not None:
+            key = dumps(example.schema)
+            if key not in grammars:
+                chat = loaded.chat
+                grammars[key] = Grammar(loaded.tokenizer, example.schema, stop_ids=chat.stop_ids, head=chat.head)
+            reason = grammars[key].fault(example.completion)
+            if reason is not None:
+                shown = example.completion[:160]
+                raise DataError(
+                    f"the target of record '{example.id}' does not obey its schema ({reason}): {shown}",
+                    hint="mend the record or the schema; what the grammar refuses at use must not be learnt",
+                )
+        if one.trained < 1 or one.ids[-1] not in loaded.chat.stop_ids:
+            raise DataError(f"the reply of record '{example.id}' does not end in a stop token of the model")
+        if len(one.ids) > limit:
+            long.append(i)
+    if long and options.over_length == "refuse":
+        worst = max(len(tokens[i].ids) for i in long)
+        raise DataError(
+            f"{len(long)} of {len(examples)} examples are longer than {limit} tokens (the longest has {worst})",
+            where=examples[long[0]].id,
+            hint=f"--set train.max_length={worst} if the model reads so much, or --set train.over_length=drop, "
+            "or truncate_tail to cut documents",
+        )
+    dropped = set(long)
+    return [i for i in range(len(examples)) if i not in dropped]
+
+
+def shown(loaded: Loaded, one: Tokens) -> tuple[str, str]:
+    """(what stands before, what is trained last) of an example, special tokens and all, each in one line."""
+    start = one.spans[-1][0]
+    parts = (loaded.tokenizer.decode(list(ids)) for ids in (one.ids[:start], one.ids[start:]))
+    before, trained = (visible(part.replace("\n", "⏎")) for part in parts)
+    return before, trained
+
+
+def prefix_keys(tokens: Sequence[Tokens], least: int = 8) -> list[int]:
+    """For each example the number of its prompt family: examples that begin alike for a long stretch.
+
+    The families are found by the first 8 tokens after the longest prefix all share, enough to part document types
+    and schemas; within one family, `collate` finds what a batch shares exactly.
+    """
+    if not tokens:
+        return []
+    common = shared_prefix(tokens) if len(tokens) > 1 else 0
+    families: dict[tuple[int, ...], int] = {}
+    counts = Counter(one.ids[common : common + least] for one in tokens)
+    keys = []
+    for one in tokens:
+        head = one.ids[common : common + least]
+        keys.append(families.setdefault(head, len(families) + 1) if counts[head] >= 32 else 0)
+    return keys
+
+
+class Epochs:
+    """Micro-batches by optimiser step: epoch after epoch in seeded order, the same whoever asks."""
+
+    def __init__(self, tokens: Sequence[Tokens], pad: int, options: TrainOptions, seed: int, *, share_prefix: bool):
+        self.tokens = tokens
+        self.pad = pad
+        self.options = options
+        self.seed = seed
+        self.share_prefix = share_prefix
+        self.lengths = [len(one.ids) for one in tokens]
+        self.keys = prefix_keys(tokens) if share_prefix else [0] * len(tokens)
+        self._epoch = -1
+        self._order: list[list[int]] = []
+        self.steps_per_epoch = math.ceil(len(self.batches(0)) / options.gradient_accumulation_steps)
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        if epoch != self._epoch:
+            size = self.options.batch_size
+            self._order = epoch_batches(self.lengths, self.keys, size, self.seed, epoch)
+            self._epoch = epoch
+        return self._order
+
+    def __call__(self, step: int) -> Sequence[Batch]:
+        epoch, within = divmod(step, self.steps_per_epoch)
+        size = self.options.gradient_accumulation_steps
+        chosen = self.batches(epoch)[within * size : (within + 1) * size]
+        return [collate([self.tokens[i] for i in one], self.pad, share_prefix=self.share_prefix) for one in chosen]
+
+
+def digest(tokens: Sequence[Tokens]) -> str:
+    """sha256 of what is trained on, in order: a checkpoint goes on with these examples and no others."""
+    found = hashlib.sha256()
+    for one in tokens:
+        edges = [edge for span in one.spans for edge in span]
+        found.update(array.array("q", (len(one.ids), len(edges), *edges, *one.ids)).tobytes())
+    return found.hexdigest()
