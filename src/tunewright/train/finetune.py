@@ -72,7 +72,6 @@ def finetune(
     examples, and the first one writes; the others give no events and no progress.
     """
     import torch
-    from accelerate import Accelerator
 
     from tunewright.models import methods
     from tunewright.models.load import load
@@ -121,7 +120,7 @@ def finetune(
     )
     eval_steps = options.eval_steps or max(1, total // 10)
     pointing = _lessons(loaded.model, epochs, options, say)
-    accelerator = Accelerator(mixed_precision="no" if mixed == "fp32" else mixed, cpu=device == "cpu")
+    accelerator = shares.accelerator("no" if mixed == "fp32" else mixed, device)
     optimizers = optimisers(model, parameters, options, method.rate, name=optim)
     model = accelerator.prepare_model(model, evaluation_mode=True)  # unwrapped: the loop sums gradients itself
 

@@ -380,13 +380,13 @@ def pretrain(
     `paused_at` in them says that there is more to do.
     """
     import torch
-    from accelerate import Accelerator
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from tunewright.models.load import locate
+    from tunewright.train import shares
     from tunewright.train.loop import Fit, Schedule
 
-    accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
+    accelerator = shares.accelerator(options.mixed_precision, "cuda" if torch.cuda.is_available() else "cpu")
     prose = mixture.read_prose([data / "prose_en", data / "prose_hi"])
     folder.mkdir(parents=True, exist_ok=True)
     with accelerator.main_process_first():  # the others find everything there

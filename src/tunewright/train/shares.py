@@ -17,6 +17,19 @@ from tunewright.core.errors import RunError
 from tunewright.train.batch import Batch
 
 
+def accelerator(mixed_precision: str, device: str) -> Any:
+    """accelerate's view of the processes. mixed_precision: "no", "bf16" or "fp16". device: "cpu" or "cuda".
+
+    accelerate keeps the precision of the first training for the whole process and refuses another one; a process may
+    train several times here (folds, methods side by side, a notebook), so it is forgotten first.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()
+    return Accelerator(mixed_precision=mixed_precision, cpu=device == "cpu")
+
+
 def mine(batches: Sequence[Batch], processes: int, rank: int) -> list[Batch]:
     """The share of process `rank` in a step's micro-batches: about as many tokens as each of the others has.
 

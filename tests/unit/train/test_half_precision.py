@@ -187,3 +187,15 @@ def test_the_recipe_says_where_both_stand(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("name: t\ntrain:\n  bf16: true\n  fp16: true\n")
     with pytest.raises(TunewrightError, match="train"):
         recipe_file.read(tmp_path / "r.yaml")
+
+
+def test_one_process_may_train_in_several_precisions() -> None:
+    """accelerate itself refuses: it keeps the first training's precision for the whole process."""
+    from accelerate import Accelerator
+
+    from tunewright.train import shares
+
+    assert shares.accelerator("bf16", "cpu").mixed_precision == "bf16"
+    with pytest.raises(ValueError, match="already been initialized"):
+        Accelerator(mixed_precision="no", cpu=True)
+    assert shares.accelerator("no", "cpu").mixed_precision == "no"
