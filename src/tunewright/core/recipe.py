@@ -313,6 +313,9 @@ class TrainOptions(Options):
     share_prefix: bool = Field(
         True, description="Compute the prompt prefix that a batch shares once (needs dropout 0)."
     )
+    packing: bool = Field(
+        False, description="Put short examples into one row, each for itself; the prompt prefix is then not shared."
+    )
     eval_steps: Positive | None = Field(None, description="Validation loss every so many steps; None: ten times a run.")
     save_steps: Positive | None = Field(
         None, description="Checkpoint every so many steps; None: with every validation."

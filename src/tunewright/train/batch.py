@@ -93,6 +93,8 @@ class Batch:
     pointers: from the positions that predict copied tokens to where those stand; None where that is not known.
     links: from the document's tokens to the keys that ask for them; None where that is not known. Those of tokens in a
     shared prefix are left out.
+    positions: `[batch, time]` places of packed tokens, from 0 in each example; None where a row is one example.
+    packed: how many examples stand in each row, where they are packed.
     """
 
     prefix: torch.Tensor | None
@@ -101,6 +103,13 @@ class Batch:
     labels: torch.Tensor
     pointers: Pointers | None = None
     links: Pointers | None = None
+    positions: torch.Tensor | None = None
+    packed: tuple[int, ...] | None = None
+
+    @property
+    def examples(self) -> int:
+        """How many examples it holds."""
+        return len(self.input_ids) if self.packed is None else sum(self.packed)
 
     def looks(self, lesson: Lesson) -> Pointers | None:
         """Where to look, in this lesson."""
@@ -112,10 +121,9 @@ class Batch:
         return self.input_ids.numel() + (self.prefix.numel() if self.prefix is not None else 0)
 
     def to(self, device: torch.device | str) -> Batch:
-        prefix = self.prefix.to(device) if self.prefix is not None else None
-        pointers = self.pointers.to(device) if self.pointers is not None else None
-        links = self.links.to(device) if self.links is not None else None
-        return Batch(prefix, self.input_ids.to(device), self.rows.to(device), self.labels.to(device), pointers, links)
+        moved = ("prefix", "input_ids", "rows", "labels", "pointers", "links", "positions")
+        there = {name: part.to(device) for name in moved if (part := getattr(self, name)) is not None}
+        return replace(self, **there)
 
     def split(self, parts: int) -> list[Batch]:
         """This batch as `parts` smaller ones with about as many rows each, in order; fewer where it has fewer rows.
@@ -139,6 +147,8 @@ class Batch:
             labels=self.labels[mine],
             pointers=self.pointers.between(first, last) if self.pointers is not None else None,
             links=self.links.between(first, last) if self.links is not None else None,
+            positions=self.positions[first:last] if self.positions is not None else None,
+            packed=self.packed[first:last] if self.packed is not None else None,
         )
 
 
@@ -189,6 +199,48 @@ def collate(examples: Sequence[Tokens], pad: int, *, share_prefix: bool) -> Batc
         _pointers(
             [(i, token - cut, at, w) for i, one in enumerate(examples) for token, at, w in one.links if token >= cut]
         ),
+    )
+
+
+def packed(examples: Sequence[Tokens], pad: int) -> Batch:
+    """The batch of `examples` with short ones together in rows as long as the longest of them.
+
+    Positions begin again at 0 in each example, which is how transformers' models know packed examples and keep them
+    from seeing each other (`train.loss.isolates` looks whether a model does). Best fit, the longest first.
+    """
+    import torch
+
+    time = max(len(example.ids) for example in examples)
+    rows_of: list[list[Tokens]] = []
+    for example in sorted(examples, key=lambda one: -len(one.ids)):
+        room = [(time - sum(len(one.ids) for one in row), i) for i, row in enumerate(rows_of)]
+        fitting = [(left, i) for left, i in room if left >= len(example.ids)]
+        if fitting:
+            rows_of[min(fitting)[1]].append(example)
+        else:
+            rows_of.append([example])
+    input_ids = torch.full((len(rows_of), time), pad, dtype=torch.long)
+    positions = torch.zeros((len(rows_of), time), dtype=torch.long)
+    rows: list[int] = []
+    labels: list[int] = []
+    for i, row in enumerate(rows_of):
+        at = 0
+        for example in row:
+            end = at + len(example.ids)
+            input_ids[i, at:end] = torch.tensor(example.ids, dtype=torch.long)
+            positions[i, at:end] = torch.arange(len(example.ids))
+            for first, last in example.spans:
+                rows.extend(range(i * time + at + first - 1, i * time + at + last - 1))
+                labels.extend(example.ids[first:last])
+            at = end
+        positions[i, at:] = torch.arange(time - at)
+    return Batch(
+        None,
+        input_ids,
+        torch.tensor(rows, dtype=torch.long),
+        torch.tensor(labels, dtype=torch.long),
+        positions=positions,
+        packed=tuple(len(row) for row in rows_of),
     )
 
 

@@ -14,8 +14,8 @@ from tunewright.core.events import Events, Progress, graceful
 from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
 from tunewright.decode.lanes import supported
-from tunewright.train.batch import Lesson, collate
-from tunewright.train.material import Epochs, digest, gather, shown
+from tunewright.train.batch import Lesson, Tokens, collate, packed
+from tunewright.train.material import Epochs, Material, digest, gather, shown
 from tunewright.train.pointers import Pointing, best_head, watchable
 
 if TYPE_CHECKING:
@@ -110,11 +110,14 @@ def finetune(
         hinders = _hinders_sharing(model, material.longest, noise=options.neftune_noise_alpha > 0)
         if not together:
             hinders = hinders or "with gradient_checkpointing this model drops it"
-    if hinders is not None:
+    pad = loaded.tokenizer.pad_token_id or 0
+    pack = options.packing and _packs(model, material, pad, options, say)
+    if pack:
+        hinders = hinders or "examples are packed"
+    if options.share_prefix and hinders is not None:
         say(f"the prompt prefix is not shared: {hinders}")
-    pad = loaded.tokenizer.pad_token_id
     share_prefix = options.share_prefix and hinders is None
-    epochs = Epochs(material.train, pad if pad is not None else 0, options, recipe.seed, share_prefix=share_prefix)
+    epochs = Epochs(material.train, pad, options, recipe.seed, share_prefix=share_prefix, pack=pack)
     total = (
         options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
     )
@@ -126,13 +129,13 @@ def finetune(
 
     held = material.validation
     held_size = options.model_copy(update={"per_device_train_batch_size": options.per_device_eval_batch_size})
-    held_batches = Epochs(held, epochs.pad, held_size, recipe.seed, share_prefix=share_prefix) if held else None
+    held_batches = Epochs(held, pad, held_size, recipe.seed, share_prefix=share_prefix) if held else None
 
     def validate() -> float:
         assert held_batches is not None
         summed, count = 0.0, 0
         for one in held_batches.batches(0)[accelerator.process_index :: accelerator.num_processes]:
-            batch = collate([held[i] for i in one], epochs.pad, share_prefix=share_prefix).to(accelerator.device)
+            batch = held_batches.batch(one).to(accelerator.device)
             summed += memory.in_parts(batch, lambda part: float(loss_sum(model, part)))
             count += len(batch.labels)
         summed, every = shares.summed(accelerator, summed, count)
@@ -152,6 +155,7 @@ def finetune(
         "precision_used": mixed,
         "optim_used": optim,
         "prefix_shared": share_prefix,
+        "packed": pack,
         "threads": torch.get_num_threads(),
         "processes": accelerator.num_processes,
     }
@@ -168,7 +172,7 @@ def finetune(
             longest = sorted(material.train, key=lambda one: -len(one.ids))[: options.batch_size]
             found = throughput.find(
                 attempt,
-                collate(longest, epochs.pad, share_prefix=share_prefix),
+                collate(longest, pad, share_prefix=share_prefix),
                 max(epochs(0), key=lambda batch: len(batch.input_ids)),
                 free=lambda: memory.free(device),
                 phases=phases,
@@ -299,6 +303,31 @@ def _hinders_sharing(model: Any, length: int, *, noise: bool = False) -> str | N
     if not supported(model, length):
         return "this model keeps more of it than keys and values, or keeps them otherwise for long documents"
     return None
+
+
+def _packs(model: Any, material: Material, pad: int, options: TrainOptions, say: Callable[[str], None]) -> bool:
+    """Whether examples can be packed, with a word where they cannot: in this model they must not see each other."""
+    from tunewright.train.loss import isolates
+
+    reason = None
+    if options.pointer_weight or options.link_weight:
+        reason = "heads are taught where to look"
+    elif options.neftune_noise_alpha:
+        reason = "NEFTune's noise goes by the length of a row"
+    elif options.gradient_checkpointing:
+        reason = "gradient_checkpointing is on"
+    else:
+        short = sorted(material.train, key=lambda one: len(one.ids))[:2]
+        longer = Tokens((*short[0].ids, *short[-1].ids), short[0].start)  # a row that both fit into
+        training = model.training
+        model.eval()
+        batch = packed([longer, *short], pad).to(next(model.parameters()).device)
+        if len(short) < 2 or not isolates(model, batch):
+            reason = "this model does not keep them apart"
+        model.train(training)
+    if reason is not None:
+        say(f"examples are not packed: {reason}")
+    return reason is None
 
 
 def _earlier(folder: Path) -> dict[str, Any]:

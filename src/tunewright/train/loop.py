@@ -215,9 +215,9 @@ class Fit:
             window["loss"] += loss
             window["trained"] += trained
             window["seen"] += seen
-            rows = sum(len(batch.input_ids) for batch in batches)
-            self.metrics["seen_examples"] += rows
-            window["examples"] += rows
+            examples = sum(batch.examples for batch in batches)
+            self.metrics["seen_examples"] += examples
+            window["examples"] += examples
             now = time.perf_counter()
             self.metrics["total_seconds"] = spent_before + now - started
             if not math.isfinite(loss):

@@ -16,7 +16,7 @@ from tunewright.core.recipe import TrainOptions
 from tunewright.core.records import Example
 from tunewright.text.serialise import dumps
 from tunewright.train import length, turns
-from tunewright.train.batch import Batch, Link, Source, Tokens, collate, epoch_batches, shared_prefix
+from tunewright.train.batch import Batch, Link, Source, Tokens, collate, epoch_batches, packed, shared_prefix
 from tunewright.train.pointers import links, moved, moved_links, sources
 
 if TYPE_CHECKING:
@@ -177,13 +177,24 @@ def prefix_keys(tokens: Sequence[Tokens], least: int = 8) -> list[int]:
 class Epochs:
     """Micro-batches by optimiser step: epoch after epoch in seeded order, the same whoever asks."""
 
-    def __init__(self, tokens: Sequence[Tokens], pad: int, options: TrainOptions, seed: int, *, share_prefix: bool):
+    def __init__(
+        self,
+        tokens: Sequence[Tokens],
+        pad: int,
+        options: TrainOptions,
+        seed: int,
+        *,
+        share_prefix: bool,
+        pack: bool = False,
+    ):
         self.tokens = tokens
         self.pad = pad
         self.options = options
         self.seed = seed
         self.share_prefix = share_prefix
-        self.lengths = [len(one.ids) for one in tokens]
+        self.pack = pack
+        # Packed rows are filled with examples of any length: batches of like length would leave nothing to fill.
+        self.lengths = [0 if pack else len(one.ids) for one in tokens]
         self.keys = prefix_keys(tokens) if share_prefix else [0] * len(tokens)
         self._epoch = -1
         self._order: list[list[int]] = []
@@ -200,7 +211,12 @@ class Epochs:
         epoch, within = divmod(step, self.steps_per_epoch)
         size = self.options.gradient_accumulation_steps
         chosen = self.batches(epoch)[within * size : (within + 1) * size]
-        return [collate([self.tokens[i] for i in one], self.pad, share_prefix=self.share_prefix) for one in chosen]
+        return [self.batch(one) for one in chosen]
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """The micro-batch of these examples."""
+        some = [self.tokens[i] for i in indices]
+        return packed(some, self.pad) if self.pack else collate(some, self.pad, share_prefix=self.share_prefix)
 
 
 def digest(tokens: Sequence[Tokens]) -> str:

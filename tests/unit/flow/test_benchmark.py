@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,13 @@ def test_the_grid_grows_while_the_best_stands_at_its_end_and_no_farther(recipe, 
     assert rate == max(tried)
     assert len(tried) == 3 + benchmark.FARTHEST
     found = sorted(tried)
-    assert all(b / a == pytest.approx(STEP, rel=0.02) for a, b in zip(found, found[1:], strict=False))
+    assert all(b / a == pytest.approx(STEP, rel=0.02) for a, b in itertools.pairwise(found))
     rate, tried = chosen(recipe, lambda rate: rate, "full", tmp_path, monkeypatch)
     assert (rate, len(tried)) == (min(tried), 3 + benchmark.FARTHEST)
 
 
 def test_a_rate_that_loses_the_training_is_not_taken(recipe, tmp_path, monkeypatch):
-    rate, tried = chosen(recipe, lambda rate: math.inf if rate > 1e-3 else -rate, "lora", tmp_path, monkeypatch)
+    rate, _ = chosen(recipe, lambda rate: math.inf if rate > 1e-3 else -rate, "lora", tmp_path, monkeypatch)
     assert rate <= 1e-3
     with pytest.raises(RunError, match="no learning rate trains lora"):
         chosen(recipe, lambda rate: math.inf, "lora", tmp_path, monkeypatch)
