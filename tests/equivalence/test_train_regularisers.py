@@ -133,7 +133,7 @@ class _Plain:
     """As much of an accelerator as one process needs."""
 
     scaler = None
-    is_main_process, num_processes, device = True, 1, torch.device("cpu")
+    is_main_process, num_processes, process_index, device = True, 1, 0, torch.device("cpu")
 
     def autocast(self) -> Any:
         import contextlib
