@@ -133,6 +133,7 @@ class _Plain:
     """As much of an accelerator as one process needs."""
 
     scaler = None
+    mixed_precision = "no"
     is_main_process, num_processes, process_index, device = True, 1, 0, torch.device("cpu")
 
     def autocast(self) -> Any:

@@ -13,6 +13,7 @@ processes take the step that one would, up to the order of sums. The first proce
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,7 @@ import torch
 
 from tunewright.core.errors import CheckpointError, ModelError, RunError
 from tunewright.core.meter import Phases
-from tunewright.train import checkpoint, memory, shares
+from tunewright.train import attention, checkpoint, memory, shares
 from tunewright.train.batch import Batch, split
 from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing, Seen, watching
@@ -157,9 +158,12 @@ class Fit:
         if not self.accelerator.is_main_process:
             self.report = lambda event: None
             torch.manual_seed(torch.initial_seed() + self.accelerator.process_index)  # dropout of its own
-        if not self.pointing:
-            return self._run()
-        with watching(self.model, frozenset(lesson.layer for lesson in self.pointing)) as self._seen:
+        with contextlib.ExitStack() as within:
+            if attention.pays(self.model, self.accelerator.device, self.accelerator.mixed_precision):
+                within.enter_context(attention.quick(self.model))
+            if self.pointing:
+                layers = frozenset(lesson.layer for lesson in self.pointing)
+                self._seen = within.enter_context(watching(self.model, layers))
             return self._run()
 
     def _run(self) -> dict[str, Any]:

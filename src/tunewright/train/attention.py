@@ -1,0 +1,189 @@
+"""Attention whose way back is fast on processors that multiply in bf16 (AMX).
+
+torch's fused attention is quick forwards there, but takes four to six times as long backwards: two fifths of a training
+step. Here it stays what it is forwards; backwards the weights are computed again, block by block as in FlashAttention
+(Dao et al. 2022, algorithm 4), with plain matrix products of blocks that stay in the cache.
+
+A product of bf16 matrices comes back in bf16, and exp(QKᵀ − lse) of rounded scores would be wrong by per cents. So the
+subtraction goes into the product: three more columns hold lse (in three bf16 parts, together exact) against −1. What
+is rounded then is a difference that is near 0 wherever a weight is large. The same for dP − delta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+NAME = "tunewright"
+BLOCK = 1 << 20
+"""Scores in one block, at most: what stays in a core's cache."""
+
+
+class Attend(torch.autograd.Function):
+    """softmax(scaling · Q·Kᵀ + mask)·V.
+
+    query: `[batch, heads, time, size]`; key, value: `[batch, key heads, places, size]`, each for heads / key heads
+    queries. mask: `[batch or 1, 1, time, places]`, true where a query may look; None: at all, or (causal) those not
+    after it, counted from the end.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        mask: torch.Tensor | None,
+        causal: bool,
+        scaling: float,
+    ) -> torch.Tensor:
+        added = None if mask is None else torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, -torch.inf)
+        out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            query, key, value, 0.0, causal, attn_mask=added, scale=scaling
+        )
+        plain = causal or (mask is not None and _only_causal(mask))
+        ctx.save_for_backward(query, key, value, out, lse, None if plain else mask)
+        ctx.causal, ctx.scaling = plain, scaling
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        query, key, value, out, lse, mask = ctx.saved_tensors
+        (grad,) = gradients
+        scaling = ctx.scaling
+        rows, heads, time, size = query.shape
+        kv, places = key.shape[1], key.shape[2]
+        groups = heads // kv
+        delta = (grad.float() * out.float()).sum(-1)
+        queries, keys = _beside(query, lse / scaling), _against(key)
+        grads, values = _beside(grad.to(query.dtype), delta), _against(value)
+        d_query, d_key, d_value = torch.empty_like(query), torch.zeros_like(key), torch.zeros_like(value)
+        step = max(1, min(time, BLOCK // (groups * places)))
+        triangle = torch.ones(step, step, dtype=query.dtype).tril()
+        # The same memory for every block: fresh pages would cost as much as the products.
+        room = [query.new_empty(groups * step * places) for _ in range(2)]
+        for row in range(rows):
+            seen = None if mask is None else mask[row if len(mask) > 1 else 0, 0].to(query.dtype)
+            for head in range(kv):
+                mine = slice(head * groups, (head + 1) * groups)
+                for first in range(0, time, step):
+                    last = min(first + step, time)
+                    # Nobody in this block looks beyond its last query.
+                    end = places - time + last if ctx.causal else places
+                    q = queries[row, mine, first:last].reshape(-1, queries.shape[-1])
+                    # What nobody may look at is some score: its weight could be more than a number holds.
+                    weights, d_scores = (one[: len(q) * end].view(len(q), end) for one in room)
+                    torch.mm(q, keys[row, head, :end].T, out=weights).mul_(scaling).clamp_(max=1.0).exp_()
+                    shaped = weights.view(groups, last - first, end)
+                    if seen is not None:
+                        shaped.mul_(seen[first:last])
+                    elif ctx.causal:
+                        shaped[:, :, end - (last - first) :].mul_(triangle[: last - first, : last - first])
+                    g = grads[row, mine, first:last].reshape(-1, grads.shape[-1])
+                    d_value[row, head, :end].addmm_(weights.T, g[:, :size])
+                    torch.mm(g, values[row, head, :end].T, out=d_scores).mul_(weights)
+                    d_query[row, mine, first:last] = (d_scores @ key[row, head, :end]).view(groups, last - first, size)
+                    d_key[row, head, :end].addmm_(d_scores.T, q[:, :size])
+        return d_query.mul_(scaling), d_key.mul_(scaling), d_value, None, None, None
+
+
+def _beside(matrix: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
+    """`matrix` with `column` (fp32) as three more columns that add up to it."""
+    wide = matrix.new_zeros((*matrix.shape[:-1], _width(matrix.shape[-1])))
+    wide[..., : matrix.shape[-1]] = matrix
+    for i in range(matrix.shape[-1], matrix.shape[-1] + 3):
+        wide[..., i] = column
+        column = column - wide[..., i].float()
+    return wide
+
+
+def _against(matrix: torch.Tensor) -> torch.Tensor:
+    """`matrix` with three more columns of −1."""
+    wide = matrix.new_zeros((*matrix.shape[:-1], _width(matrix.shape[-1])))
+    wide[..., : matrix.shape[-1]] = matrix
+    wide[..., matrix.shape[-1] : matrix.shape[-1] + 3] = -1.0
+    return wide
+
+
+def _width(size: int) -> int:
+    """Columns of a matrix and three more, in whole tiles of the processor's (32 numbers of bf16)."""
+    return -(-(size + 3) // 32) * 32
+
+
+def _only_causal(mask: torch.Tensor) -> bool:
+    """Whether a mask lets every query look at all places up to its own, counted from the end; remembered on the mask,
+    which all layers are given."""
+    known = getattr(mask, "only_causal", None)
+    if known is None:
+        time, places = mask.shape[-2:]
+        usual = torch.ones(time, places, dtype=torch.bool, device=mask.device).tril(places - time)
+        known = bool((mask == usual).all())
+        mask.only_causal = known
+    return known
+
+
+def attend(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    is_causal: bool | None = None,
+    **others: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' interface of an attention: `Attend` where it fits, else torch's own."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    if not _fits(query, key, value, mask, dropout):
+        return sdpa_attention_forward(
+            module, query, key, value, mask, dropout=dropout, scaling=scaling, is_causal=is_causal, **others
+        )
+    causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)
+    causal = bool(causal) and mask is None and query.shape[2] > 1
+    out = Attend.apply(query, key, value, mask, causal, query.shape[-1] ** -0.5 if scaling is None else scaling)
+    return out.transpose(1, 2).contiguous(), None
+
+
+def _fits(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, dropout: float
+) -> bool:
+    return (
+        torch.is_grad_enabled()
+        and query.requires_grad
+        and dropout == 0
+        and query.device.type == "cpu"
+        and query.dtype == key.dtype == value.dtype
+        and query.shape[-1] == key.shape[-1] == value.shape[-1]
+        and (key.shape[2] == query.shape[2] if mask is None else mask.dtype == torch.bool and mask.shape[1] == 1)
+    )
+
+
+def pays(model: Any, device: str | torch.device, precision: str) -> bool:
+    """Whether `quick` makes the training of a model faster: torch's attention, in bf16, on a processor with AMX."""
+    return (
+        precision == "bf16"
+        and torch.device(device).type == "cpu"
+        and model.config._attn_implementation == "sdpa"
+        and torch.cpu._is_amx_tile_supported()
+    )
+
+
+@contextmanager
+def quick(model: Any) -> Iterator[None]:
+    """Within, `model` uses `attend`."""
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+    usual = model.config._attn_implementation
+    model.set_attn_implementation(NAME)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(usual)
