@@ -243,7 +243,7 @@ def _kept(run: Run, recipe: Recipe, folder: Path) -> dict[str, Any]:
     level = recipe.evaluate.confidence_level
     before = folder / "kept" / "base.json"
     if not before.is_file():
-        files.write_json(before, forgetting.measure(load(recipe.model, dtype="fp32"), recipe.model))
+        files.write_json(before, forgetting.measure(load(recipe.model), recipe.model))
     after = folder / "kept" / f"{run.name}.json"
     if not after.is_file():
         files.write_json(after, forgetting.measure(answer.load_tuned(run), recipe.model))

@@ -121,7 +121,7 @@ def _only_causal(mask: torch.Tensor) -> bool:
         time, places = mask.shape[-2:]
         usual = torch.ones(time, places, dtype=torch.bool, device=mask.device).tril(places - time)
         known = bool((mask == usual).all())
-        mask.only_causal = known
+        mask.only_causal = known  # type: ignore[attr-defined]
     return known
 
 
