@@ -45,6 +45,7 @@ __all__ = [
     "generate_json",
     "init",
     "load",
+    "merge",
     "outcome",
     "plan",
     "plug_in",
@@ -193,6 +194,27 @@ def benchmark(
 
     asked = study.Study(tuple(methods) or study.METHODS, rates, epochs=tuple(epochs))
     return study.benchmark(read_recipe(recipe, sets), asked, runs=runs, name=name, data=data, progress=progress)
+
+
+def merge(
+    run: Run | str | Path,
+    *,
+    into: Path | str | None = None,
+    dtype: str = "bf16",
+    progress: Progress | None = None,
+) -> Path:
+    """Fold a run's adapter into its base model, check it on the validation records, and write it as one model.
+
+    into: the folder; None: below the run. dtype: "bf16" or "fp32". Returns the folder; merge.json in it has the losses.
+
+    >>> folder = merge("runs/smoke")
+    >>> (folder / "model.safetensors").is_file()
+    True
+    """
+    from tunewright.flow import merge as merging
+
+    found = run if isinstance(run, Run) else Run.open(run)
+    return merging.merge(found, into=into, dtype=dtype, progress=progress)
 
 
 def plan(

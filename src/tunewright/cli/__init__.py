@@ -25,6 +25,7 @@ VERBS = {
     "compare": "Which system is better, and by how much; quality gates.",
     "report": "Write the report of a run again.",
     "benchmark": "Ways of fine-tuning side by side, each at its best learning rate.",
+    "merge": "An adapter and its base as one model, checked.",
     "extract": "Use a tuned model: documents in, JSON lines out.",
     "recipes": "List the shipped recipes, or print one with every default.",
     "init": "Begin a job of your own: a commented recipe and sample rows.",

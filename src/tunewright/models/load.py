@@ -226,25 +226,26 @@ def load(
             where=str(folder),
             hint="convert it to safetensors; pickled weights are not read",
         )
-    kept = {} if quantisation is None else {"quantization_config": _four_bits(quantisation, precision)}
-    if kept and where != "cpu":
-        kept["device_map"] = {"": where}
+
+    def read(dtype: torch.dtype, **more: Any) -> Any:
+        own = {"trust_remote_code": True} if trust_remote_code else {"config": _config(folder)}
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True, **own, **more
+        )
+
     try:
-        own = (
-            {"trust_remote_code": True}
-            if trust_remote_code
-            else {"config": _config(folder), "trust_remote_code": False}
-        )
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=precision, use_safetensors=True, local_files_only=True, **own, **kept
-        )
-        if kept and not keep_4bit:
-            coarse = model
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=precision, use_safetensors=True, local_files_only=True, **own
-            )
-            _write_out(coarse, model)
-            del coarse
+        if quantisation is None:
+            model = read(precision)
+        else:
+            # The 4-bit numbers are those of the stored weights, whatever is computed in.
+            placed = {} if where == "cpu" else {"device_map": {"": where}}
+            model = read(torch.float32, quantization_config=_four_bits(quantisation, precision), **placed)
+            if keep_4bit:
+                _compute_in(model, precision)
+            else:
+                coarse, model = model, read(precision)
+                _write_out(coarse, model)
+                del coarse
         tokenizer = _tokenizer(AutoTokenizer, folder, trust_remote_code)
     except ModelError:
         raise
@@ -288,6 +289,15 @@ def _four_bits(quantisation: Quantisation, precision: torch.dtype) -> Any:
         bnb_4bit_use_double_quant=twice,
         bnb_4bit_compute_dtype=precision,
     )
+
+
+def _compute_in(model: Any, precision: torch.dtype) -> None:
+    """Put what is not in 4 bits into `precision`, and what 4-bit weights are written out in for a product."""
+    for weight in model.parameters():
+        if getattr(weight, "quant_state", None) is not None:
+            weight.quant_state.dtype = precision
+        elif weight.is_floating_point():
+            weight.data = weight.data.to(precision)
 
 
 def _write_out(coarse: Any, model: Any) -> None:
