@@ -149,7 +149,8 @@ def ours(name: str, tokens: list[Any], order: list[list[int]], precision: str) -
     from accelerate import Accelerator
 
     from tunewright.train.batch import collate
-    from tunewright.train.loop import Fit, Schedule
+    from tunewright.train.loop import Fit
+    from tunewright.train.schedule import Schedule
 
     loaded = model(name, precision)
     method = adapter(loaded.model)

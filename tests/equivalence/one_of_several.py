@@ -26,9 +26,10 @@ from tunewright.tasks.extraction import Extraction
 from tunewright.train import checkpoint, loop, shares
 from tunewright.train.batch import Batch, Tokens, collate
 from tunewright.train.finetune import finetune
-from tunewright.train.loop import Fit, Schedule
+from tunewright.train.loop import Fit
 from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing
+from tunewright.train.schedule import Schedule
 
 METHODS = {
     "lora": ({"lora_r": 4}, {"pointer_weight": 0.5}),

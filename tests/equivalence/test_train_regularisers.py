@@ -14,8 +14,9 @@ from transformers.trainer_pt_utils import LabelSmoother
 
 import tiny_models
 from tunewright.train.batch import Tokens, collate
-from tunewright.train.loop import Fit, Schedule
+from tunewright.train.loop import Fit
 from tunewright.train.loss import forward_rows, loss_sum, noisy_embeddings, plain_loss_sum
+from tunewright.train.schedule import Schedule
 
 ROWS = [
     Tokens((5, 6, 7, 8, 9, 10, 11, 12), 4),

@@ -12,7 +12,8 @@ import torch
 import tiny_models
 from tunewright.core.recipe import TrainOptions
 from tunewright.train.batch import Tokens, collate
-from tunewright.train.loop import Fit, Schedule
+from tunewright.train.loop import Fit
+from tunewright.train.schedule import Schedule
 
 STEPS, SIZE, RATE = 12, 4, 1e-3
 

@@ -19,22 +19,11 @@ from tunewright.train.material import Epochs, Material, digest, gather, shown
 from tunewright.train.pointers import Pointing, best_head, watchable
 
 if TYPE_CHECKING:
-    from tunewright.train.loop import Schedule
     from tunewright.train.trackers import Trackers
 
 
 SPEEDS = "tokens_per_second_by_micro_batch"
 """In training_args.json, what was found where the recipe says `per_device_train_batch_size: auto`."""
-
-
-def schedule(options: TrainOptions, total: int) -> Schedule:
-    """The recipe's schedule over so many steps."""
-    from tunewright.train.loop import Schedule
-
-    settings = dict(options.lr_scheduler_kwargs)
-    if "lr_end" in settings:
-        settings["lr_end"] /= options.learning_rate
-    return Schedule(options.lr_scheduler_type, options.warmup(total), total, settings=settings)
 
 
 def precision(options: TrainOptions, device: Any) -> tuple[str, str | None]:
@@ -75,7 +64,7 @@ def finetune(
 
     from tunewright.models import methods
     from tunewright.models.load import load
-    from tunewright.train import memory, shares, throughput, trackers
+    from tunewright.train import memory, schedule, shares, throughput, trackers
     from tunewright.train.loop import Fit, Try
     from tunewright.train.loss import keep_little, loss_sum
     from tunewright.train.optimisers import optimisers, usable
@@ -190,7 +179,7 @@ def finetune(
             model=model,
             parameters=parameters,
             optimizers=optimizers,
-            schedule=schedule(options, total),
+            schedule=schedule.of(options, total),
             micro_batches=epochs,
             total_steps=total,
             folder=folder / "checkpoints",

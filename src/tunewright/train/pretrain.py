@@ -384,7 +384,8 @@ def pretrain(
 
     from tunewright.models.load import locate
     from tunewright.train import shares
-    from tunewright.train.loop import Fit, Schedule
+    from tunewright.train.loop import Fit
+    from tunewright.train.schedule import Schedule
 
     accelerator = shares.accelerator(options.mixed_precision, "cuda" if torch.cuda.is_available() else "cpu")
     prose = mixture.read_prose([data / "prose_en", data / "prose_hi"])

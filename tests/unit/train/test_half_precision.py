@@ -18,7 +18,8 @@ from tunewright.models import load
 from tunewright.train import checkpoint
 from tunewright.train.batch import Tokens, collate
 from tunewright.train.finetune import precision
-from tunewright.train.loop import Fit, Schedule
+from tunewright.train.loop import Fit
+from tunewright.train.schedule import Schedule
 
 STEPS = 6
 

@@ -13,8 +13,9 @@ from tunewright.core.errors import CheckpointError
 from tunewright.core.recipe import TrainOptions
 from tunewright.train import checkpoint
 from tunewright.train.batch import Tokens, collate
-from tunewright.train.loop import Fit, Schedule
+from tunewright.train.loop import Fit
 from tunewright.train.optimisers import BITSANDBYTES, optimisers, usable
+from tunewright.train.schedule import Schedule
 
 NAMES = ("adamw", *BITSANDBYTES)
 

@@ -17,9 +17,10 @@ import tiny_models
 from tunewright.core.errors import ModelError
 from tunewright.train import loop, memory
 from tunewright.train.batch import Batch, Tokens, collate, split
-from tunewright.train.loop import Fit, Schedule
+from tunewright.train.loop import Fit
 from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing
+from tunewright.train.schedule import Schedule
 
 CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:121] data. DefaultCPUAllocator: can't allocate memory: you tried")

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from transformers import get_scheduler
 
 from tunewright.core.recipe import SCHEDULES, TrainOptions
-from tunewright.train.finetune import schedule
-from tunewright.train.loop import Schedule
+from tunewright.train import schedule
+from tunewright.train.schedule import Schedule
 
 PEAK = 3e-4
 CASES = [
@@ -36,7 +36,7 @@ def options(kind: str, given: dict[str, float], **more: object) -> TrainOptions:
 
 
 def ours(kind: str, given: dict[str, float], warmup: int, total: int) -> list[float]:
-    made = schedule(options(kind, given, warmup_steps=warmup), total)
+    made = schedule.of(options(kind, given, warmup_steps=warmup), total)
     return [PEAK * made(step) for step in range(total)]
 
 
