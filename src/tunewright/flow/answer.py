@@ -276,11 +276,9 @@ class Models:
         """The model of a system; what was loaded before is let go first."""
         name = "tuned" if system == "tuned" else "base"
         if self._name != name:
-            from tunewright.models.load import load
-
             self._loaded = None
             if name == "base":
-                self._loaded = load(self.job.recipe.model)
+                self._loaded = load_base(self.job.recipe)
             else:
                 check_weights(self.job, thorough=True)
                 self._loaded = load_tuned(self.job)
@@ -297,6 +295,23 @@ class Models:
             "model_bytes": self.loaded(cell.system).bytes,
             "adapter_bytes": files.folder_bytes(adapter) if tuned else 0,
         }
+
+
+def load_base(recipe: Recipe, *, adapter: Path | None = None) -> Any:
+    """The model that a recipe begins with, with an adapter on it or without, as training has its weights: in 4 bits
+    where they are frozen so. A processor takes these written out, the same numbers. So base and tuned differ by what
+    was learnt and by nothing else.
+    """
+    import torch
+
+    from tunewright.models.load import load
+
+    return load(
+        recipe.model,
+        adapter=adapter,
+        quantisation=recipe.method.quantisation,
+        keep_4bit=torch.cuda.is_available(),
+    )
 
 
 def load_tuned(job: Run) -> Any:
@@ -316,16 +331,7 @@ def load_tuned(job: Run) -> Any:
     check_weights(job)
     if (folder / "model" / "config.json").is_file():
         return load(str(folder / "model"))
-    import torch
-
-    # What was trained over 4-bit weights answers with those weights; a processor takes them written out.
-    quantisation = job.recipe.method.quantisation
-    return load(
-        job.recipe.model,
-        adapter=folder / "adapter",
-        quantisation=quantisation,
-        keep_4bit=torch.cuda.is_available(),
-    )
+    return load_base(job.recipe, adapter=folder / "adapter")
 
 
 def check_weights(job: Run, *, thorough: bool = False) -> None:

@@ -193,9 +193,7 @@ class Fit:
             paused = time.perf_counter()  # validating and saving are no training: they do not count for its speed
             if due and self.validate is not None:
                 value = self._validate(step)
-                if self.hooks is not None and not self.hooks.settled(step):
-                    pass
-                else:
+                if self.hooks is None or self.hooks.settled(step):
                     before = self.metrics["best_loss"]
                     waited = 0 if before is None or before - value > self.threshold else waited + 1
                     if before is None or value < before:

@@ -118,6 +118,8 @@ def test_what_answers_has_the_weights_that_were_trained_over(runs: dict[str, Run
         assert torch.equal(full, exact.to(full.dtype))
     answering = answer.load_tuned(run).model.get_submodule(f"base_model.model.{path}").base_layer.weight
     assert torch.equal(answering, exact.to(answering.dtype))
+    base = answer.load_base(run.recipe).model.get_submodule(path).weight
+    assert torch.equal(base, answering), "base and tuned differ by what was learnt and by nothing else"
     assert not torch.equal(exact, load(name, dtype="fp32").model.get_submodule(path).weight)
 
 
