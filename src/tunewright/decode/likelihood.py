@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tunewright.models.load import Loaded
-from tunewright.models.rows import only_rows
+from tunewright.models.rows import by_tokens, only_rows
 
 BATCH_TOKENS = 8192
 
@@ -37,8 +37,7 @@ def likelihoods(
     if any(not prompt for prompt, _ in pairs):
         raise ValueError("a prompt needs at least one token")
     found: list[Likelihood | None] = [None] * len(pairs)
-    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
-    for chosen in _within(order, [len(prompt) + len(reply) for prompt, reply in pairs], batch_tokens):
+    for chosen in by_tokens([len(prompt) + len(reply) for prompt, reply in pairs], batch_tokens):
         time = max(len(pairs[i][0]) + len(pairs[i][1]) for i in chosen)
         ids = torch.zeros((len(chosen), time), dtype=torch.long)
         rows: list[int] = []
@@ -60,14 +59,3 @@ def likelihoods(
             found[i] = Likelihood(float(nats[start:end].sum()), end - start, int(right[start:end].sum()))
             start = end
     return [one for one in found if one is not None]
-
-
-def _within(order: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """`order` in batches whose padded size stays within `budget` tokens; one that is longer stands alone."""
-    batches: list[list[int]] = []
-    for i in order:
-        if batches and lengths[i] * (len(batches[-1]) + 1) <= budget:
-            batches[-1].append(i)
-        else:
-            batches.append([i])
-    return batches

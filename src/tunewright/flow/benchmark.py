@@ -346,11 +346,3 @@ def _sentence(pair: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
         f"- {names[pair['b']]} against {names[pair['a']]}: {100 * pair['difference']:+.1f} points "
         f"({low:.1f} to {high:.1f}) on {pair['n']} documents: {pair['verdict']}."
     )
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    """What a finished study says: the content of methods.json. Raises RunError where it is not finished."""
-    path = folder / "methods.json"
-    if not path.is_file():
-        raise RunError("the comparison is not finished", where=str(folder), hint="give its command again")
-    return dict(files.read_json(path))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from tunewright.core import files
 from tunewright.core.errors import RunError
@@ -94,8 +94,3 @@ def loss(loaded: Loaded, examples: Sequence[Example]) -> float:
     chat = loaded.chat
     found = likelihoods(loaded, [(chat.prompt_ids(one.messages), chat.reply_ids(one.completion)) for one in examples])
     return sum(one.nats for one in found) / sum(one.tokens for one in found)
-
-
-def told(folder: Path) -> dict[str, Any]:
-    """merge.json of a merged model."""
-    return dict(files.read_json(folder / "merge.json"))

@@ -1,8 +1,8 @@
-"""The output head at chosen positions only: most positions of a prompt need no logits."""
+"""Which rows go through a model together, and which of their positions need logits: few, of a prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,3 +27,17 @@ def only_rows(model: Any, rows: torch.Tensor) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def by_tokens(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Indices in batches of like length whose padded size stays within `budget` tokens (one example may exceed it)."""
+    batches: list[list[int]] = []
+    current: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if current and lengths[index] * (len(current) + 1) > budget:
+            batches.append(current)
+            current = []
+        current.append(index)
+    if current:
+        batches.append(current)
+    return batches

@@ -281,17 +281,3 @@ def epoch_batches(lengths: Sequence[int], keys: Sequence[int], size: int, seed: 
             batches.extend(part[i : i + size] for i in range(0, len(part), size))
     rng.shuffle(batches)
     return batches
-
-
-def by_tokens(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Indices in batches of like length whose padded size stays within `budget` tokens (one example may exceed it)."""
-    batches: list[list[int]] = []
-    current: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if current and lengths[index] * (len(current) + 1) > budget:
-            batches.append(current)
-            current = []
-        current.append(index)
-    if current:
-        batches.append(current)
-    return batches

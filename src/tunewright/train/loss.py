@@ -14,26 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from tunewright.models.rows import only_rows
 from tunewright.train.batch import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@contextmanager
-def only_rows(model: Any, rows: torch.Tensor) -> Iterator[None]:
-    """Within, the model's head gets `[1, trained, hidden]`: the flat positions `rows` of its usual input."""
-    head = model.get_output_embeddings()
-
-    def select(_module: Any, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        hidden = args[0]
-        return (hidden.reshape(-1, hidden.shape[-1])[rows].unsqueeze(0), *args[1:])
-
-    handle = head.register_forward_pre_hook(select)
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def forward_rows(model: Any, batch: Batch) -> torch.Tensor:

@@ -18,7 +18,8 @@ from pydantic import Field
 from tunewright.core.recipe import Options, Positive
 from tunewright.data.corpus import mixture
 from tunewright.data.corpus.documents import Sample
-from tunewright.train.batch import Batch, Link, Source, Tokens, by_tokens, collate
+from tunewright.models.rows import by_tokens
+from tunewright.train.batch import Batch, Link, Source, Tokens, collate
 from tunewright.train.pointers import Pointing, links, moved, moved_links, sources
 
 

@@ -46,7 +46,7 @@ def logits(loaded: Any) -> torch.Tensor:
 
 def test_a_merged_model_answers_as_the_adapter_does(runs: dict[str, Run]) -> None:
     folder = merge.merge(runs["lora"], dtype="fp32")
-    row = merge.told(folder)
+    row = files.read_json(folder / "merge.json")
     assert set(row["validation_loss"]) == {"adapter", "original"}
     assert row["validation_loss"]["original"] == pytest.approx(row["validation_loss"]["adapter"], rel=2e-2)
     whole = load(str(folder), dtype="fp32")
@@ -76,7 +76,7 @@ def test_over_4_bits_both_bases_are_tried_and_the_better_is_kept(
     monkeypatch.setattr(merge, "candidate", candidate)
     monkeypatch.setattr(merge, "loss", loss)
     folder = merge.merge(runs["qlora"], into=tmp_path / "merged", dtype="fp32")
-    row = merge.told(folder)
+    row = files.read_json(folder / "merge.json")
     assert made == ["original", "dequantised"]
     assert row["base"] == better
     losses = row["validation_loss"]

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny_models
-from tunewright.train.batch import Batch, Tokens, by_tokens, collate, epoch_batches, shared_prefix
+from tunewright.models.rows import by_tokens
+from tunewright.train.batch import Batch, Tokens, collate, epoch_batches, shared_prefix
 from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing, watching
 

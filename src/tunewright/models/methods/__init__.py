@@ -26,7 +26,6 @@ class Attached:
     """
 
     model: Any
-    options: MethodOptions
     module: Any
 
     @property
@@ -86,4 +85,4 @@ class Attached:
 def attach(model: Any, options: MethodOptions, seed: int) -> Attached:
     """Put a method on a model. Raises UsageError for one that is not there, ModelError where it does not fit."""
     module = catalogue.load("method", options.adapter)
-    return Attached(module.attach(model, options, seed), options, module)
+    return Attached(module.attach(model, options, seed), module)

@@ -25,12 +25,6 @@ def linears(model: Any) -> dict[str, Any]:
     }
 
 
-def layer_of(path: str) -> int | None:
-    """The number of the decoder layer that a module stands in; None outside of them."""
-    found = _LAYER.match(path)
-    return int(found[2]) if found else None
-
-
 def last_layers(paths: Iterable[str], count: int) -> list[str]:
     """Paths of the last `count` decoder layers, among all paths of a model's modules."""
     layers = {found[0].rstrip("."): int(found[2]) for path in paths if (found := _LAYER.match(path))}
