@@ -32,11 +32,15 @@ def merge(job: Run, *, into: Path | str | None = None, dtype: str = "bf16", prog
     Raises RunError where there is no adapter, or nothing to validate with.
     """
     folder = Path(into) if into is not None else job.path / MERGED
-    if (folder / "merge.json").is_file():
-        return folder
     adapter = job.path / "systems" / "tuned" / "adapter"
     if job.done("systems/tuned") and not adapter.is_dir():
         raise RunError("has no adapter: its model is whole already", where=str(job.path / "systems" / "tuned"))
+    weights = adapter / "adapter_model.safetensors"
+    sha256 = files.sha256(weights) if weights.is_file() else None
+    if (folder / "merge.json").is_file() and files.read_json(folder / "merge.json").get("adapter_sha256") == sha256:
+        return folder
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError("is there already and holds something else", where=str(folder), hint="give another --into")
     with job.writing():
         task = prepare.task_of(job)
         examples = [task.example(record) for record in prepare.records(job, "validation")]
@@ -64,6 +68,7 @@ def merge(job: Run, *, into: Path | str | None = None, dtype: str = "bf16", prog
             prepare.describe_task(job, target)
             row = {
                 "base": base,
+                "adapter_sha256": sha256,
                 "dtype": dtype,
                 "validation_loss": losses,
                 "n": len(examples),

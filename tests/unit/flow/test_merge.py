@@ -130,6 +130,16 @@ def test_it_is_done_once(runs: dict[str, Run]) -> None:
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
 
 
+def test_a_folder_that_holds_something_else_is_left_alone(runs: dict[str, Run], tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match="holds something else"):
+        merge.merge(runs["lora"], into=tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    other = merge.merge(runs["lora"], dtype="fp32")
+    with pytest.raises(RunError, match="holds something else"):
+        merge.merge(runs["qlora"], into=other)
+
+
 def test_a_whole_model_has_nothing_to_merge(runs: dict[str, Run]) -> None:
     with pytest.raises(RunError, match="whole already"):
         merge.merge(runs["full"])
