@@ -118,11 +118,16 @@ def adapter(network: Any) -> Any:
 
 
 def batches(tokens: list[Any], steps: int) -> list[list[int]]:
-    """Indices of each step's examples: the order of Tunewright's first epoch."""
+    """Indices of each step's examples: the order of Tunewright's first epoch, the longest step's first.
+
+    Memory that a process has not had before is slow to get; so what any step takes is had before the clock runs.
+    """
     from tunewright.train.batch import epoch_batches
 
     order = epoch_batches([len(one.ids) for one in tokens], [0] * len(tokens), BATCH, 0, 0)
-    return [one for one in order if len(one) == BATCH][:steps]
+    order = [one for one in order if len(one) == BATCH][:steps]
+    longest = max(order, key=lambda one: max(len(tokens[i].ids) for i in one))
+    return [longest, *(one for one in order if one is not longest)]
 
 
 class Clock:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,8 +33,9 @@ FLOOR = {"cpu": 800_000_000, "cuda": 900_000_000}
 LOST = {"cpu": 1.25, "cuda": 1.1}
 """What allocators lose between tensors of changing sizes, as a factor on all that comes and goes."""
 
-LOGITS = 8
-"""Bytes that cross entropy takes for a logit on the way back, beside what was kept: two gradients in fp32."""
+LOGITS = {"cpu": 4, "cuda": 10}
+"""Bytes that cross entropy takes for a logit, beside what ours keeps of it on a processor: a gradient there; two in
+fp32 where torch's stands in, which also keeps fp32."""
 
 BLOCK = 64
 """Weights in 4 bits that share a constant (bitsandbytes)."""
@@ -146,9 +147,10 @@ def need(
     gradients = 4 * count
     states = _states(trainable, options, device)
     best = 4 * count if held_out and options.load_best_model_at_end else 0
-    kept = kept_for_the_way_back(trainable, batch, mixed=mixed, checkpointing=options.gradient_checkpointing)
+    again = options.gradient_checkpointing
+    kept = kept_for_the_way_back(trainable, batch, mixed=mixed, checkpointing=again, device=device)
     vocabulary = trainable.model.get_output_embeddings().weight.shape[0]
-    work = batch.rows * batch.reply * vocabulary * LOGITS
+    work = batch.rows * batch.reply * vocabulary * LOGITS[device]
     if trainable.options.quantisation is not None:
         work += 2 * max(a * b for a, b in trainable.linears.values()) * (2 if mixed else 4)
     activations = kept + work
@@ -179,20 +181,24 @@ def _states(trainable: Trainable, options: TrainOptions, device: str) -> int:
     return round(total)
 
 
-def kept_for_the_way_back(trainable: Trainable, batch: Batch, *, mixed: bool, checkpointing: bool = False) -> int:
-    """Bytes that autograd keeps of one pass over a batch.
+def kept_for_the_way_back(
+    trainable: Trainable, batch: Batch, *, mixed: bool, checkpointing: bool = False, device: str = "cpu"
+) -> int:
+    """Bytes that autograd keeps of one pass over a batch on a device ("cpu" or "cuda").
 
     checkpointing: only what enters a layer is kept, and one layer's own activations at a time.
     """
     import torch
 
+    from tunewright.train import fused
     from tunewright.train.batch import Tokens, collate
     from tunewright.train.loss import loss_sum
 
     model, mode = trainable.model, trainable.fakes
     alike, own = [0] * batch.shared, batch.prompt - batch.shared + batch.reply
     examples = [Tokens((*alike, *itertools.repeat(row + 1, own)), batch.prompt) for row in range(batch.rows)]
-    with _quiet(), _unpacked(), _faked(model, mode), mode:
+    quick = fused.quick(model) if fused.pays(device) else nullcontext()
+    with _quiet(), quick, _unpacked(), _faked(model, mode), mode:
         weights = {weight.untyped_storage()._cdata for weight in model.parameters()}
         seen: dict[int, tuple[int, tuple[int, int] | None]] = {}
         alive: list[Any] = []

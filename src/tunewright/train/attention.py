@@ -62,31 +62,31 @@ class Attend(torch.autograd.Function):
         grads, values = _beside(grad.to(query.dtype), delta), _against(value)
         d_query, d_key, d_value = torch.empty_like(query), torch.zeros_like(key), torch.zeros_like(value)
         step = max(1, min(time, BLOCK // (groups * places)))
-        triangle = torch.ones(step, step, dtype=query.dtype).tril()
+        after = torch.full((step, step), -torch.inf, dtype=query.dtype).tril(-1)
         # The same memory for every block: fresh pages would cost as much as the products.
         room = [query.new_empty(groups * step * places) for _ in range(2)]
         for row in range(rows):
-            seen = None if mask is None else mask[row if len(mask) > 1 else 0, 0].to(query.dtype)
+            hidden = None if mask is None else ~mask[row if len(mask) > 1 else 0, 0].T
             for head in range(kv):
                 mine = slice(head * groups, (head + 1) * groups)
                 for first in range(0, time, step):
                     last = min(first + step, time)
                     # Nobody in this block looks beyond its last query.
                     end = places - time + last if ctx.causal else places
-                    q = queries[row, mine, first:last].reshape(-1, queries.shape[-1])
-                    # What nobody may look at is some score: its weight could be more than a number holds.
-                    weights, d_scores = (one[: len(q) * end].view(len(q), end) for one in room)
-                    torch.mm(q, keys[row, head, :end].T, out=weights).mul_(scaling).clamp_(max=1.0).exp_()
-                    shaped = weights.view(groups, last - first, end)
-                    if seen is not None:
-                        shaped.mul_(seen[first:last])
+                    q, g = (one[row, mine, first:last].reshape(-1, one.shape[-1]) for one in (queries, grads))
+                    # A row for each place, a column for each query: two of the products that follow want it so.
+                    weights, d_scores = (one[: end * len(q)].view(end, len(q)) for one in room)
+                    torch.addmm(weights, keys[row, head, :end], q.T, beta=0, alpha=scaling, out=weights)
+                    shaped = weights.view(end, groups, last - first)
+                    if hidden is not None:
+                        shaped.masked_fill_(hidden[:, None, first:last], -torch.inf)
                     elif ctx.causal:
-                        shaped[:, :, end - (last - first) :].mul_(triangle[: last - first, : last - first])
-                    g = grads[row, mine, first:last].reshape(-1, grads.shape[-1])
-                    d_value[row, head, :end].addmm_(weights.T, g[:, :size])
-                    torch.mm(g, values[row, head, :end].T, out=d_scores).mul_(weights)
-                    d_query[row, mine, first:last] = (d_scores @ key[row, head, :end]).view(groups, last - first, size)
-                    d_key[row, head, :end].addmm_(d_scores.T, q[:, :size])
+                        shaped[end - (last - first) :].add_(after[: last - first, None, : last - first])
+                    weights.exp_()
+                    d_value[row, head, :end].addmm_(weights, g[:, :size])
+                    torch.mm(values[row, head, :end], g.T, out=d_scores).mul_(weights)
+                    d_key[row, head, :end].addmm_(d_scores, q[:, :size])
+                    d_query[row, mine, first:last] = (d_scores.T @ key[row, head, :end]).view(-1, last - first, size)
         return d_query.mul_(scaling), d_key.mul_(scaling), d_value, None, None, None
 
 

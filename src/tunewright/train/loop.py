@@ -25,7 +25,7 @@ import torch
 
 from tunewright.core.errors import CheckpointError, ModelError, RunError
 from tunewright.core.meter import Phases
-from tunewright.train import attention, checkpoint, memory, shares
+from tunewright.train import attention, checkpoint, fused, memory, shares
 from tunewright.train.batch import Batch, split
 from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing, Seen, watching
@@ -104,6 +104,8 @@ class Fit:
         with contextlib.ExitStack() as within:
             if attention.pays(self.model, self.accelerator.device, self.accelerator.mixed_precision):
                 within.enter_context(attention.quick(self.model))
+            if fused.pays(self.accelerator.device):
+                within.enter_context(fused.quick(self.model))
             if self.pointing:
                 layers = frozenset(lesson.layer for lesson in self.pointing)
                 self._seen = within.enter_context(watching(self.model, layers))

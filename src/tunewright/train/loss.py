@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from tunewright.models.rows import only_rows
 from tunewright.train.batch import Batch
+from tunewright.train.fused import cross_entropy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +128,7 @@ def loss_sum(model: Any, batch: Batch, *, smoothing: float = 0.0, noise: float =
     """
     with noisy_embeddings(model, batch, noise) if noise else nullcontext():
         logits = forward_rows(model, batch)
-    return functional.cross_entropy(logits.float(), batch.labels, reduction="sum", label_smoothing=smoothing)
+    return cross_entropy(logits, batch.labels, smoothing)
 
 
 @contextmanager

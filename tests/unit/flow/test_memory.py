@@ -16,6 +16,7 @@ import tiny_models
 from tunewright.core.recipe import PRESETS, MethodOptions, TrainOptions
 from tunewright.flow import memory
 from tunewright.models import methods, shapes
+from tunewright.train import fused
 from tunewright.train.batch import Tokens, collate
 from tunewright.train.loss import loss_sum
 
@@ -47,7 +48,7 @@ def really_kept(model, batch: memory.Batch) -> int:
         for row in range(batch.rows)
     ]
     model.train()
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with fused.quick(model), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         loss_sum(model, collate(examples, 0, share_prefix=batch.shared > 0))
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
