@@ -28,9 +28,7 @@ def norm(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return weight * x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
 
 
-def lora(
-    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, a: torch.Tensor, b: torch.Tensor
-) -> torch.Tensor:
+def lora(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return functional.linear(x, weight.detach(), bias.detach()) + 0.7 * (x @ a.T) @ b.T
 
 

@@ -9,7 +9,8 @@ from tunewright.cli import _options as options
 
 @click.command()
 @options.recipe
-@options.place
+@click.option("--name", help="The folder of the comparison below --runs. Without it: the recipe's name and -methods.")
+@options.runs
 @options.data
 @options.code
 @click.option(

@@ -143,6 +143,8 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     Raises what the job itself would raise on its way to the model: a missing data set, a model that is neither here
     nor known by its shape, a method that does not fit it.
     """
+    from tunewright.train.finetune import hinders_sharing, precision
+
     recipe = settled(recipe)
     folds.check(recipe)
     path = place(runs, recipe, name=name)
@@ -171,7 +173,10 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     speed = shape.speed()
     work = 6 if recipe.method.adapter == "full" else 4
     tokens = prompt_tokens + reply_tokens
-    sharing = options.share_prefix and recipe.method.lora_dropout == 0 and options.neftune_noise_alpha == 0
+    device = _device()
+    trainables = _trainables(recipe, shape)
+    noise = options.neftune_noise_alpha > 0
+    sharing = options.share_prefix and hinders_sharing(trainables[device].model, longest, noise=noise) is None
     alike = shape.shared(sample) if sharing else 0.0
     shared = alike * (1 - 1 / options.batch_size)
     seconds = {
@@ -192,8 +197,16 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
         seconds[stage] *= trainings
     reply = max(replies, default=1)
     seen = memory.Batch(options.batch_size, max(1, longest - reply), reply, int(alike))
-    here, on_card, at_most, trainable = _memory(recipe, shape, seen, held_out=counts["validation"] > 0)
-    trainable = trainable if tuned else 0
+    full = min(options.max_length, max(longest, shape.context))
+    at_length = replace(seen, prompt=max(1, full - seen.reply))
+
+    def need(where: str, batch: memory.Batch) -> Need:
+        mixed, held_out = precision(options, where)[0] != "fp32", counts["validation"] > 0
+        return memory.need(trainables[where], options, batch, mixed=mixed, device=where, held_out=held_out)
+
+    on_card, at_most = need("cuda", seen), need("cuda", at_length)
+    here = on_card if device == "cuda" else need(device, seen)
+    trainable = trainables[device].count if tuned else 0
     disk = trainings * (row_bytes * sum(counts.values()) * 3 + 4 * trainable * (1 + 4 * options.save_total_limit))
     disk += sum(answers.values()) * 600 + 2_000_000 + shape.download_bytes
     # What only answers needs the weights, and half as much again for what it remembers of a batch.
@@ -233,32 +246,27 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     )
 
 
-def _memory(
-    recipe: Recipe, shape: _Shape, seen: memory.Batch, *, held_out: bool
-) -> tuple[memory.Need, memory.Need, memory.Need, int]:
-    """(training here, on a card, on a card with examples of max_length, trained weights)."""
+def _device() -> str:
     import torch
 
-    from tunewright.decode.lanes import supported
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _trainables(recipe: Recipe, shape: _Shape) -> dict[str, memory.Trainable]:
+    """The model's bare shape with the method on it, by the device it would be trained on; one where both are alike."""
+    import torch
+
     from tunewright.train.finetune import precision
 
-    options = recipe.train
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    full = min(options.max_length, max(seen.prompt + seen.reply, shape.context))
-    at_most = replace(seen, prompt=max(1, full - seen.reply))
-    trainables: dict[bool, memory.Trainable] = {}
-    needs: dict[tuple[str, memory.Batch], memory.Need] = {}
-    for where, batch in ((device, seen), ("cuda", seen), ("cuda", at_most)):
-        mixed = precision(options, where)[0] != "fp32"
-        if mixed not in trainables:
+    made: dict[bool, memory.Trainable] = {}
+    found: dict[str, memory.Trainable] = {}
+    for where in ("cpu", "cuda"):
+        mixed = precision(recipe.train, where)[0] != "fp32"
+        if mixed not in made:
             bare = shapes.skeleton(shape.config, torch.bfloat16 if mixed else torch.float32)
-            trainables[mixed] = memory.Trainable.of(bare, recipe.method)
-        one = batch if supported(trainables[mixed].model) else replace(batch, shared=0)
-        if (where, batch) not in needs:
-            needs[where, batch] = memory.need(
-                trainables[mixed], options, one, mixed=mixed, device=where, held_out=held_out
-            )
-    return needs[device, seen], needs["cuda", seen], needs["cuda", at_most], trainables[mixed].count
+            made[mixed] = memory.Trainable.of(bare, recipe.method)
+        found[where] = made[mixed]
+    return found
 
 
 def _data(
@@ -437,7 +445,7 @@ class _Shape:
 
         from tunewright.models.load import best_dtype
 
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = _device()
         dtype = best_dtype(device)
         width = max(64, min(self.width, WIDEST))
         a = torch.randn(2048, width, dtype=dtype, device=device)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import torch
 
+    from tunewright.train.below import States
+
 
 Source = tuple[int, tuple[int, ...]]
 """(index of a token, indices of earlier tokens that it is copied from)."""
@@ -95,6 +97,7 @@ class Batch:
     shared prefix are left out.
     positions: `[batch, time]` places of packed tokens, from 0 in each example; None where a row is one example.
     packed: how many examples stand in each row, where they are packed.
+    below: what enters the first trained layer, where the layers below it were gone through before.
     """
 
     prefix: torch.Tensor | None
@@ -105,6 +108,7 @@ class Batch:
     links: Pointers | None = None
     positions: torch.Tensor | None = None
     packed: tuple[int, ...] | None = None
+    below: States | None = None
 
     @property
     def examples(self) -> int:
@@ -121,7 +125,7 @@ class Batch:
         return self.input_ids.numel() + (self.prefix.numel() if self.prefix is not None else 0)
 
     def to(self, device: torch.device | str) -> Batch:
-        moved = ("prefix", "input_ids", "rows", "labels", "pointers", "links", "positions")
+        moved = ("prefix", "input_ids", "rows", "labels", "pointers", "links", "positions", "below")
         there = {name: part.to(device) for name in moved if (part := getattr(self, name)) is not None}
         return replace(self, **there)
 
@@ -149,6 +153,7 @@ class Batch:
             links=self.links.between(first, last) if self.links is not None else None,
             positions=self.positions[first:last] if self.positions is not None else None,
             packed=self.packed[first:last] if self.packed is not None else None,
+            below=self.below.between(first, last) if self.below is not None else None,
         )
 
 

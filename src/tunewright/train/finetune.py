@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunewright.core import files, processes, recipe_file
+from tunewright.core import files, meter, processes, recipe_file
 from tunewright.core.errors import DataError, UsageError
 from tunewright.core.events import Events, Progress, graceful
 from tunewright.core.recipe import Recipe, TrainOptions
@@ -19,6 +21,7 @@ from tunewright.train.material import Epochs, Material, digest, gather, shown
 from tunewright.train.pointers import Pointing, best_head, watchable
 
 if TYPE_CHECKING:
+    from tunewright.train.below import Stack
     from tunewright.train.trackers import Trackers
 
 
@@ -64,7 +67,7 @@ def finetune(
 
     from tunewright.models import methods
     from tunewright.models.load import load
-    from tunewright.train import memory, schedule, shares, throughput, trackers
+    from tunewright.train import below, memory, schedule, shares, throughput, trackers
     from tunewright.train.loop import Fit, Try
     from tunewright.train.loss import keep_little, loss_sum
     from tunewright.train.optimisers import optimisers, usable
@@ -96,7 +99,7 @@ def finetune(
     together = not options.gradient_checkpointing or keep_little(model)
     hinders = None
     if options.share_prefix:
-        hinders = _hinders_sharing(model, material.longest, noise=options.neftune_noise_alpha > 0)
+        hinders = hinders_sharing(model, material.longest, noise=options.neftune_noise_alpha > 0)
         if not together:
             hinders = hinders or "with gradient_checkpointing this model drops it"
     pad = loaded.tokenizer.pad_token_id or 0
@@ -132,8 +135,6 @@ def finetune(
 
     if accelerator.num_processes > 1:
         say(f"{accelerator.num_processes} processes share every step")
-    if progress is not None:
-        progress.start("train", total, unit="steps")
     args = {
         **options.model_dump(mode="json"),
         "model": loaded.name,
@@ -174,7 +175,29 @@ def finetune(
         return int(args["micro_batch"])
 
     curves = trackers.Trackers(recipe, folder, _run_name(folder), say, first=accelerator.is_main_process)
-    with graceful(aloud=processes.first()) as asked:
+    with graceful(aloud=processes.first()) as asked, contextlib.ExitStack() as within:
+        every = [*material.train, *held]
+        stack = None if pack else _stack(model, options, again=total > epochs.steps_per_epoch)
+        if stack is not None and not _room(folder, 4 * stack.width * sum(len(one.ids) for one in every), say):
+            stack = None
+        if stack is not None:
+
+            def tick(done: int) -> None:
+                if asked():
+                    raise KeyboardInterrupt
+                if progress is not None:
+                    progress.update(done)
+
+            say(f"{len(stack.lower)} layers below what is trained are gone through once, not once an epoch")
+            if progress is not None:
+                progress.start("frozen layers", len(every), unit="examples")
+            file = folder / "below.states"
+            found = within.enter_context(below.kept(stack, every, file, accelerator.autocast, tick))
+            epochs.below = found.part(0, len(material.train))
+            if held_batches is not None:
+                held_batches.below = found.part(len(material.train), len(every))
+        if progress is not None:
+            progress.start("train", total, unit="steps")
         fit = Fit(
             model=model,
             parameters=parameters,
@@ -278,7 +301,7 @@ class Told:
         events.add("train", kind, **event)
 
 
-def _hinders_sharing(model: Any, length: int, *, noise: bool = False) -> str | None:
+def hinders_sharing(model: Any, length: int, *, noise: bool = False) -> str | None:
     """Why the prompt prefix cannot be computed once for sequences up to `length` tokens, or None where it can.
 
     noise: whether embeddings get noise in training.
@@ -292,6 +315,26 @@ def _hinders_sharing(model: Any, length: int, *, noise: bool = False) -> str | N
     if not supported(model, length):
         return "this model keeps more of it than keys and values, or keeps them otherwise for long documents"
     return None
+
+
+def _stack(model: Any, options: TrainOptions, *, again: bool) -> Stack | None:
+    """The layers below all that is trained, where what they make of an example is always the same and needed again."""
+    from tunewright.train.below import Stack
+    from tunewright.train.shares import draws
+
+    changing = options.neftune_noise_alpha or options.gradient_checkpointing or draws(model)
+    looking = options.pointer_weight or options.link_weight
+    if changing or looking or not again or processes.count() > 1:
+        return None
+    return Stack.of(model)
+
+
+def _room(folder: Path, size: int, say: Callable[[str], None]) -> bool:
+    """Whether `size` bytes leave as much again on the disk, with a word where they do not."""
+    there = shutil.disk_usage(folder).free > 2 * size
+    if not there:
+        say(f"layers below what is trained are gone through every time: to keep their output takes {meter.size(size)}")
+    return there
 
 
 def _packs(model: Any, material: Material, pad: int, options: TrainOptions, say: Callable[[str], None]) -> bool:

@@ -34,6 +34,8 @@ from tunewright.train.schedule import Schedule
 Report = Callable[[dict[str, Any]], None]
 Try = Callable[[Sequence[Batch]], bool]
 """Forward and backward over some micro-batches, leaving nothing behind; whether the memory was enough."""
+TRIM_STEPS = 16
+"""Steps after which freed memory goes back to the system: getting it again costs about a tenth of one step."""
 LEAST_SCALE = 1.0
 """A loss that overflows in fp16 even so is too large, whatever it is scaled by."""
 
@@ -167,6 +169,8 @@ class Fit:
             examples = sum(batch.examples for batch in batches)
             self.metrics["seen_examples"] += examples
             window["examples"] += examples
+            if step % TRIM_STEPS == 0:
+                memory.trim()
             now = time.perf_counter()
             self.metrics["total_seconds"] = spent_before + now - started
             if not math.isfinite(loss):

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 def forward_rows(model: Any, batch: Batch) -> torch.Tensor:
     """Logits at trained positions, `[trained, vocab]`. A shared prefix is computed once and its cache expanded."""
+    with batch.below.given() if batch.below is not None else nullcontext():
+        return _forward_rows(model, batch)
+
+
+def _forward_rows(model: Any, batch: Batch) -> torch.Tensor:
     extra: dict[str, Any] = {"use_cache": False}
     if batch.prefix is not None:
         cache, read_only = _prefix_cache(model, batch.prefix, len(batch.input_ids))

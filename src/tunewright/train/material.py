@@ -21,6 +21,7 @@ from tunewright.train.pointers import links, moved, moved_links, sources
 
 if TYPE_CHECKING:
     from tunewright.models.load import Loaded
+    from tunewright.train.below import Below
 
 Say = Callable[[str], None]
 
@@ -193,6 +194,7 @@ class Epochs:
         self.seed = seed
         self.share_prefix = share_prefix
         self.pack = pack
+        self.below: Below | None = None
         # Packed rows are filled with examples of any length: batches of like length would leave nothing to fill.
         self.lengths = [0 if pack else len(one.ids) for one in tokens]
         self.keys = prefix_keys(tokens) if share_prefix else [0] * len(tokens)
@@ -216,7 +218,12 @@ class Epochs:
     def batch(self, indices: Sequence[int]) -> Batch:
         """The micro-batch of these examples."""
         some = [self.tokens[i] for i in indices]
-        return packed(some, self.pad) if self.pack else collate(some, self.pad, share_prefix=self.share_prefix)
+        if self.pack:
+            return packed(some, self.pad)
+        batch = collate(some, self.pad, share_prefix=self.share_prefix)
+        if self.below is None:
+            return batch
+        return replace(batch, below=self.below.of(indices, 0 if batch.prefix is None else batch.prefix.shape[1]))
 
 
 def digest(tokens: Sequence[Tokens]) -> str:

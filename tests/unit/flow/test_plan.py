@@ -135,3 +135,31 @@ def test_bad_rows_are_counted(recipe, tmp_path):
     with open("mine/data.jsonl", "a") as file:
         file.write("{\n")
     assert any("1 rows cannot be used" in each for each in plan.plan(recipe()).warnings)
+
+
+@pytest.mark.parametrize(
+    ("family", "sets", "shares"),
+    [
+        ("wren", (), True),
+        ("wren", ("method.lora_dropout=0.05",), False),
+        ("wren", ("train.neftune_noise_alpha=5",), False),
+        ("wren", ("train.share_prefix=false",), False),
+        ("opt", (), False),
+        ("gpt2", (), False),
+    ],
+)
+def test_a_prefix_is_planned_as_shared_where_training_shares_it(
+    recipe, tmp_path_factory, monkeypatch, family, sets, shares
+):
+    """OPT and GPT-2 draw numbers in training (dropout): there a shared prefix would not be exact."""
+    batches = []
+    usual = plan.memory.need
+
+    def need(trainable, options, batch, **others):
+        batches.append(batch)
+        return usual(trainable, options, batch, **others)
+
+    monkeypatch.setattr(plan.memory, "need", need)
+    folder = tiny_models.save(family, tmp_path_factory.mktemp(family))
+    plan.plan(recipe(f"model={folder}", *sets))
+    assert {batch.shared > 0 for batch in batches} == {shares}
