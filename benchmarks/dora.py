@@ -9,7 +9,6 @@ step, with the range, and the ratio to PEFT's with a bootstrap interval.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import statistics
 import time
 from typing import Any
@@ -37,8 +36,8 @@ def main() -> None:
     import torch
 
     from tunewright.models.load import best_dtype
-    from tunewright.train import attention, fused
     from tunewright.train.batch import collate
+    from tunewright.train.loop import quick
     from tunewright.train.loss import loss_sum
     from tunewright.train.material import tokenise
 
@@ -62,10 +61,7 @@ def main() -> None:
             weights = [weight for weight in sides[side].parameters() if weight.requires_grad]
             optimizer = torch.optim.AdamW(weights, lr=1e-4)
             began = time.perf_counter()
-            with contextlib.ExitStack() as within:
-                if attention.pays(sides[side], "cpu", precision):
-                    within.enter_context(attention.quick(sides[side]))
-                within.enter_context(fused.quick(sides[side]))
+            with quick(sides[side], "cpu", precision):
                 for chosen in order:
                     batch = collate([tokens[i] for i in chosen], 0, share_prefix=True)
                     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):

@@ -15,6 +15,20 @@ class Interrupted(Exception):
     pass
 
 
+class Ears:
+    """Events that remember what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str, *, painted: str | None = None) -> None:
+        self.said.append(text)
+
+    def log(self, text: str) -> None: ...
+
+    def add(self, verb: str, kind: str, **values: object) -> None: ...
+
+
 class World:
     """Stand-ins for training and decoding that count what they are asked, and can break off."""
 

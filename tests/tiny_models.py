@@ -385,6 +385,17 @@ def model(family: str, seed: int = 0) -> Any:
     return made.eval()
 
 
+def without_dropout(network: Any) -> Any:
+    """The same network; none of its layers draws any more."""
+    for module in network.modules():
+        for name in ("dropout", "attention_dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return network
+
+
 def loaded(family: str, seed: int = 0) -> Loaded:
     """A tiny model with its chat, as `models.load.load` would give it."""
     network, names = model(family, seed), tokenizer(family)

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 import tiny_models
+from stand_ins import Ears
 from tunewright.core.recipe import DecodeOptions, MethodOptions, Recipe, TaskOptions, TrainOptions
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.decode.engine import generate
@@ -145,20 +146,6 @@ class TestFamily:
             assert answer.confidence.keys() == {"name", "code"}
 
 
-class Ears:
-    """Hears what a run says."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def say(self, text: str, *, painted: str | None = None) -> None:
-        self.heard.append(text)
-
-    def log(self, text: str) -> None: ...
-
-    def add(self, *args: object, **values: object) -> None: ...
-
-
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
 def test_the_prefix_is_shared_unless_the_model_drops_out(family: str, tuned: Any) -> None:
     stored = json.loads((tuned(family, "lora").run / "training_args.json").read_text())
@@ -174,7 +161,7 @@ def test_dropout_of_the_model_itself_is_said(rate: float, shared: bool, tmp_path
     options = recipe("lora")
     options = options.model_copy(update={"train": options.train.model_copy(update={"max_steps": 1})})
     finetune(str(base), EXAMPLES, [], options, tmp_path / "run", ears)  # type: ignore[arg-type]
-    assert any("the prompt prefix is not shared: with dropout" in line for line in ears.heard) != shared
+    assert any("the prompt prefix is not shared: with dropout" in line for line in ears.said) != shared
     assert json.loads((tmp_path / "run" / "training_args.json").read_text())["prefix_shared"] == shared
 
 

@@ -98,13 +98,7 @@ def test_models_learn_the_same_with_it(family: str) -> None:
     network = tiny_models.model(family)
     if network.config._attn_implementation != "sdpa":
         pytest.skip(f"{family} does not use torch's attention")
-    model = copy.deepcopy(network).train()
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        for name in ("dropout", "attention_dropout"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, 0.0)
+    model = tiny_models.without_dropout(copy.deepcopy(network).train())
     for batch in (collate(rows, 0, share_prefix=True), collate(rows, 0, share_prefix=False), packed(rows, 0)):
         found = []
         for fast in (False, True):

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import tiny_models
+from stand_ins import Ears
 from tunewright.core.recipe import MethodOptions, Recipe
 from tunewright.core.records import Example, Record
 from tunewright.models import methods
@@ -25,13 +26,7 @@ LAST = MethodOptions(name="last-layers", trainable_layers=1)
 
 
 def network(family: str, options: MethodOptions = LAST) -> Any:
-    model = copy.deepcopy(tiny_models.model(family))
-    for module in model.modules():
-        for name in ("dropout", "attention_dropout"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, 0.0)
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    model = tiny_models.without_dropout(copy.deepcopy(tiny_models.model(family)))
     return methods.attach(model, options, 0).model.train()
 
 
@@ -174,22 +169,14 @@ def test_what_is_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
         train={"max_steps": 8, "per_device_train_batch_size": 4, "save_steps": 2, "eval_steps": 2},
     )
 
-    class Ears:
-        def __init__(self) -> None:
-            self.said: list[str] = []
-
-        def say(self, text: str, *, painted: str | None = None) -> None:
-            self.said.append(text)
-
-        def log(self, text: str) -> None: ...
-
+    class Pulled(Ears):
         def add(self, verb: str, kind: str, **values: Any) -> None:
             if kind == "checkpoint" and values["step"] == 4:
                 raise RuntimeError("pulled out")
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     finetune.finetune(model, examples(8), examples(4), recipe, whole)
-    ears = Ears()
+    ears = Pulled()
     with pytest.raises(RuntimeError, match="pulled out"):
         finetune.finetune(model, examples(8), examples(4), recipe, parts, ears)  # type: ignore[arg-type]
     assert any("gone through once" in text for text in ears.said)

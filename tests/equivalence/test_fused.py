@@ -112,13 +112,7 @@ def trained(family: str, **options: Any) -> Any:
     for name, parameter in attached.parameters.items():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)
-    attached.model.train()
-    for module in attached.model.modules():
-        for name in ("dropout", "attention_dropout"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, 0.0)
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    tiny_models.without_dropout(attached.model.train())
     return attached
 
 

@@ -227,12 +227,12 @@ class _Watch:
     """Within, `at` is the (pass, decoder layer) that runs; `inputs`: bytes that entered each of them."""
 
     def __init__(self, model: Any):
-        from tunewright.models.methods._shared import last_layers
+        from tunewright.models.methods._shared import layers
 
         self.at: tuple[int, int] | None = None
         self.passes = 0
         self.inputs: dict[tuple[int, int], int] = {}
-        paths = last_layers((path for path, _ in model.named_modules()), 1_000_000)
+        paths = layers(path for path, _ in model.named_modules())
         self._modules = [model.get_submodule(path) for path in paths]
         self._handles: list[Any] = []
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from tunewright.models.methods._shared import last_layers
+from tunewright.models.methods._shared import layers
 from tunewright.models.rows import by_tokens
 from tunewright.train.batch import Tokens
 
@@ -42,12 +42,12 @@ class Stack:
     @classmethod
     def of(cls, model: Any) -> Stack | None:
         """None where nothing is frozen below all that is trained: asked of the model itself, with two tokens."""
-        layers = [model.get_submodule(path) for path in last_layers((path for path, _ in model.named_modules()), 10**6)]
-        trained = [any(weight.requires_grad for weight in layer.parameters()) for layer in layers]
+        every = [model.get_submodule(path) for path in layers(path for path, _ in model.named_modules())]
+        trained = [any(weight.requires_grad for weight in layer.parameters()) for layer in every]
         if True not in trained or trained[0]:
             return None
         count = trained.index(True)
-        stack = cls(model, tuple(layers[:count]), layers[count])
+        stack = cls(model, tuple(every[:count]), every[count])
         state = stack.entering(torch.zeros((1, 2), dtype=torch.long, device=next(model.parameters()).device))
         return None if state.requires_grad else replace(stack, width=state.shape[-1])
 
@@ -158,38 +158,27 @@ def kept(
 
     computing: the context to compute in (autocast). tick: told how many examples are done.
     """
-    file.unlink(missing_ok=True)
-    try:
-        yield Below(stack, _computed(stack, tokens, file, computing, tick))
-    finally:
-        file.unlink(missing_ok=True)
-
-
-@torch.no_grad()
-def _computed(
-    stack: Stack,
-    tokens: Sequence[Tokens],
-    file: Path,
-    computing: Callable[[], AbstractContextManager[Any]],
-    tick: Callable[[int], None],
-) -> Sequence[torch.Tensor]:
     device = next(stack.model.parameters()).device
     lengths = [len(one.ids) for one in tokens]
     ends = list(itertools.accumulate(lengths))
-    whole: torch.Tensor | None = None
+    whole = torch.empty(0)
     done = 0
     training = stack.model.training
     stack.model.eval()
-    for chosen in by_tokens(lengths, BUDGET):
-        ids = pad_sequence([torch.tensor(tokens[i].ids) for i in chosen], batch_first=True)
-        with computing():
-            found = stack.entering(ids.to(device)).cpu()
-        if whole is None:
-            size = ends[-1] * found.shape[-1]
-            whole = torch.from_file(str(file), shared=True, size=size, dtype=found.dtype).view(ends[-1], -1)
-        for row, i in enumerate(chosen):
-            whole[ends[i] - lengths[i] : ends[i]] = found[row, : lengths[i]]
-        done += len(chosen)
-        tick(done)
-    stack.model.train(training)
-    return whole.split(lengths) if whole is not None else ()
+    file.unlink(missing_ok=True)
+    try:
+        for chosen in by_tokens(lengths, BUDGET):
+            ids = pad_sequence([torch.tensor(tokens[i].ids) for i in chosen], batch_first=True)
+            with torch.no_grad(), computing():
+                found = stack.entering(ids.to(device)).cpu()
+            if not done:
+                size = ends[-1] * found.shape[-1]
+                whole = torch.from_file(str(file), shared=True, size=size, dtype=found.dtype).view(ends[-1], -1)
+            for row, i in enumerate(chosen):
+                whole[ends[i] - lengths[i] : ends[i]] = found[row, : lengths[i]]
+            done += len(chosen)
+            tick(done)
+        stack.model.train(training)
+        yield Below(stack, whole.split(lengths))
+    finally:
+        file.unlink(missing_ok=True)

@@ -294,16 +294,14 @@ def _same(ask: Callable[[Any], torch.Tensor], theirs: Any, ours: Any) -> bool:
 
 def parts(model: Any) -> list[tuple[torch.nn.Module, Callable[..., Any]]]:
     """The modules of `model` that have a faster way, and that way."""
-    known: dict[Any, bool] = {}
     found: list[tuple[torch.nn.Module, Callable[..., Any]]] = []
     for module in model.modules():
         kind = type(module)
         if hasattr(module, "variance_epsilon"):
-            if known.setdefault(kind, kind in known or _is_norm(kind)):
+            if _is_norm(kind):
                 found.append((module, _norm))
         elif hasattr(module, "gate_proj") and hasattr(module, "act_fn"):
-            key = kind, type(module.act_fn)
-            if known.setdefault(key, key in known or _is_gated(kind, module.act_fn)):
+            if _is_gated(kind, module.act_fn):
                 found.append((module, _gated))
         elif hasattr(module, "lora_variant") and _is_lora(module):
             found.append((module, _lora))

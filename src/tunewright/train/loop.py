@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,9 +35,20 @@ Report = Callable[[dict[str, Any]], None]
 Try = Callable[[Sequence[Batch]], bool]
 """Forward and backward over some micro-batches, leaving nothing behind; whether the memory was enough."""
 TRIM_STEPS = 16
-"""Steps after which freed memory goes back to the system: getting it again costs about a tenth of one step."""
+"""Steps after which freed memory goes back to the system."""
 LEAST_SCALE = 1.0
 """A loss that overflows in fp16 even so is too large, whatever it is scaled by."""
+
+
+@contextlib.contextmanager
+def quick(model: Any, device: str | torch.device, precision: str) -> Iterator[None]:
+    """Within, passes over `model` take the faster ways that there are for training it on a device in a precision."""
+    with contextlib.ExitStack() as within:
+        if attention.pays(model, device, precision):
+            within.enter_context(attention.quick(model))
+        if fused.pays(device):
+            within.enter_context(fused.quick(model))
+        yield
 
 
 class Hooks(Protocol):
@@ -104,10 +115,7 @@ class Fit:
             self.report = lambda event: None
             torch.manual_seed(torch.initial_seed() + self.accelerator.process_index)  # dropout of its own
         with contextlib.ExitStack() as within:
-            if attention.pays(self.model, self.accelerator.device, self.accelerator.mixed_precision):
-                within.enter_context(attention.quick(self.model))
-            if fused.pays(self.accelerator.device):
-                within.enter_context(fused.quick(self.model))
+            within.enter_context(quick(self.model, self.accelerator.device, self.accelerator.mixed_precision))
             if self.pointing:
                 layers = frozenset(lesson.layer for lesson in self.pointing)
                 self._seen = within.enter_context(watching(self.model, layers))

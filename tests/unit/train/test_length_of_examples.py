@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import tiny_models
+from stand_ins import Ears
 from tunewright.core.errors import DataError
 from tunewright.core.recipe import DecodeOptions, MethodOptions, Recipe, TaskOptions, TrainOptions
 from tunewright.core.records import Example, Prediction, Record
@@ -61,18 +62,6 @@ def test_refusing_and_dropping_cut_nothing() -> None:
         made, lengths = fitted(LOADED, [example(300)], options(how, 200))
         assert made == [example(300)]
         assert lengths.truncated == 0
-
-
-class Ears:
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str, *, painted: str | None = None) -> None:
-        self.said.append(text)
-
-    def log(self, text: str) -> None: ...
-
-    def add(self, *a: object, **k: object) -> None: ...
 
 
 def test_what_is_cut_and_dropped_is_counted_said_and_kept(tmp_path: Path) -> None:

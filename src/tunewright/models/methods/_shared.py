@@ -25,10 +25,15 @@ def linears(model: Any) -> dict[str, Any]:
     }
 
 
+def layers(paths: Iterable[str]) -> list[str]:
+    """Paths of the decoder layers, the first one first, among all paths of a model's modules."""
+    numbers = {found[0].rstrip("."): int(found[2]) for path in paths if (found := _LAYER.match(path))}
+    return sorted(numbers, key=lambda path: numbers[path])
+
+
 def last_layers(paths: Iterable[str], count: int) -> list[str]:
     """Paths of the last `count` decoder layers, among all paths of a model's modules."""
-    layers = {found[0].rstrip("."): int(found[2]) for path in paths if (found := _LAYER.match(path))}
-    return sorted(layers, key=lambda path: layers[path])[-count:] if count else []
+    return layers(paths)[-count:] if count else []
 
 
 def targets(paths: Sequence[str], options: MethodOptions) -> list[str]:
