@@ -63,7 +63,7 @@ def main() -> None:
             began = time.perf_counter()
             with quick(sides[side], "cpu", precision):
                 for chosen in order:
-                    batch = collate([tokens[i] for i in chosen], 0, share_prefix=True)
+                    batch = collate([tokens[i] for i in chosen], 0, share_prefix=True, context=2048)
                     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
                         loss = loss_sum(sides[side], batch) / len(batch.labels)
                     loss.backward()

@@ -172,7 +172,9 @@ def ours(name: str, tokens: list[Any], order: list[list[int]], precision: str) -
             parameters=method.parameters,
             optimizers=[(optimizer, RATE)],
             schedule=Schedule("constant", 0, len(order)),
-            micro_batches=lambda step: [collate([tokens[i] for i in order[step]], 0, share_prefix=True)],
+            micro_batches=lambda step: [
+                collate([tokens[i] for i in order[step]], 0, share_prefix=True, context=loaded.context)
+            ],
             total_steps=len(order),
             folder=Path(folder),
             accelerator=Accelerator(mixed_precision="bf16" if precision == "bf16" else "no"),

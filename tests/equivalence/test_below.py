@@ -32,7 +32,7 @@ def network(family: str, options: MethodOptions = LAST) -> Any:
 
 def rows(count: int = 5) -> list[Tokens]:
     dice = random.Random(3)
-    shared = tuple(dice.randrange(10, 200) for _ in range(12))
+    shared = tuple(dice.randrange(10, 200) for _ in range(20))
     made = [(*shared, *(dice.randrange(10, 200) for _ in range(dice.randint(4, 14)))) for _ in range(count)]
     return [Tokens(ids, len(ids) - 3) for ids in made]
 
@@ -57,10 +57,10 @@ def test_models_learn_the_same_with_it(family: str, share: bool, tmp_path: Path)
     from tunewright.decode.lanes import supported
 
     model, tokens = network(family), rows()
-    if share and not supported(model, 40):
+    if share and not supported(model, 64):
         pytest.skip(f"{family} does not share prefixes")
     options = TrainOptions(per_device_train_batch_size=5)
-    epochs = Epochs(tokens, 0, options, 0, share_prefix=share)
+    epochs = Epochs(tokens, 0, options, 0, share_prefix=share, context=64)
     [usual] = epochs(0)
     assert (usual.prefix is not None) == share
     stack = Stack.of(model)
@@ -87,8 +87,8 @@ def test_lower_layers_compute_nothing_in_training(tmp_path: Path) -> None:
     stack.lower[0].self_attn.register_forward_hook(lambda *_: calls.append(1))
     with kept(stack, tokens, tmp_path / "states", contextlib.nullcontext, lambda done: None) as found:
         assert len(calls) == 1  # all five in one batch
-        with found.of([0, 1], 0).given():
-            longest = max(len(one.ids) for one in tokens[:2])
+        longest = max(len(one.ids) for one in tokens[:2])
+        with found.of([0, 1], 0, longest).given():
             model(input_ids=torch.zeros((2, longest), dtype=torch.long), use_cache=False)
         assert len(calls) == 1
 

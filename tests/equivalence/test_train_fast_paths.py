@@ -53,12 +53,15 @@ def difference(left: list[torch.Tensor], right: list[torch.Tensor]) -> float:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("share", [False, True])
-def test_selected_rows_and_shared_prefix_equal_the_plain_path(family: str, share: bool) -> None:
+@pytest.mark.parametrize("context", [None, 64])
+def test_selected_rows_and_shared_prefix_equal_the_plain_path(family: str, share: bool, context: int | None) -> None:
     model = fresh(family)
     # longer than the sliding windows of 16 and 24 tokens, before and after the prefix's end
-    batch = collate(examples(5, 30), 0, share_prefix=share)
+    rows = examples(5, 30)
+    exact, batch = (collate(rows, 0, share_prefix=share, context=most) for most in (None, context))
     assert (batch.prefix is not None) == share
-    fast, plain = loss_sum(model, batch), plain_loss_sum(model, batch)
+    assert context is None or batch.input_ids.shape[1] > exact.input_ids.shape[1]
+    fast, plain = loss_sum(model, batch), plain_loss_sum(model, exact)
     assert fast.item() == pytest.approx(plain.item(), rel=1e-6)
     assert difference(gradients(model, fast), gradients(model, plain)) < TOLERANCE
 

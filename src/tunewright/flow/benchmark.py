@@ -37,6 +37,9 @@ STEP = 3.0
 FARTHEST = 2
 """How many more rates are tried beyond an end of the grid, while the best stands at that end."""
 
+AT_THE_END = 10**9
+"""Steps between the validations of a trial: the one behind its last step is what is asked for."""
+
 SIZES = ("lora_r", "lora_alpha", "lora_dropout", "target_modules", "init_r", "target_r", "delta_t")
 """What a method takes over from the recipe's own."""
 
@@ -169,7 +172,8 @@ def _trial(
         rate,
         num_train_epochs=epochs,
         max_steps=max(1, round(steps * study.search_share)) if steps > 0 else steps,
-        eval_steps=None,
+        eval_steps=AT_THE_END,
+        save_steps=recipe.train.save_steps or recipe.train.eval_steps,
         load_best_model_at_end=True,
     )
     name = f"{method}-{rate:g}"

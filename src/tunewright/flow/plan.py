@@ -143,6 +143,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     Raises what the job itself would raise on its way to the model: a missing data set, a model that is neither here
     nor known by its shape, a method that does not fit it.
     """
+    from tunewright.train.batch import whole_grains
     from tunewright.train.finetune import hinders_sharing, precision
 
     recipe = settled(recipe)
@@ -196,7 +197,8 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     for stage in ("data", "train"):
         seconds[stage] *= trainings
     reply = max(replies, default=1)
-    seen = memory.Batch(options.batch_size, max(1, longest - reply), reply, int(alike))
+    read = whole_grains(longest, shape.context)
+    seen = memory.Batch(options.batch_size, max(1, read - reply), reply, int(alike))
     full = min(options.max_length, max(longest, shape.context))
     at_length = replace(seen, prompt=max(1, full - seen.reply))
 

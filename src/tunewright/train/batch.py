@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tunewright.train.below import States
 
 
+GRAIN = 16
+"""Lengths are rounded to multiples of it: a processor's library makes new code for every shape that it has not seen."""
+
 Source = tuple[int, tuple[int, ...]]
 """(index of a token, indices of earlier tokens that it is copied from)."""
 Link = tuple[int, tuple[int, ...], float]
@@ -179,12 +182,23 @@ def shared_prefix(examples: Sequence[Tokens]) -> int:
     return max(limit, 0)
 
 
-def collate(examples: Sequence[Tokens], pad: int, *, share_prefix: bool) -> Batch:
-    """The batch of `examples`. With `share_prefix`, what all begin with goes through the model once."""
+def whole_grains(length: int, context: int) -> int:
+    """`length` rounded up to whole grains, of which a model with this context reads no more than that."""
+    return max(length, min(length + -length % GRAIN, context))
+
+
+def collate(examples: Sequence[Tokens], pad: int, *, share_prefix: bool, context: int | None = None) -> Batch:
+    """The batch of `examples`. With `share_prefix`, what all begin with goes through the model once.
+
+    context: the most tokens that the model reads; where it is given, prefix and rows are whole grains long.
+    """
     import torch
 
     cut = shared_prefix(examples) if share_prefix else 0
-    time = max(len(example.ids) for example in examples) - cut
+    longest = max(len(example.ids) for example in examples)
+    if context is not None:
+        cut, longest = cut - cut % GRAIN, whole_grains(longest, context)
+    time = longest - cut
     input_ids = torch.full((len(examples), time), pad, dtype=torch.long)
     rows: list[int] = []
     labels: list[int] = []

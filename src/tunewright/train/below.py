@@ -114,10 +114,12 @@ class Below:
         """Those of examples `first` to `last` (left out)."""
         return Below(self.stack, self.states[first:last])
 
-    def of(self, indices: Sequence[int], prefix: int) -> States:
-        """For a batch of these examples, whose first `prefix` tokens are shared."""
+    def of(self, indices: Sequence[int], prefix: int, time: int) -> States:
+        """For a batch of these examples, whose first `prefix` tokens are shared, in rows of `time` behind those."""
         chosen = [self.states[i] for i in indices]
-        rows = pad_sequence([one[prefix:] for one in chosen], batch_first=True)
+        rows = chosen[0].new_zeros(len(chosen), time, chosen[0].shape[-1])
+        for row, one in zip(rows, chosen, strict=True):
+            row[: len(one) - prefix] = one[prefix:]
         return States(self.stack, chosen[0][None, :prefix] if prefix else None, rows)
 
 

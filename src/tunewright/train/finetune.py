@@ -16,7 +16,7 @@ from tunewright.core.events import Events, Progress, graceful
 from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
 from tunewright.decode.lanes import supported
-from tunewright.train.batch import Lesson, Tokens, collate, packed
+from tunewright.train.batch import GRAIN, Lesson, Tokens, collate, packed
 from tunewright.train.material import Epochs, Material, digest, gather, shown
 from tunewright.train.pointers import Pointing, best_head, watchable
 
@@ -109,7 +109,8 @@ def finetune(
     if options.share_prefix and hinders is not None:
         say(f"the prompt prefix is not shared: {hinders}")
     share_prefix = options.share_prefix and hinders is None
-    epochs = Epochs(material.train, pad, options, recipe.seed, share_prefix=share_prefix, pack=pack)
+    reading: dict[str, Any] = {"share_prefix": share_prefix, "context": loaded.context}
+    epochs = Epochs(material.train, pad, options, recipe.seed, **reading, pack=pack)
     total = (
         options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
     )
@@ -121,7 +122,7 @@ def finetune(
 
     held = material.validation
     held_size = options.model_copy(update={"per_device_train_batch_size": options.per_device_eval_batch_size})
-    held_batches = Epochs(held, pad, held_size, recipe.seed, share_prefix=share_prefix) if held else None
+    held_batches = Epochs(held, pad, held_size, recipe.seed, **reading) if held else None
 
     def validate() -> float:
         assert held_batches is not None
@@ -162,7 +163,7 @@ def finetune(
             longest = sorted(material.train, key=lambda one: -len(one.ids))[: options.batch_size]
             found = throughput.find(
                 attempt,
-                collate(longest, pad, share_prefix=share_prefix),
+                collate(longest, pad, **reading),
                 max(epochs(0), key=lambda batch: len(batch.input_ids)),
                 free=lambda: memory.free(device),
                 phases=phases,
@@ -312,7 +313,7 @@ def hinders_sharing(model: Any, length: int, *, noise: bool = False) -> str | No
         return "with NEFTune it would not be exact"
     if draws(model):
         return "with dropout, the model's own or the adapter's, it would not be exact"
-    if not supported(model, length):
+    if not supported(model, length + GRAIN):  # rows are rounded up
         return "this model keeps more of it than keys and values, or keeps them otherwise for long documents"
     return None
 

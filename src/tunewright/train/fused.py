@@ -156,16 +156,16 @@ class Rotate(torch.autograd.Function):
 
 
 class CrossEntropy(torch.autograd.Function):
-    """Summed cross entropy (nats) of logits `[rows, vocab]` and labels `[rows]`, in fp32.
+    """Summed cross entropy (nats) of logits `[rows or more, vocab]` and labels `[rows]`, in fp32.
 
-    smoothing: share of each target that is spread over all tokens.
+    Logits behind the last label count nothing. smoothing: share of each target that is spread over all tokens.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> torch.Tensor:
-        total, lse = torch.zeros(()), torch.empty(len(logits), 1)
+        total, lse = torch.zeros(()), torch.empty(len(labels), 1)
         (room,) = _room(logits, 1, LOGITS_BLOCK)
-        for part in _blocks(logits, LOGITS_BLOCK):
+        for part in _blocks(logits[: len(labels)], LOGITS_BLOCK):
             exact = room[: part.stop - part.start].copy_(logits[part])
             target = exact.gather(1, labels[part, None])
             if smoothing:
@@ -182,8 +182,9 @@ class CrossEntropy(torch.autograd.Function):
         logits, labels, lse = ctx.saved_tensors
         (grad,) = gradients
         d_logits = torch.empty_like(logits)
+        d_logits[len(labels) :] = 0
         (room,) = _room(logits, 1, LOGITS_BLOCK)
-        for part in _blocks(logits, LOGITS_BLOCK):
+        for part in _blocks(logits[: len(labels)], LOGITS_BLOCK):
             exact = room[: part.stop - part.start].copy_(logits[part])
             exact.sub_(lse[part]).exp_()
             if ctx.smoothing:
@@ -207,9 +208,10 @@ def _room(rows: torch.Tensor, count: int, numbers: int = BLOCK) -> list[torch.Te
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-    """Summed cross entropy in fp32; torch's own where the logits are not on a processor."""
+    """Summed cross entropy in fp32, of as many logits as there are labels; torch's own if they are on no processor."""
     if logits.device.type == "cpu":
         return CrossEntropy.apply(logits, labels, smoothing)
+    labels = functional.pad(labels, (0, len(logits) - len(labels)), value=-100)
     return functional.cross_entropy(logits.float(), labels, reduction="sum", label_smoothing=smoothing)
 
 

@@ -34,8 +34,6 @@ from tunewright.train.schedule import Schedule
 Report = Callable[[dict[str, Any]], None]
 Try = Callable[[Sequence[Batch]], bool]
 """Forward and backward over some micro-batches, leaving nothing behind; whether the memory was enough."""
-TRIM_STEPS = 16
-"""Steps after which freed memory goes back to the system."""
 LEAST_SCALE = 1.0
 """A loss that overflows in fp16 even so is too large, whatever it is scaled by."""
 
@@ -164,8 +162,10 @@ class Fit:
         spent_before = self.metrics["total_seconds"]
         window = {"loss": 0.0, "trained": 0, "seen": 0, "examples": 0}
         self.model.train()
+        tidy = memory.Tidy()
         while step < self.total_steps and self.metrics["stopped"] is None:
             batches = self.micro_batches(step)
+            tidy.before(max(batch.input_ids.numel() for batch in batches))
             loss, trained, norm = self._step(step, batches)
             step += 1
             seen = sum(batch.seen for batch in batches)
@@ -177,8 +177,6 @@ class Fit:
             examples = sum(batch.examples for batch in batches)
             self.metrics["seen_examples"] += examples
             window["examples"] += examples
-            if step % TRIM_STEPS == 0:
-                memory.trim()
             now = time.perf_counter()
             self.metrics["total_seconds"] = spent_before + now - started
             if not math.isfinite(loss):

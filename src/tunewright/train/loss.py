@@ -22,20 +22,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def forward_rows(model: Any, batch: Batch) -> torch.Tensor:
-    """Logits at trained positions, `[trained, vocab]`. A shared prefix is computed once and its cache expanded."""
+ROWS = 64
+"""Trained positions go through the head in multiples of it, for the reason of `batch.GRAIN`."""
+
+
+def forward_rows(model: Any, batch: Batch, multiple_of: int = 1) -> torch.Tensor:
+    """Logits at trained positions, `[trained, vocab]`, those at the last one again up to a multiple.
+
+    A shared prefix is computed once and its cache expanded.
+    """
+    again = batch.rows[-1:].expand(-len(batch.rows) % multiple_of)
     with batch.below.given() if batch.below is not None else nullcontext():
-        return _forward_rows(model, batch)
+        return _forward_rows(model, batch, torch.cat([batch.rows, again]))
 
 
-def _forward_rows(model: Any, batch: Batch) -> torch.Tensor:
+def _forward_rows(model: Any, batch: Batch, rows: torch.Tensor) -> torch.Tensor:
     extra: dict[str, Any] = {"use_cache": False}
     if batch.prefix is not None:
         cache, read_only = _prefix_cache(model, batch.prefix, len(batch.input_ids))
         extra = {"use_cache": not read_only, "past_key_values": cache}
     if batch.positions is not None:
         extra["position_ids"] = batch.positions
-    with only_rows(model, batch.rows):
+    with only_rows(model, rows):
         logits = model(input_ids=batch.input_ids, **extra).logits
     return logits[0]
 
@@ -131,8 +139,9 @@ def loss_sum(model: Any, batch: Batch, *, smoothing: float = 0.0, noise: float =
     smoothing: share of each target that is spread over all tokens (Szegedy et al. 2016, "Rethinking the Inception
     Architecture", section 7). noise: alpha of `noisy_embeddings`; 0: none.
     """
+    multiple_of = ROWS if batch.rows.device.type == "cpu" else 1
     with noisy_embeddings(model, batch, noise) if noise else nullcontext():
-        logits = forward_rows(model, batch)
+        logits = forward_rows(model, batch, multiple_of)
     return cross_entropy(logits, batch.labels, smoothing)
 
 

@@ -186,6 +186,7 @@ class Epochs:
         seed: int,
         *,
         share_prefix: bool,
+        context: int,
         pack: bool = False,
     ):
         self.tokens = tokens
@@ -193,6 +194,7 @@ class Epochs:
         self.options = options
         self.seed = seed
         self.share_prefix = share_prefix
+        self.context = context
         self.pack = pack
         self.below: Below | None = None
         # Packed rows are filled with examples of any length: batches of like length would leave nothing to fill.
@@ -220,10 +222,11 @@ class Epochs:
         some = [self.tokens[i] for i in indices]
         if self.pack:
             return packed(some, self.pad)
-        batch = collate(some, self.pad, share_prefix=self.share_prefix)
+        batch = collate(some, self.pad, share_prefix=self.share_prefix, context=self.context)
         if self.below is None:
             return batch
-        return replace(batch, below=self.below.of(indices, 0 if batch.prefix is None else batch.prefix.shape[1]))
+        prefix = 0 if batch.prefix is None else batch.prefix.shape[1]
+        return replace(batch, below=self.below.of(indices, prefix, batch.input_ids.shape[1]))
 
 
 def digest(tokens: Sequence[Tokens]) -> str:

@@ -15,6 +15,9 @@ from tunewright.train.batch import Batch, split
 
 _SAID = ("can't allocate memory", "cannot allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
+TRIM_STEPS = 16
+"""Steps after which freed memory goes back to the system at the latest."""
+
 
 def ran_out(error: BaseException) -> bool:
     """Whether an error says that there was no memory: a GPU's, or the machine's."""
@@ -40,6 +43,23 @@ def trim() -> None:
     """
     with contextlib.suppress(OSError, AttributeError):  # another allocator
         ctypes.CDLL(None).malloc_trim(0)
+
+
+class Tidy:
+    """Gives freed memory back between steps: before one larger than those since the last time, and every so often.
+
+    What stays between the tensors of earlier steps would else stand beside what the largest step needs.
+    """
+
+    def __init__(self) -> None:
+        self._sizes: list[int] = []
+
+    def before(self, size: int) -> None:
+        """A step of this size (tokens in one pass) is next."""
+        if len(self._sizes) == TRIM_STEPS or size > max(self._sizes, default=0):
+            trim()
+            self._sizes.clear()
+        self._sizes.append(size)
 
 
 def in_parts(batch: Batch, measure: Callable[[Batch], float]) -> float:

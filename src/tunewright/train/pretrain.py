@@ -273,7 +273,8 @@ class Stream:
     def __call__(self, step: int) -> Sequence[Batch]:
         examples = self.examples(step)
         groups = by_tokens([len(e.ids) for e in examples], self.options.micro_batch_tokens)
-        return [collate([examples[i] for i in group], self.pad, share_prefix=False) for group in groups]
+        reading: dict[str, Any] = {"share_prefix": False, "context": self.options.max_position_embeddings}
+        return [collate([examples[i] for i in group], self.pad, **reading) for group in groups]
 
 
 class Ahead:

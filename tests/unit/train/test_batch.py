@@ -43,6 +43,16 @@ def test_the_shared_prefix_leaves_the_predicting_token_in_its_row() -> None:
     assert batch.rows.tolist() == [0, 2]
 
 
+def test_lengths_are_whole_grains_that_the_model_reads() -> None:
+    rows = [Tokens((*range(1, 41), last, 5), 41) for last in (3, 4)]
+    for context, prefix, time in ((None, 40, 2), (200, 32, 16), (45, 32, 13), (42, 32, 10), (8, 32, 10)):
+        batch = collate(rows, 0, share_prefix=True, context=context)
+        assert batch.prefix is not None
+        assert (batch.prefix.shape[1], batch.input_ids.shape[1]) == (prefix, time)
+        assert batch.labels.tolist() == [5, 5]
+        assert batch.input_ids.reshape(-1)[batch.rows].tolist() == [3, 4]
+
+
 def test_nothing_is_shared_by_one_example_or_by_different_beginnings() -> None:
     assert shared_prefix([Tokens((1, 2, 3), 2)]) == 0
     assert shared_prefix([Tokens((1, 2, 3), 2), Tokens((2, 2, 3), 2)]) == 0

@@ -126,9 +126,8 @@ def test_over_length_is_refused_or_dropped_and_counted(model: str, tmp_path: Pat
 def test_the_stop_token_is_trained(model: str) -> None:
     loaded = load(model, dtype="fp32")
     tokens = tokenise(loaded, examples(3))
-    epochs = Epochs(
-        tokens, loaded.tokenizer.pad_token_id, TrainOptions(per_device_train_batch_size=3), 0, share_prefix=True
-    )
+    options = TrainOptions(per_device_train_batch_size=3)
+    epochs = Epochs(tokens, loaded.tokenizer.pad_token_id, options, 0, share_prefix=True, context=loaded.context)
     (batch,) = epochs(0)
     stops = [int(label) for label in batch.labels if int(label) in loaded.chat.stop_ids]
     assert len(stops) == 3
