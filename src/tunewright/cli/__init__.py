@@ -6,7 +6,6 @@ import importlib
 import os
 import shlex
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import click
 
 from tunewright.core import processes
 from tunewright.core.errors import RecipeError, TunewrightError, UsageError, did_you_mean
+from tunewright.core.events import quieten
 from tunewright.core.files import is_full
 
 VERBS = {
@@ -103,20 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The program. Exit codes: 0 done, 1 failed, 2 usage, 3 quality gate missed, 130 interrupted."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     if "--debug" not in given:
-        _quieten()
+        quieten()
     sys.exit(invoke(given))
-
-
-def _quieten() -> None:
-    """Keep the talk of libraries off the screen: their bars and notices would stand between our lines."""
-    for name, value in (
-        ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
-        ("TRANSFORMERS_VERBOSITY", "error"),
-        ("TOKENIZERS_PARALLELISM", "false"),
-    ):
-        os.environ.setdefault(name, value)
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=UserWarning)
 
 
 def invoke(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -196,6 +198,20 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{name.replace('_', ' ')} {value:.4g}"
     return f"{name.replace('_', ' ')} {value}"
+
+
+def quieten() -> None:
+    """Keep the talk of libraries off the screen: their bars and notices would stand between our lines."""
+    for name, value in (
+        ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
+        ("TRANSFORMERS_VERBOSITY", "error"),
+        ("TOKENIZERS_PARALLELISM", "false"),
+    ):
+        os.environ.setdefault(name, value)
+    for library in ("bitsandbytes", "matplotlib"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning)
 
 
 @contextlib.contextmanager

@@ -85,10 +85,12 @@ def benchmark(
             raise UsageError(
                 f"there is no method '{method}'", hint=did_you_mean(method, PRESETS) or f"known: {', '.join(PRESETS)}"
             )
+    from tunewright.train.material import remembering
+
     recipe = job.settled(recipe)
     folder = Path(runs) / (name or f"{recipe.name}-methods")
     _claim(folder, recipe, study)
-    with files.one_writer(folder, "wait for it, stop it, or give this one its own --name"):
+    with files.one_writer(folder, "wait for it, stop it, or give this one its own --name"), remembering():
         rows = []
         for method in study.methods:
             rate, tried = _best_rate(recipe, study, method, folder, data, progress)

@@ -35,7 +35,7 @@ LEAST_DISK, GOOD_DISK = 1 * 10**9, 4 * 10**9
 OPTIONAL: dict[str, tuple[str, str | None]] = {
     "datasets": ("Hugging Face data sets", "pip install 'tunewright[data]'"),
     "pyarrow": ("Parquet", "pip install 'tunewright[data]'"),
-    "bitsandbytes": ("4-bit weights; no shipped recipe needs them", None),
+    "bitsandbytes": ("4-bit weights (QLoRA) and AdamW in 8 bits", "pip install 'tunewright[qlora]'"),
     "llama_cpp": ("GGUF files; no shipped recipe needs them", None),
 }
 """Package → what it is for, and how to get it where something that ships here needs it."""

@@ -20,7 +20,6 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,7 +28,7 @@ from typing import Any
 
 from tunewright.core import catalogue, errors, files, meter, processes
 from tunewright.core.errors import RunError, TunewrightError, UsageError
-from tunewright.core.events import Progress
+from tunewright.core.events import Progress, quieten
 from tunewright.core.run import Run
 
 PATIENCE = timedelta(days=7)
@@ -215,8 +214,7 @@ def work() -> None:
     told = json.loads(sys.argv[1])
     leave_with(told["launcher"])
     if not os.environ.get("TUNEWRIGHT_DEBUG"):
-        warnings.filterwarnings("ignore", category=FutureWarning)
-        warnings.filterwarnings("ignore", category=UserWarning)
+        quieten()
     try:
         for kind, path in told["code"]:
             catalogue.add(kind, Path(path))

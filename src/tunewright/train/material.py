@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import array
 import hashlib
+import json
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -50,10 +52,57 @@ class Material:
         return max(len(one.ids) for one in [*self.train, *self.validation])
 
 
+_remembered: dict[str, tuple[Material, list[str]]] | None = None
+"""What was gathered last and what was said about it, by what it was made of; None outside `remembering`."""
+
+READ = ("max_length", "over_length", "mask_history", "pointer_weight", "link_weight")
+"""The options that say what becomes of the examples."""
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Within, a training on the examples of the one before takes over its tokens: several are compared on the same."""
+    global _remembered
+    _remembered = {}
+    try:
+        yield
+    finally:
+        _remembered = None
+
+
 def gather(
     loaded: Loaded, train: Sequence[Example], validation: Sequence[Example], options: TrainOptions, say: Say
 ) -> Material:
     """Examples as tokens, cut or dropped as the recipe says, with a word about it. Raises DataError as `check` does."""
+    if _remembered is None:
+        return _gather(loaded, train, validation, options, say)
+    key = _made_of(loaded, train, validation, options)
+    if key not in _remembered:
+        _remembered.clear()
+        said: list[str] = []
+        _remembered[key] = (_gather(loaded, train, validation, options, said.append), said)
+    made, said = _remembered[key]
+    for sentence in said:
+        say(sentence)
+    return made
+
+
+def _made_of(loaded: Loaded, train: Sequence[Example], validation: Sequence[Example], options: TrainOptions) -> str:
+    """sha256 of all that `gather` looks at."""
+    chat = loaded.chat
+    rows = [
+        [[one.id, one.messages, one.completion, one.schema, one.document, one.trained] for one in examples]
+        for examples in (train, validation)
+    ]
+    tokenizer = chat.tokenizer.backend_tokenizer.to_str()
+    asked = [getattr(options, name) for name in READ]
+    row = [tokenizer, chat.template, sorted(chat.stop_ids), loaded.context, asked, rows]
+    return hashlib.sha256(json.dumps(row).encode()).hexdigest()
+
+
+def _gather(
+    loaded: Loaded, train: Sequence[Example], validation: Sequence[Example], options: TrainOptions, say: Say
+) -> Material:
     fit, lengths = length.fitted(loaded, rows(loaded, train, options, say), options)
     tokens = tokenise(loaded, fit, point=options.pointer_weight > 0, link=options.link_weight > 0)
     kept = check(loaded, fit, tokens, options)
