@@ -96,7 +96,7 @@ def benchmark(
             rate, tried = _best_rate(recipe, study, method, folder, data, progress)
             for epochs in study.epochs or (recipe.train.num_train_epochs,):
                 rows.append(_whole(recipe, study, method, rate, epochs, tried, folder, data, progress))
-        _write(folder, rows, recipe)
+                _write(folder, rows, recipe)
     return folder
 
 
