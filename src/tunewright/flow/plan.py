@@ -20,7 +20,7 @@ from tunewright.core.errors import ModelError, TunewrightError
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
-from tunewright.flow import folds, memory, prepare
+from tunewright.flow import folds, memory, pace, prepare
 from tunewright.flow.job import settled
 from tunewright.flow.memory import Card, Need
 from tunewright.flow.outcome import STAGES, complete, main_cell
@@ -33,8 +33,14 @@ if TYPE_CHECKING:
 SAMPLE = 64
 """Examples that are tokenised to learn how long they are."""
 
+LONG = 4
+"""Examples with most characters, of which the longest in tokens is sought."""
+
+SHOWN = 1024
+"""Documents that are synthesised to see how long they are."""
+
 EFFICIENCY = 0.35
-"""Share of the matrix speed that a whole training step reaches: attention, norms, the optimiser take the rest."""
+"""Share of the matrix speed that the head and a pass of decoding reach."""
 
 LAYER_SECONDS = 5e-4
 """Time of one layer in one decoding pass beside its matrices, on a processor."""
@@ -151,11 +157,12 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     path = place(runs, recipe, name=name)
     exists = changes(path, recipe) is not None
     done = tuple(stage for stage in STAGES if exists and complete(Run.open(path), stage))
-    counts, sample, row_bytes, warnings, exams = _data(recipe, path if "data" in done else None, data)
+    counts, sample, long, row_bytes, warnings, exams = _data(recipe, path if "data" in done else None, data)
     shape = _Shape.of(recipe.model)
     prompts, replies = shape.lengths(sample)
     prompt_tokens, reply_tokens = (sum(each) / max(1, len(each)) for each in (prompts, replies))
-    longest = max((p + r for p, r in zip(prompts, replies, strict=True)), default=0)
+    of_long = shape.lengths(long)
+    longest = max((p + r for p, r in zip(*of_long, strict=True)), default=0)
     if longest > recipe.train.max_length:
         warnings.append(
             f"examples reach {longest:,} tokens, train.max_length is {recipe.train.max_length:,} "
@@ -171,8 +178,6 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     trainings = recipe.evaluate.folds or 1
     answers = {cell: trainings * count for cell, count in _answers(recipe, counts["test"], exams).items()}
 
-    speed = shape.speed()
-    work = 6 if recipe.method.adapter == "full" else 4
     tokens = prompt_tokens + reply_tokens
     device = _device()
     trainables = _trainables(recipe, shape)
@@ -180,15 +185,20 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     sharing = options.share_prefix and hinders_sharing(trainables[device].model, longest, noise=noise) is None
     alike = shape.shared(sample) if sharing else 0.0
     shared = alike * (1 - 1 / options.batch_size)
+    speed = shape.speed()
+    whole, mixed = recipe.method.adapter == "full", precision(options, device)[0]
+    length = max(1, round(tokens))
+    layer = pace.of(shape.config, rows=options.batch_size, length=length, precision=mixed, whole=whole, device=device)
+    head = reply_tokens * (6 if whole else 4) * shape.vocabulary * shape.width / (speed * EFFICIENCY)
     seconds = {
         "data": 2
         + (sum(counts.values()) / 1500 if recipe.data.source.startswith("synth:") else sum(counts.values()) / 5000),
-        "train": (5 + trained * (tokens - shared) * work * shape.body / (speed * EFFICIENCY)) if tuned else 0,
+        "train": (5 + trained * ((tokens - shared) * shape.layers * layer.train + head)) if tuned else 0,
         "evaluate": 5
         + sum(
             0.005 * count
             if cell.startswith("rules")
-            else shape.answering(count, cell, recipe, prompt_tokens, reply_tokens, speed)
+            else shape.answering(count, cell, recipe, prompt_tokens, reply_tokens, speed, layer)
             for cell, count in answers.items()
         ),
         "compare": 5.0,
@@ -196,7 +206,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     }
     for stage in ("data", "train"):
         seconds[stage] *= trainings
-    reply = max(replies, default=1)
+    reply = max([*replies, *of_long[1]], default=1)
     read = whole_grains(longest, shape.context)
     seen = memory.Batch(options.batch_size, max(1, read - reply), reply, int(alike))
     full = min(options.max_length, max(longest, shape.context))
@@ -273,8 +283,8 @@ def _trainables(recipe: Recipe, shape: _Shape) -> dict[str, memory.Trainable]:
 
 def _data(
     recipe: Recipe, prepared: Path | None, data: Path | str | None
-) -> tuple[dict[str, int], list[Example], float, list[str], dict[str, int]]:
-    """Counts, a sample of examples, bytes a row, warnings and exam sizes: from the run, or by looking at the source.
+) -> tuple[dict[str, int], list[Example], list[Example], float, list[str], dict[str, int]]:
+    """Counts, a sample, long examples, bytes a row, warnings, exam sizes: of the run, or by looking at the source.
 
     Of a cross-validation the counts are those of the fold that trains on most.
     """
@@ -290,7 +300,7 @@ def _data(
         schemas = files.read_json(job.path / "data" / "schemas.json")
     elif options.source.startswith("synth:"):
         # What is synthesised is known without doing it; a few documents show how long they are.
-        few = options.model_copy(update={"documents": 2 * SAMPLE, "test_documents": SAMPLE // 2, "workers": 1})
+        few = options.model_copy(update={"documents": SHOWN, "test_documents": SHOWN // 4, "workers": 1})
         found = sources.load(options.source, few, seed=recipe.seed, folder=data, sample=options.sample)
         records, schemas = found.records, found.schemas
         train, test = options.synthetic
@@ -311,10 +321,12 @@ def _data(
     task = prepare.make_task(recipe.task, schemas)
     step = max(1, len(records) // SAMPLE)
     sample = [task.example(record) for record in records[::step][:SAMPLE]]
+    by_length = sorted(records, key=lambda record: len(record.text), reverse=True)
+    long = [task.example(record) for record in by_length[:LONG]]
     exams: dict[str, int] = {}
     if recipe.evaluate.folds and recipe.evaluate.exams:
         warnings.append(f"exams are taken by one model, not by folds: {', '.join(recipe.evaluate.exams)}")
-        return counts, sample, row_bytes, warnings, exams
+        return counts, sample, long, row_bytes, warnings, exams
     for name in recipe.evaluate.exams:
         if name in sources.named_sets(data):
             from tunewright.core.recipe import DataOptions
@@ -322,7 +334,7 @@ def _data(
             exams[name] = len(sources.load(name, DataOptions.model_validate({}), folder=data).records)
         else:
             warnings.append(f"exam '{name}' is not here and would be skipped")
-    return counts, sample, row_bytes, warnings, exams
+    return counts, sample, long, row_bytes, warnings, exams
 
 
 def _trained_on(job: Run) -> int:
@@ -463,10 +475,12 @@ class _Shape:
             rounds += 4
         return rounds * 2.0 * 2048 * width * 4 * width / (time.perf_counter() - began)
 
-    def answering(self, count: int, cell: str, recipe: Recipe, prompt: float, reply: float, speed: float) -> float:
-        """Seconds for `count` answers: prompts read at training speed, replies a token a pass for a whole batch."""
+    def answering(
+        self, count: int, cell: str, recipe: Recipe, prompt: float, reply: float, speed: float, layer: pace.Pace
+    ) -> float:
+        """Seconds for `count` answers: prompts read layer by layer, replies a token a pass for a whole batch."""
         shots = recipe.evaluate.shots if cell.startswith("few-shot") else 0
-        read = prompt * (1 + 0.8 * shots) * 2 * self.body / (speed * EFFICIENCY)
+        read = prompt * (1 + 0.8 * shots) * self.layers * layer.read
         # An untuned model often goes on to the end of its budget.
         passes = reply if cell.startswith("tuned") else (reply + recipe.decode.max_new_tokens) / 2
         batch = min(recipe.decode.batch_size, count) or 1
