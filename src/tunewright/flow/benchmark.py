@@ -80,13 +80,13 @@ def benchmark(
 
     Raises UsageError for a method that is not there, RunError where the folder belongs to another study.
     """
+    from tunewright.train.material import remembering
+
     for method in study.methods:
         if method not in PRESETS:
             raise UsageError(
                 f"there is no method '{method}'", hint=did_you_mean(method, PRESETS) or f"known: {', '.join(PRESETS)}"
             )
-    from tunewright.train.material import remembering
-
     recipe = job.settled(recipe)
     folder = Path(runs) / (name or f"{recipe.name}-methods")
     _claim(folder, recipe, study)

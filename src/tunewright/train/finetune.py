@@ -96,6 +96,7 @@ def finetune(
 
     method = methods.attach(loaded.model, recipe.method, recipe.seed)
     model, parameters = method.model, method.parameters
+    accelerator = shares.accelerator("no" if mixed == "fp32" else mixed, device)
     together = not options.gradient_checkpointing or keep_little(model)
     hinders = None
     if options.share_prefix:
@@ -103,7 +104,8 @@ def finetune(
         if not together:
             hinders = hinders or "with gradient_checkpointing this model drops it"
     pad = loaded.tokenizer.pad_token_id or 0
-    pack = options.packing and _packs(model, material, pad, options, say)
+    with accelerator.autocast():
+        pack = options.packing and _packs(model, material, pad, options, say)
     if pack:
         hinders = hinders or "examples are packed"
     if options.share_prefix and hinders is not None:
@@ -115,8 +117,8 @@ def finetune(
         options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
     )
     eval_steps = options.eval_steps or max(1, total // 10)
-    pointing = _lessons(loaded.model, epochs, options, say)
-    accelerator = shares.accelerator("no" if mixed == "fp32" else mixed, device)
+    with accelerator.autocast():
+        pointing = _lessons(loaded.model, epochs, options, say)
     optimizers = optimisers(model, parameters, options, method.rate, name=optim)
     model = accelerator.prepare_model(model, evaluation_mode=True)  # unwrapped: the loop sums gradients itself
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -297,3 +298,21 @@ def test_pointing_is_left_out_where_attention_is_not_torchs() -> None:
     assert watchable(network)
     network.set_attn_implementation("eager")
     assert not watchable(network)
+
+
+@pytest.mark.parametrize("method", ["hybrid", "last-layers", "lora", "full"])
+@pytest.mark.parametrize("train", [{"pointer_weight": 0.5}, {"packing": True}])
+def test_in_bf16_layers_of_two_precisions_are_looked_into(
+    model: str, tmp_path: Path, method: str, train: dict[str, object]
+) -> None:
+    """Which head looks where, and whether packed rows are kept apart, is asked of weights in bf16 beside some in fp32.
+
+    trainable_layers: one of the two, so what enters it comes in bf16.
+    """
+    options = recipe(bf16=True, max_steps=2, **train)
+    options = options.model_copy(update={"method": MethodOptions(name=method, lora_r=4, trainable_layers=1)})
+    metrics = finetune(model, examples(), examples(4), options, tmp_path)
+    assert metrics["last_step"] == 2
+    packed = json.loads((tmp_path / "training_args.json").read_text())["packed"]
+    assert packed == ("packing" in train)
+    assert ("looked_away" in metrics["steps"][0]) == ("pointer_weight" in train)
