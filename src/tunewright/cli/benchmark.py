@@ -66,7 +66,7 @@ def verb(
         return
     click.echo((folder / "methods.md").read_text(encoding="utf-8"))
     click.echo(f"table  {folder / 'methods.csv'}")
-    click.echo(f"\nNext: {options.next_command('show', str(folder / 'methods'))}")
+    click.echo(f"\nNext: {options.next_command('ls', '--runs', str(folder / 'methods'))}")
 
 
 def _numbers(text: str) -> tuple[float, ...]:
