@@ -41,9 +41,10 @@ def of(config: Any, *, rows: int, length: int, precision: str, whole: bool, devi
     body = model.base_model
     weights = sum(one.numel() for one in body.parameters() if not one.is_meta)
     tokens = min(TOKENS, WORK / (6 * weights))
+    length = max(1, min(length, int(tokens)))
     rows = max(1, min(rows, int(tokens // length)))
     width = body.get_input_embeddings().embedding_dim
-    given = torch.randn(rows, min(length, TOKENS), width, dtype=torch.float32 if whole else kind, device=device)
+    given = torch.randn(rows, length, width, dtype=torch.float32 if whole else kind, device=device)
 
     def there() -> torch.Tensor:
         out: torch.Tensor = body(inputs_embeds=given, use_cache=False)[0]

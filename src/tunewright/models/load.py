@@ -20,9 +20,6 @@ from tunewright.core.recipe import Quantisation
 from tunewright.models import embedded
 from tunewright.models.chat import Chat
 
-SHAPES = "128"
-"""How many shapes of products torch and oneDNN may keep code for, about a megabyte each; theirs is 1,024."""
-
 DTYPES = {
     "fp32": torch.float32,
     "float32": torch.float32,
@@ -218,8 +215,6 @@ def load(
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # small models load in an instant, and the screen is ours
-    for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(cache, SHAPES)
     folder = locate(name)
     where = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     if dtype != "auto" and dtype not in DTYPES:

@@ -273,8 +273,8 @@ class Stream:
     def __call__(self, step: int) -> Sequence[Batch]:
         examples = self.examples(step)
         groups = by_tokens([len(e.ids) for e in examples], self.options.micro_batch_tokens)
-        reading: dict[str, Any] = {"share_prefix": False, "context": self.options.max_position_embeddings}
-        return [collate([examples[i] for i in group], self.pad, **reading) for group in groups]
+        context = self.options.max_position_embeddings
+        return [collate([examples[i] for i in g], self.pad, share_prefix=False, context=context) for g in groups]
 
 
 class Ahead:
