@@ -16,7 +16,7 @@ from tunewright.core.events import Events, Progress, graceful
 from tunewright.core.recipe import Recipe, TrainOptions
 from tunewright.core.records import Example
 from tunewright.decode.lanes import supported
-from tunewright.train.batch import GRAIN, Lesson, Tokens, collate, packed
+from tunewright.train.batch import GRAIN, Lesson, Tokens, packed
 from tunewright.train.material import Epochs, Material, digest, gather, shown
 from tunewright.train.pointers import Pointing, best_head, watchable
 
@@ -162,10 +162,10 @@ def finetune(
         """Examples in one pass: what an earlier attempt at this run found, else by trying."""
         if "micro_batch" not in args:
             say("looking for the fastest number of examples in one pass")
-            longest = sorted(material.train, key=lambda one: -len(one.ids))[: options.batch_size]
+            longest = sorted(range(len(material.train)), key=lambda i: -len(material.train[i].ids))
             found = throughput.find(
                 attempt,
-                collate(longest, pad, **reading),
+                epochs.batch(longest[: options.batch_size]),
                 max(epochs(0), key=lambda batch: len(batch.input_ids)),
                 free=lambda: memory.free(device),
                 phases=phases,
