@@ -13,7 +13,7 @@ import statistics
 import time
 from typing import Any
 
-from benchmarks.train_peers import batches, examples, interval, model
+from benchmarks.train_peers import BATCH, batches, examples, interval, model
 
 
 def attached(name: str, precision: str, *, dora: bool, closed: bool) -> Any:
@@ -48,7 +48,7 @@ def main() -> None:
     options = parser.parse_args()
     precision = "bf16" if best_dtype() == torch.bfloat16 else "fp32"
     tokens = tokenise(model("wren", "fp32"), examples("invoices", 256))
-    order = batches(tokens, options.steps)
+    order = batches(tokens, BATCH[options.model], options.steps)
     sides = {
         "closed form": attached(options.model, precision, dora=True, closed=True),
         "peft": attached(options.model, precision, dora=True, closed=False),

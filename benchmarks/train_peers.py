@@ -1,12 +1,13 @@
 """Fine-tuning speed: Tunewright beside transformers' Trainer with PEFT and TRL's SFTTrainer, same model, data, batches.
 
-`python -m benchmarks train_peers [--rows invoices/wren invoices/135m …] [--rounds 5] [--steps 12]`
+`python -m benchmarks train_peers [--rows invoices/wren invoices/135m …] [--rounds 5] [--steps 12] [--keep turns.jsonl]`
 
 A row is a workload and a model. Every side trains the same LoRA over the same batches in the same order (batches of
 like length, which is Tunewright's order, so the peers gain from it, too). The sides take turns; every turn has a process
 of its own, so that peak memory is that side's. The first steps of a turn warm up and do not count. Printed: median
 examples a second with the range over rounds, the ratio to each peer (median of the rounds' own ratios, with a bootstrap
-interval), peak memory, and how far the losses are apart, step by step.
+interval), peak memory, and how far the losses are apart, step by step. With --keep, turns are kept as they end, and the
+same command goes on after those in the file.
 
 Sides:
   tunewright         frozen weights in bf16 where the machine has it, prompt prefix shared, logits of trained tokens only
@@ -35,9 +36,10 @@ ROWS = {
     "invoices/135m": "the same at the shape of SmolLM2-135M (V 49,152)",
     "receipts/wren": "long documents, short instruction",
     "receipts/135m": "the same at the shape of SmolLM2-135M",
-    "invoices/1b": "the shape of Llama-3.2-1B (V 128,256)",
+    "invoices/1b": "the shape of Llama-3.2-1B (V 128,256), batch 4, which the peers' logits leave room for in 24 GiB",
 }
-BATCH, RATE, WARM = 8, 2e-4, 2
+BATCH = {"wren": 8, "135m": 8, "1b": 4}
+RATE, WARM = 2e-4, 2
 
 SHAPES: dict[str, dict[str, Any]] = {
     "135m": {
@@ -117,15 +119,15 @@ def adapter(network: Any) -> Any:
     return methods.attach(network, options, 0)
 
 
-def batches(tokens: list[Any], steps: int) -> list[list[int]]:
+def batches(tokens: list[Any], size: int, steps: int) -> list[list[int]]:
     """Indices of each step's examples: the order of Tunewright's first epoch, the longest step's first.
 
     Memory that a process has not had before is slow to get; so what any step takes is had before the clock runs.
     """
     from tunewright.train.batch import epoch_batches
 
-    order = epoch_batches([len(one.ids) for one in tokens], [0] * len(tokens), BATCH, 0, 0)
-    order = [one for one in order if len(one) == BATCH][:steps]
+    order = epoch_batches([len(one.ids) for one in tokens], [0] * len(tokens), size, 0, 0)
+    order = [one for one in order if len(one) == size][:steps]
     longest = max(order, key=lambda one: max(len(tokens[i].ids) for i in one))
     return [longest, *(one for one in order if one is not longest)]
 
@@ -195,13 +197,13 @@ def ticking(clock: Clock) -> Any:
     return Ticking()
 
 
-def arguments(folder: str, precision: str) -> dict[str, Any]:
+def arguments(folder: str, size: int, precision: str) -> dict[str, Any]:
     """What both peers are told alike."""
     import torch
 
     return {
         "output_dir": folder,
-        "per_device_train_batch_size": BATCH,
+        "per_device_train_batch_size": size,
         "num_train_epochs": 1,
         "learning_rate": RATE,
         "lr_scheduler_type": "constant",
@@ -237,7 +239,7 @@ def trainer(name: str, tokens: list[Any], order: list[list[int]], precision: str
     with tempfile.TemporaryDirectory() as folder:
         peer = Trainer(
             model=adapter(loaded.model).model,
-            args=TrainingArguments(**arguments(folder, precision), remove_unused_columns=False),
+            args=TrainingArguments(**arguments(folder, BATCH[name], precision), remove_unused_columns=False),
             train_dataset=[{"input_ids": list(tokens[i].ids), "start": tokens[i].start} for one in order for i in one],
             data_collator=gather,
             callbacks=[ticking(clock)],
@@ -258,7 +260,7 @@ def trl(
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         config = SFTConfig(
-            **arguments(folder, precision),
+            **arguments(folder, BATCH[name], precision),
             **({"gradient_checkpointing": False} if tuned else {}),
             max_length=None,
             dataset_kwargs={"skip_prepare_dataset": True},
@@ -282,8 +284,9 @@ def turn(side: str, row: str, steps: int, precision: str) -> dict[str, Any]:
     from tunewright.train.material import tokenise
 
     workload, name = row.split("/")
-    tokens = tokenise(model("wren", "fp32"), examples(workload, max(256, 2 * steps * BATCH)))
-    order = batches(tokens, steps)
+    size = BATCH[name]
+    tokens = tokenise(model("wren", "fp32"), examples(workload, max(256, 2 * steps * size)))
+    order = batches(tokens, size, steps)
     run = {
         "tunewright": ours,
         "trainer": trainer,
@@ -293,13 +296,37 @@ def turn(side: str, row: str, steps: int, precision: str) -> dict[str, Any]:
     clock, losses = run(name, tokens, order, precision)
     used = [tokens[i] for one in order for i in one]
     return {
-        "examples_per_second": BATCH * (len(order) - WARM) / clock.seconds,
+        "examples_per_second": size * (len(order) - WARM) / clock.seconds,
         "peak_memory_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else peak_memory(),
         "losses": [float(loss) for loss in losses],
         "threads": torch.get_num_threads(),
         "tokens": sum(len(one.ids) for one in used) / len(used),
         "trained_tokens": sum(one.trained for one in used) / len(used),
     }
+
+
+class Turns:
+    """Turns, each in a process of its own; those in `keep` under the same settings are read instead."""
+
+    def __init__(self, keep: Path | None, steps: int, precision: str) -> None:
+        self.keep, self.steps, self.precision = keep, steps, precision
+        lines = keep.read_text(encoding="utf-8").splitlines() if keep and keep.exists() else []
+        self.had = {tuple(found["key"]): found["turn"] for found in map(json.loads, lines)}
+
+    def take(self, side: str, row: str, lap: int) -> dict[str, Any]:
+        key = (side, row, lap, self.steps, self.precision)
+        if key in self.had:
+            return dict(self.had[key])
+        command = [sys.executable, "-m", "benchmarks.train_peers", "--turn", side, row]
+        command += ["--steps", str(self.steps), "--precision", self.precision]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{side} failed on {row} (exit {done.returncode}):\n{done.stderr[-2000:]}")
+        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        if self.keep:
+            with self.keep.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"key": key, "turn": found}) + "\n")
+        return found
 
 
 def interval(values: list[float]) -> tuple[float, float]:
@@ -337,6 +364,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12, help="steps of a turn, the first two to warm up")
     parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of the frozen weights")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="turns are kept here, and not run again")
     parser.add_argument("--turn", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="every number, for keeping")
     options = parser.parse_args()
@@ -358,16 +386,12 @@ def main() -> None:
     if sides != options.sides:
         print("trl is not installed: left out", file=sys.stderr)
     kept: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    turns = Turns(options.keep, options.steps, precision)
     for row in options.rows:
         found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
         for lap in range(options.rounds):
             for side in sides[lap % len(sides) :] + sides[: lap % len(sides)]:
-                command = [sys.executable, "-m", "benchmarks.train_peers", "--turn", side, row]
-                command += ["--steps", str(options.steps), "--precision", precision]
-                done = subprocess.run(command, capture_output=True, text=True)
-                if done.returncode:
-                    sys.exit(f"{side} failed on {row}:\n{done.stderr[-2000:]}")
-                found[side].append(json.loads(done.stdout.strip().splitlines()[-1]))
+                found[side].append(turns.take(side, row, lap))
                 print(f"{row} {side}: {found[side][-1]['examples_per_second']:.2f} examples/s", file=sys.stderr)
         kept[row] = found
         if not options.json:
