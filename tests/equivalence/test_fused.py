@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft.tuners.lora.dora import DoraLinearLayer
 from torch.nn import functional
 
 import tiny_models
@@ -32,6 +33,11 @@ def lora(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, a: torch.Ten
     return functional.linear(x, weight.detach(), bias.detach()) + 0.7 * (x @ a.T) @ b.T
 
 
+def dora(x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    weight, bias, a, b, ratio = others
+    return ratio * lora(x, weight, torch.zeros_like(bias), a, b) + bias.detach()
+
+
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
     one, two = x.chunk(2, -1)
     return x * cos + torch.cat([-two, one], -1) * sin
@@ -43,10 +49,16 @@ WAYS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[torch.Tensor]
     "gated": (fused.Gated.apply, lambda g, u: functional.silu(g) * u, [drawn(3, 11, 50), 3 * drawn(3, 11, 50)], 2),
     "rotate": (fused.Rotate.apply, rotate, [drawn(2, 4, 9, 16), drawn(1, 1, 9, 16), drawn(2, 1, 9, 16)], 1),
     "lora": (
-        lambda *given: fused.Lora.apply(*given, 0.7),
+        lambda *given: fused.Lora.apply(*given, None, 0.7),
         lora,
         [drawn(3, 11, 40), drawn(24, 40), drawn(24), drawn(5, 40), drawn(24, 5)],
         5,
+    ),
+    "dora": (
+        lambda *given: fused.Lora.apply(*given, 0.7),
+        dora,
+        [drawn(3, 11, 40), drawn(24, 40), drawn(24), drawn(5, 40), drawn(24, 5), 1 + drawn(24) / 9],
+        6,
     ),
     "loss": (
         lambda logits: fused.cross_entropy(logits, LABELS),
@@ -116,10 +128,12 @@ def trained(family: str, **options: Any) -> Any:
     return attached
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize(
+    "method", [{"name": "lora"}, {"name": "full"}, {"use_dora": True}], ids=["lora", "full", "dora"]
+)
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
-def test_models_learn_the_same_with_it(family: str, method: str) -> None:
-    attached, batch = trained(family, name=method), rows()
+def test_models_learn_the_same_with_it(family: str, method: dict[str, Any]) -> None:
+    attached, batch = trained(family, **method), rows()
     found = []
     for fast in (False, True):
         attached.model.zero_grad()
@@ -153,9 +167,18 @@ def test_it_is_used_where_a_family_computes_just_that(family: str, ways: dict[st
     assert found == ways
 
 
-@pytest.mark.parametrize("options", [{"lora_dropout": 0.1}, {"use_dora": True}, {"name": "ia3"}, {"name": "adalora"}])
+@pytest.mark.parametrize("options", [{"lora_dropout": 0.1}, {"name": "ia3"}, {"name": "adalora"}])
 def test_only_plain_lora_is_taken_for_it(options: dict[str, Any]) -> None:
     attached = trained("llama3", **options)
+    assert not [way for _, way in fused.parts(attached.model) if way is fused._lora]
+
+
+def test_dora_is_taken_for_it_with_its_norm_in_closed_form_alone() -> None:
+    attached = trained("llama3", use_dora=True)
+    layers = [module for module, way in fused.parts(attached.model) if way is fused._lora]
+    assert layers
+    for layer in layers:
+        layer.lora_magnitude_vector["default"].__class__ = DoraLinearLayer
     assert not [way for _, way in fused.parts(attached.model) if way is fused._lora]
 
 
@@ -178,8 +201,9 @@ def test_outside_and_without_gradients_modules_are_as_they_were(monkeypatch: pyt
     assert not [module for module in attached.model.modules() if "forward" in vars(module)]
 
 
-def test_less_is_kept_for_the_way_back() -> None:
-    attached, batch = trained("llama3"), rows()
+@pytest.mark.parametrize(("dora", "most"), [(False, 0.9), (True, 0.8)])
+def test_less_is_kept_for_the_way_back(dora: bool, most: float) -> None:
+    attached, batch = trained("llama3", use_dora=dora), rows()
     attached.model.get_base_model().bfloat16()
     frozen = {one.untyped_storage().data_ptr() for one in attached.model.parameters()}
 
@@ -199,7 +223,7 @@ def test_less_is_kept_for_the_way_back() -> None:
 
     usual = kept()
     with fused.quick(attached.model):
-        assert kept() < 0.9 * usual
+        assert kept() < most * usual
 
 
 def test_a_batch_in_bf16_is_as_near_the_truth_as_without_it() -> None:

@@ -94,10 +94,11 @@ class Gated(torch.autograd.Function):
 
 
 class Lora(torch.autograd.Function):
-    """x·Wᵀ + bias + scaling · x·Aᵀ·Bᵀ with W frozen (Hu et al. 2021, "LoRA", equation 3).
+    """ratio ⊙ (x·Wᵀ + scaling · x·Aᵀ·Bᵀ) + bias with W frozen (Hu et al. 2021, "LoRA", equation 3).
 
     x: `[..., in]`; weight: `[out, in]`; a: `[rank, in]`; b: `[out, rank]`. The sum happens in the product, and what a
     and b of another dtype are cast to is x's: PEFT casts x to theirs, which is four times as large.
+    ratio: `[out]`, in fp32, DoRA's magnitudes by norms (Liu et al. 2024, equation 5); None: 1.
     """
 
     @staticmethod
@@ -108,28 +109,44 @@ class Lora(torch.autograd.Function):
         bias: torch.Tensor | None,
         a: torch.Tensor,
         b: torch.Tensor,
+        ratio: torch.Tensor | None,
         scaling: float,
     ) -> torch.Tensor:
         rows = x.reshape(-1, x.shape[-1])
         ctx.kinds = a.dtype, b.dtype
         a, b = a.to(x.dtype), b.to(x.dtype)
         low = (rows @ a.T).mul_(scaling)
-        out = functional.linear(rows, weight, bias).addmm_(low, b.T)
-        ctx.save_for_backward(rows, weight, a, b, low)
         ctx.scaling = scaling
+        if ratio is None:
+            out = functional.linear(rows, weight, bias).addmm_(low, b.T)
+            ctx.save_for_backward(rows, weight, a, b, low)
+        else:
+            plain = functional.linear(rows, weight).addmm_(low, b.T)
+            beyond = (ratio - 1).to(x.dtype)  # near 0, where a small dtype is finer than near 1
+            out = torch.addcmul(plain, plain, beyond)
+            if bias is not None:
+                out += bias
+            ctx.save_for_backward(rows, weight, a, b, low, plain, beyond)
         return out.view(*x.shape[:-1], len(weight))
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        rows, weight, a, b, low = ctx.saved_tensors
+        rows, weight, a, b, low, *scaled = ctx.saved_tensors
         (grad,) = gradients
         kind_a, kind_b = ctx.kinds
         grads = grad.reshape(-1, grad.shape[-1])
+        d_ratio = None
+        if scaled:
+            plain, beyond = scaled
+            d_ratio = torch.zeros(len(weight))
+            for part in _blocks(grads, BLOCK):
+                d_ratio += (grads[part] * plain[part]).sum(0, dtype=torch.float32)
+            grads = torch.addcmul(grads, grads, beyond)
         d_low = (grads @ b).mul_(ctx.scaling)
         d_x = None
         if ctx.needs_input_grad[0]:
             d_x = (grads @ weight).addmm_(d_low, a).view(*grad.shape[:-1], rows.shape[-1])
-        return d_x, None, None, (d_low.T @ rows).to(kind_a), (grads.T @ low).to(kind_b), None
+        return d_x, None, None, (d_low.T @ rows).to(kind_a), (grads.T @ low).to(kind_b), d_ratio, None
 
 
 class Rotate(torch.autograd.Function):
@@ -239,7 +256,10 @@ def _lora(self: Any, x: torch.Tensor) -> torch.Tensor:
         x = x.to(torch.get_autocast_dtype("cpu"))
     if x.dtype != base.weight.dtype:
         return type(self).forward(self, x)
-    return Lora.apply(x, base.weight, base.bias, a, b, self.scaling[name])
+    ratio = None
+    if name in self.lora_variant:
+        ratio = self.lora_magnitude_vector[name].ratio(base, a, b, self.scaling[name])
+    return Lora.apply(x, base.weight, base.bias, a, b, ratio, self.scaling[name])
 
 
 def _is_norm(kind: type) -> bool:
@@ -270,8 +290,10 @@ def _is_rotary(function: Any) -> bool:
 
 
 def _is_lora(module: Any) -> bool:
-    """Whether `module` is PEFT's LoRA, and nothing more, of a linear layer that stays as it is."""
+    """Whether `module` is PEFT's LoRA, or DoRA with the norm in closed form, of a linear layer that stays as it is."""
     from peft.tuners.lora.layer import Linear
+
+    from tunewright.models.methods._dora import ClosedForm
 
     if type(module) is not Linear or module.merged or module.disable_adapters or len(module.active_adapters) != 1:
         return False
@@ -280,7 +302,7 @@ def _is_lora(module: Any) -> bool:
         type(module.base_layer) is torch.nn.Linear
         and not any(one.requires_grad for one in module.base_layer.parameters())
         and name in module.lora_A
-        and name not in module.lora_variant
+        and (name not in module.lora_variant or isinstance(module.lora_magnitude_vector[name], ClosedForm))
         and isinstance(module.lora_dropout[name], torch.nn.Identity)
         and module.lora_B[name].bias is None
     )
@@ -317,7 +339,7 @@ def pays(device: str | torch.device) -> bool:
 
 @contextmanager
 def quick(model: Any) -> Iterator[None]:
-    """Within, what there is a faster way for in `model` takes it: norms, gated activations, rotations, LoRA."""
+    """Within, what there is a faster way for in `model` takes it: norms, gated activations, rotations, LoRA, DoRA."""
     chosen = parts(model)
     files = [sys.modules[name] for name in {type(module).__module__ for module in model.modules()}]
     rotations = {file: vars(file)[ROTARY] for file in files if ROTARY in vars(file) and _is_rotary(vars(file)[ROTARY])}

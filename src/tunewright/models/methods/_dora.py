@@ -35,7 +35,7 @@ class ClosedForm(DoraLinearLayer):
         adapter_name: str = "default",
     ) -> torch.Tensor:
         """What is added to the base layer's output. x: `[..., in]`; the result is `[..., out]`."""
-        ratio = self.weight / self.norm(base_layer, lora_A.weight, lora_B.weight, scaling)
+        ratio = self.ratio(base_layer, lora_A.weight, lora_B.weight, scaling)
         learnt = lora_B(lora_A(x)) * scaling
         if base_result is None:  # with dropout the base sees what the adapter sees
             weight = transpose(dequantize_module_weight(base_layer), self.fan_in_fan_out)
@@ -43,6 +43,10 @@ class ClosedForm(DoraLinearLayer):
         elif base_layer.bias is not None:
             base_result = base_result - base_layer.bias
         return (ratio - 1).to(base_result.dtype) * base_result + ratio.to(learnt.dtype) * learnt
+
+    def ratio(self, base_layer: Any, a: torch.Tensor, b: torch.Tensor, scaling: float) -> torch.Tensor:
+        """The learnt magnitudes by the norms of W + scaling·B·A, `[out]` in fp32. Gradients go to the magnitudes."""
+        return self.weight / self.norm(base_layer, a, b, scaling)
 
     @torch.no_grad()
     def norm(self, base_layer: Any, a: torch.Tensor, b: torch.Tensor, scaling: float) -> torch.Tensor:
