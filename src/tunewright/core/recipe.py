@@ -35,14 +35,20 @@ LayoutName = Literal[
 NOISE_GRADES = ("none", "light", "medium", "heavy")
 
 
-INSTRUCTIONS: dict[str, str] = {"conversation": ""}
+INSTRUCTIONS: dict[str, str] = {"conversation": "", "text_to_json": ""}
 """Default instructions of tasks that are not extraction."""
+
+PLACES = ("text", "keys", "schema", "example")
+"""What a prompt of text_to_json may have in braces."""
 
 
 class TaskOptions(Options):
     """What the job is."""
 
-    name: str = Field("extraction", description="Kind of task: extraction, conversation; or one of your own (--code).")
+    name: str = Field(
+        "extraction",
+        description="Kind of task: extraction, text_to_json, conversation; or one of your own (--code).",
+    )
     json_schema: dict[str, Any] | str | None = Field(
         None, description="JSON Schema of the answer: inline or a file. None: the data's own, by doc_type."
     )
@@ -54,16 +60,59 @@ class TaskOptions(Options):
         "keys", description="How the schema stands in the prompt: bare keys, the whole JSON Schema, or an example."
     )
 
+    prompts: tuple[str, ...] = Field(
+        ("{text}",),
+        min_length=1,
+        description="text_to_json: what the user may say, with {text} and, where the prompt names what it wants, "
+        "{keys}, {schema} or {example}. Every record of train gets one; the first is asked where nobody chooses.",
+    )
+    test_prompts: tuple[str, ...] = Field(
+        (), description="text_to_json: those that are kept for testing; empty: `prompts`, too."
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _own_instruction(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("name") in INSTRUCTIONS:
-            return {"instruction": INSTRUCTIONS[given["name"]], **given}
-        return given
+        if not isinstance(given, dict):
+            return given
+        own = {"instruction": INSTRUCTIONS[given["name"]]} if given.get("name") in INSTRUCTIONS else {}
+        # Behind a validator JSON's lists are no longer taken for tuples.
+        lists = {key: tuple(given[key]) for key in ("prompts", "test_prompts") if isinstance(given.get(key), list)}
+        return {**own, **given, **lists}
+
+    @field_validator("prompts", "test_prompts")
+    @classmethod
+    def _places(cls, prompts: tuple[str, ...]) -> tuple[str, ...]:
+        for prompt in prompts:
+            if prompt.count("{text}") != 1:
+                raise ValueError(f"prompts that have {{text}} once, unlike {prompt!r}")
+        return prompts
 
 
 SYNTH_DOCUMENTS = 10_000
 """How many documents are synthesised where the recipe does not say."""
+
+
+AUGMENTATIONS = ("prompt", "keys", "noise", "together")
+
+
+class AugmentOptions(Options):
+    """Further records made of those of train, each of them still right by construction and looked at again."""
+
+    copies: float = Field(0.0, ge=0, description="Records made of each record of train, on average; 0: none.")
+    ways: dict[str, float] = Field(
+        {"prompt": 0.25, "keys": 0.35, "noise": 0.25, "together": 0.15},
+        description="Shares of what is done. prompt: asked in other words. keys: asked for some of its keys, in other "
+        "orders. noise: other words, case and spelling around its values. together: two records as one.",
+    )
+    key_sets: Positive = Field(24, description="How many choices of keys there are for each type of record.")
+
+    @field_validator("ways")
+    @classmethod
+    def _shares(cls, ways: dict[str, float]) -> dict[str, float]:
+        if not set(ways) <= set(AUGMENTATIONS) or min(ways.values(), default=0) < 0 or not sum(ways.values()) > 0:
+            raise ValueError(f"shares of {', '.join(AUGMENTATIONS)}, none below 0 and not all 0")
+        return ways
 
 
 class DataOptions(Options):
@@ -101,6 +150,7 @@ class DataOptions(Options):
     workers: int = Field(
         0, ge=0, description="Processes for synthesis; 0: one per core. The bytes do not depend on it."
     )
+    augment: AugmentOptions = AugmentOptions()
 
     @property
     def synthetic(self) -> tuple[int, int]:

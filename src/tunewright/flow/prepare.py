@@ -127,6 +127,11 @@ def divide(
         "validation": [record for record in parts.validation if record.id in left],
         "test": parts.test,
     }
+    alone = kept["train"]
+    if recipe.data.augment.copies and alone:
+        kept["train"] = alone + _augmented(job, events, found.schemas, alone)
+    if asked := getattr(make_task(recipe.task, found.schemas), "asked", None):
+        kept = {name: [asked(record) for record in part] for name, part in kept.items()}
     if not kept["train"] and "tuned" in recipe.evaluate.systems:
         raise DataError(
             "no record is left to train on: all of them are in test too",
@@ -137,7 +142,7 @@ def divide(
         files.write_lines(folder / f"{name}.jsonl", rows(records_of_split))
     everything = [record for part in kept.values() for record in part]
     files.write_lines(folder / "processed.jsonl", rows(everything))
-    schemas, verbatim = mark(found.schemas, kept["train"])
+    schemas, verbatim = mark(found.schemas, alone)
     if verbatim:
         fields = ", ".join(f"{path} ({share:.1%})" for path, share in verbatim.items())
         events.say(f"held to what the document says, as their answers in train are: {fields}")
@@ -157,6 +162,24 @@ def divide(
         "sha256": hashes(folder),
     }
     job.finish("data", found.about | own)
+
+
+def _augmented(job: Run, events: Events, schemas: dict[str, dict[str, JSON]], train: Sequence[Record]) -> list[Record]:
+    """Further records for training. Ways that the task knows nothing of are left out, with a word."""
+    from tunewright.data.augment import ASKING, augment
+
+    options = job.recipe.data.augment
+    if not schemas:
+        raise DataError("data.augment makes more of records whose answers are JSON", hint="--set data.augment.copies=0")
+    if not hasattr(make_task(job.recipe.task, schemas), "asked"):
+        ways = {way: share for way, share in options.ways.items() if way not in ASKING}
+        events.say(f"the task {job.recipe.task.name} asks everything in one way: no {' or '.join(ASKING)}")
+        if not sum(ways.values()):
+            return []
+        options = options.model_copy(update={"ways": ways})
+    made = augment(train, schemas, options, job.recipe.seed)
+    events.say(made.note())
+    return made.records
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -367,6 +390,8 @@ class Shots:
         self.count = count
         self._by_type: dict[str | None, list[Record]] = {}
         for record in train:
+            if "made" in record.provenance:
+                continue  # a user would show what was written, not what was made of it
             self._by_type.setdefault(record.doc_type, []).append(record)
         self._chosen: dict[str | None, tuple[Record, ...]] = {}
 

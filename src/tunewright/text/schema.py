@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -131,6 +132,76 @@ def leaves(value: JSON) -> dict[str, JSON]:
 
     walk(value, ())
     return found
+
+
+Keys = Sequence[Sequence[str]]
+"""Ways to keys of objects within objects: [["intent"], ["slots", "city"]]."""
+
+
+def ways(schema: dict[str, JSON], deepest: int = 3) -> list[list[str]]:
+    """The ways to all keys of a schema whose values are no objects with keys of their own, in order."""
+
+    def walk(node: JSON, way: list[str]) -> Iterator[list[str]]:
+        properties = resolve(node, schema).get("properties") if len(way) < deepest else None
+        if not properties:
+            yield way
+            return
+        for key, child in properties.items():
+            yield from walk(child, [*way, key])
+
+    return [way for way in walk(schema, []) if way]
+
+
+def narrowed(schema: dict[str, JSON], keys: Keys) -> dict[str, JSON]:
+    """The schema of an object with these keys alone, in their order; of the required ones those that are left.
+
+    Raises DataError for a key that the schema does not have.
+    """
+    root: dict[str, JSON] = {word: schema[word] for word in ("$schema", "$defs", "definitions") if word in schema}
+    return {**root, **_narrowed(schema, keys, schema)}
+
+
+def _narrowed(schema: JSON, keys: Keys, root: JSON) -> dict[str, JSON]:
+    known = resolve(schema, root)
+    properties = known.get("properties") or {}
+    kept: dict[str, JSON] = {}
+    for key, further in _by_first(keys).items():
+        if key not in properties:
+            raise DataError(f"the schema has no key '{key}'", hint=f"it has: {', '.join(properties)}")
+        kept[key] = _narrowed(properties[key], further, root) if further else properties[key]
+    required = [key for key in kept if key in (known.get("required") or ())]
+    return {**known, "properties": kept, "required": required}
+
+
+def taken(value: JSON, keys: Keys) -> JSON:
+    """What is left of an object with these keys alone, in their order; keys that it has not are left out."""
+    if not isinstance(value, dict):
+        return value
+    asked = _by_first(keys).items()
+    return {key: taken(value[key], further) if further else value[key] for key, further in asked if key in value}
+
+
+def _by_first(keys: Keys) -> dict[str, list[Sequence[str]]]:
+    """First key → the further ways behind it; none where the key itself is meant."""
+    found: dict[str, list[Sequence[str]]] = {}
+    for way in keys:
+        further = found.setdefault(way[0], [])
+        if len(way) > 1:
+            further.append(way[1:])
+    return found
+
+
+PARTS = "parts"
+"""The one key of several answers in one."""
+
+
+def several(schema: dict[str, JSON], count: int) -> dict[str, JSON]:
+    """The schema of so many answers in one, `{"parts": [...]}`."""
+    root: dict[str, JSON] = {word: schema[word] for word in ("$schema", "$defs", "definitions") if word in schema}
+    item = {word: part for word, part in schema.items() if word not in root}
+    parts = {"type": "array", "items": item, "minItems": count, "maxItems": count}
+    closed = {"required": [PARTS], "additionalProperties": False}
+    return {**root, "type": "object", "properties": {PARTS: parts}, **closed}
 
 
 # -- in a prompt

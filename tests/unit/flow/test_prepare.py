@@ -33,6 +33,7 @@ def test_shots_are_of_the_type_short_in_turns_of_language_and_always_the_same():
 
 def test_shots_are_as_many_as_there_are_and_need_targets():
     train = [Record("a", "text", {"k": "v"}), Record("b", "text", None)]
+    train.append(Record("c", "text", {"k": "v"}, provenance={"made": {"by": "noise", "of": ["a"]}}))
     assert [record.id for record in prepare.Shots(train, 5).of(Record("x", "t"))] == ["a"]
     assert prepare.Shots(train, 0).of(Record("x", "t")) == ()
     assert prepare.Shots(train, 2).of(Record("x", "t", doc_type="other")) == ()
@@ -88,3 +89,55 @@ def test_conversations_are_alike_only_where_all_their_turns_are(tmp_path):
         other = [{**turn, "content": f"Quite another {turn['content']}"} for turn in new.provenance["before"]]
         exam = [known.replace(id="a"), new.replace(id="b", provenance={"before": other})]
         assert [record.id for record in prepare._not_trained_on(job, "later", exam, events)] == ["b"]
+
+
+@pytest.mark.parametrize("task", ["text_to_json", "extraction"])
+def test_further_records_are_made_of_train_alone(tmp_path, task):
+    from tunewright.core import files
+    from tunewright.core.events import Events
+    from tunewright.core.recipe import AugmentOptions, DataOptions, Recipe
+    from tunewright.core.run import Run
+
+    goods = ("pens", "tea", "salt", "soap", "rice")
+    rows = [
+        {
+            "id": f"r{n}",
+            "text": f"Order {n}: Carla wants {goods[n % 5]}",
+            "json": {"order": str(n), "item": goods[n % 5]},
+        }
+        for n in range(200)
+    ]
+    files.write_lines(tmp_path / "orders.jsonl", rows)
+    recipe = Recipe(
+        name="orders",
+        task=TaskOptions(
+            name=task, prompts=("JSON: {text}", "{keys} of: {text}"), test_prompts=("As JSON with {keys}: {text}",)
+        ),
+        data=DataOptions(
+            source=str(tmp_path / "orders.jsonl"),
+            validation_documents=20,
+            near_duplicates=0.0,
+            augment=AugmentOptions(copies=2.0),
+        ),
+    )
+    job = Run.create(tmp_path / "runs", recipe)
+    with Events(job.path) as events:
+        prepare.prepare(job, events)
+    parts = {name: prepare.records(job, name) for name in prepare.SPLITS}
+    made = [record for record in parts["train"] if "made" in record.provenance]
+    own = {record.id for record in parts["train"]} - {record.id for record in made}
+    assert len(made) > 1.5 * len(own)
+    assert {name for record in made for name in record.provenance["made"]["of"]} <= own
+    assert not [record for name in ("validation", "test") for record in parts[name] if "made" in record.provenance]
+    ways = {record.provenance["made"]["by"] for record in made}
+    examples = [prepare.task_of(job).example(record) for part in parts.values() for record in part]
+    assert all(example.schema and example.completion for example in examples)
+    if task == "extraction":
+        assert ways == {"noise", "together"}
+        assert "no prompt or keys" in (job.path / "training.log").read_text(encoding="utf-8")
+        return
+    assert ways == {"prompt", "keys", "noise", "together"}
+    assert {record.provenance["prompt"] for record in parts["test"]} == {"As JSON with {keys}: {text}"}
+    assert {record.provenance["prompt"] for record in parts["train"]} == {"JSON: {text}", "{keys} of: {text}"}
+    some = next(record for record in made if record.provenance["made"]["by"] == "keys")
+    assert set(some.target) == {key for [key] in some.provenance["keys"]}

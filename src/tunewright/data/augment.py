@@ -1,0 +1,214 @@
+"""More records for training, made of those there are: asked otherwise, for other keys, in a noisier text, two at once.
+
+What is made is right by construction, and looked at again all the same (`faults`): the answer obeys its schema, has no
+value that its parents have not, and every value that a parent says in so many words is still said. What fails is left
+out and counted.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tunewright.core.recipe import AugmentOptions
+from tunewright.core.records import JSON, Record
+from tunewright.text import align
+from tunewright.text import schema as schemas_of
+
+ASKING = ("prompt", "keys")
+"""Ways that are for tasks that can ask for a record in several ways."""
+
+LONGEST = 2000
+"""Longer texts, in characters, are not put together."""
+
+GREETINGS = {
+    "en": (("please ", "hi, ", "okay so ", "hey there, "), (" please", " thanks", ", thank you", " if you can")),
+    "hi": (("कृपया ", "सुनिए, ", "जी, "), (" धन्यवाद", ", शुक्रिया", " जी")),
+    "hi-Latn": (("please ", "suno, ", "zara "), (" please", " thanks", ", shukriya")),
+}
+"""By language: what may stand before a text and behind it, and says nothing."""
+
+JOINTS = ((". ", "; ", " / ", ", and ", "\n"), (" ", "\n"))
+"""What stands between two texts: behind one without a stop, and behind one that has it."""
+
+STOPS = ".!?।"
+
+
+@dataclass
+class Augmented:
+    """records: those that were made. counts: by way. refused: by what was found wrong."""
+
+    records: list[Record] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def note(self) -> str:
+        """One sentence for the screen."""
+        made = ", ".join(f"{count:,} {way}" for way, count in sorted(self.counts.items()))
+        lost = f"; {self.refused.total():,} left out: {self.refused.most_common(1)[0][0]}" if self.refused else ""
+        return f"{len(self.records):,} records made of those of train ({made}){lost}"
+
+
+Made = tuple[Record, dict[str, JSON]]
+"""A record, and the schema of its answer."""
+
+
+def augment(
+    records: Sequence[Record], schemas: Mapping[str, dict[str, JSON]], options: AugmentOptions, seed: int
+) -> Augmented:
+    """Records made of `records`, with ids and groups of their own parents; the same for the same seed, in any order.
+
+    schemas: by doc_type; the first also serves records without a type of its own. provenance["made"]: {"by", "of"};
+    provenance["keys"], ["parts"]: what is asked for where that is not the whole schema, or several times it.
+    """
+    found = Augmented()
+    sets = {kind: _key_sets(schema, options.key_sets, f"{seed}/{kind}") for kind, schema in schemas.items()}
+    partners: dict[tuple[str | None, str | None], list[Record]] = {}
+    for record in sorted(records, key=lambda one: one.id):
+        partners.setdefault((record.doc_type, record.language), []).append(record)
+    for record in records:
+        dice = random.Random(f"{seed}/{record.id}")
+        kind, schema = _schema(record, schemas)
+        whole, part = divmod(options.copies, 1)
+        for number in range(int(whole) + (dice.random() < part)):
+            [way] = dice.choices(list(options.ways), list(options.ways.values()))
+            made: Made | None
+            parents = [record]
+            if way == "keys":
+                made = _narrowed(record, schema, dice.choice(sets[kind]))
+            elif way == "noise":
+                made = _noisy(record, schema, dice)
+            elif way == "together":
+                parents.append(dice.choice(partners[record.doc_type, record.language]))
+                made = _together(parents, schema, dice)
+            else:
+                made = record, schema
+            if made is None:
+                found.refused[f"{way}: not with such a record"] += 1
+                continue
+            one, its = made
+            if wrong := faults(one, its, parents):
+                found.refused[wrong[0]] += 1
+                continue
+            about = {"by": way, "of": [parent.id for parent in parents]}
+            provenance = {**one.provenance, "made": about}
+            found.records.append(one.replace(id=f"{record.id}+{number + 1}", spans=(), provenance=provenance))
+            found.counts[way] += 1
+    return found
+
+
+def faults(made: Record, schema: dict[str, JSON], parents: Sequence[Record]) -> list[str]:
+    """What is wrong with a record that was made of others; empty where it is right."""
+    found = [f"the answer does not obey its schema: {fault}" for fault in schemas_of.validate(made.target, schema)]
+    theirs = Counter(_typed(leaf) for parent in parents for leaf in schemas_of.leaves(parent.target).values())
+    own = Counter(_typed(leaf) for leaf in schemas_of.leaves(made.target).values())
+    found += [f"a value is not its parents': {leaf!r}" for _, leaf in own - theirs]
+    said = {leaf for _, leaf in own if isinstance(leaf, str) and any(leaf in parent.text for parent in parents)}
+    found += [f"a value is no longer said: {leaf!r}" for leaf in sorted(said) if leaf not in made.text]
+    return found
+
+
+def _typed(leaf: JSON) -> tuple[str, JSON]:
+    return type(leaf).__name__, leaf
+
+
+def _schema(record: Record, schemas: Mapping[str, dict[str, JSON]]) -> tuple[str, dict[str, JSON]]:
+    kind = record.doc_type if record.doc_type in schemas else next(iter(schemas))
+    return str(kind), schemas[str(kind)]
+
+
+def _key_sets(schema: dict[str, JSON], count: int, seed: str) -> list[list[list[str]]]:
+    """Choices of keys, half of them at least, in orders of their own; keys of one object stand together."""
+    ways, dice = schemas_of.ways(schema), random.Random(seed)
+    sets = []
+    for _ in range(count):
+        kept = sorted(dice.sample(ways, dice.randint((len(ways) + 1) // 2, len(ways))))
+        rank: dict[tuple[str, ...], float] = {}
+        for way in kept:
+            for end in range(1, len(way) + 1):
+                rank.setdefault(tuple(way[:end]), dice.random())
+        kept.sort(key=lambda way: [rank[tuple(way[:end])] for end in range(1, len(way) + 1)])
+        sets.append(kept)
+    return sets
+
+
+def _narrowed(record: Record, schema: dict[str, JSON], keys: list[list[str]]) -> Made | None:
+    target = schemas_of.taken(record.target, keys)
+    if not schemas_of.leaves(target):
+        return None  # nothing of what is asked for is there
+    made = record.replace(target=target, provenance={**record.provenance, "keys": keys})
+    return made, schemas_of.narrowed(schema, keys)
+
+
+def _together(parents: Sequence[Record], schema: dict[str, JSON], dice: random.Random) -> Made | None:
+    one, other = parents
+    if one.id == other.id or len(one.text) + len(other.text) > LONGEST:
+        return None
+    text = one.text + dice.choice(JOINTS[one.text[-1:] in STOPS]) + other.text
+    target = {schemas_of.PARTS: [one.target, other.target]}
+    made = one.replace(text=text, target=target, provenance={**one.provenance, "parts": 2})
+    return made, schemas_of.several(schema, 2)
+
+
+def _noisy(record: Record, schema: dict[str, JSON], dice: random.Random) -> Made | None:
+    """Words around the text, and case and spelling of words outside of what the answer says; never inside of it.
+
+    Where a value does not stand in the text as it is, nobody knows which words it is read from: these texts only get
+    words around them.
+    """
+    leaves = [leaf for leaf in schemas_of.leaves(record.target).values() if leaf is not None]
+    said = [leaf for leaf in leaves if isinstance(leaf, str) and leaf and leaf in record.text]
+    kept = [place for leaf in said for place in align.exact(leaf, record.text)]
+    text = record.text
+    if len(said) == len(leaves):
+        for change in dice.sample(_SPELLINGS, dice.randint(0, 2)):
+            text, kept = change(text, kept, dice)
+    before, behind = GREETINGS.get((record.language or "en").split("+")[0], GREETINGS["en"])
+    around = dice.choice(("", "before", "behind") if text != record.text else ("before", "behind"))
+    if around == "before":
+        text = dice.choice(before) + text
+    elif around == "behind":
+        end = len(text.rstrip(STOPS + " "))
+        end = len(text) if any(end < last for _, last in kept) else end
+        text = text[:end] + dice.choice(behind) + text[end:]
+    return record.replace(text=text), schema
+
+
+Places = list[tuple[int, int]]
+
+
+def _slip(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
+    """Two letters of a longer word outside of `kept` change places."""
+    words = [match for match in re.finditer(r"[^\W\d_]{5,}", text) if match.group().isascii() and _free(match, kept)]
+    if not words:
+        return text, kept
+    word = dice.choice(words)
+    at = dice.randrange(word.start() + 1, word.end() - 2)
+    return text[:at] + text[at + 1] + text[at] + text[at + 2 :], kept
+
+
+def _lower(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
+    """All words outside of `kept` in small letters."""
+    made = re.sub(r"\w+", lambda match: match.group().lower() if _free(match, kept) else match.group(), text)
+    return (made if len(made) == len(text) else text), kept
+
+
+def _double(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
+    """A word outside of `kept` is said twice."""
+    words = [match for match in re.finditer(r"\b\w+\b", text) if _free(match, kept)]
+    if not words:
+        return text, kept
+    word = dice.choice(words)
+    longer = len(word.group()) + 1
+    moved = [(start + longer, end + longer) if start >= word.end() else (start, end) for start, end in kept]
+    return f"{text[: word.end()]} {word.group()}{text[word.end() :]}", moved
+
+
+_SPELLINGS: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...] = (_slip, _lower, _double)
+
+
+def _free(match: re.Match[str], kept: Places) -> bool:
+    return all(match.end() <= start or end <= match.start() for start, end in kept)

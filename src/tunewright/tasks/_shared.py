@@ -1,0 +1,105 @@
+"""What tasks that answer with JSON share: the schema of a record, a target's one form, a reply read strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from tunewright.core.errors import DataError, did_you_mean
+from tunewright.core.recipe import TaskOptions
+from tunewright.core.records import JSON, Example, Record
+from tunewright.text import schema as schemas_of
+from tunewright.text.serialise import STRICT, NotStrict, dumps
+
+MAX_REPLY = 1_000_000
+"""Longest reply that is parsed, in characters."""
+
+
+class Structured:
+    """A task whose answer is JSON that obeys a schema.
+
+    options: where it has a json_schema (inline, or a file's path), that is the one of all records.
+    schemas: JSON Schema by doc_type; used where the options name none. A single one also serves records without a type.
+
+    Raises DataError for a schema that is missing or not usable.
+    """
+
+    def __init__(self, options: TaskOptions, schemas: Mapping[str, dict[str, JSON]] | None = None):
+        self.options = options
+        self.schemas = {name: schemas_of.check(schema, where=name) for name, schema in (schemas or {}).items()}
+        self.schema: dict[str, JSON] | None = None
+        given = self.options.json_schema
+        if isinstance(given, str):
+            self.schema = schemas_of.check(_read(Path(given)), where=given)
+        elif given is not None:
+            self.schema = schemas_of.check(given, where="task.json_schema")
+
+    def schema_of(self, record: Record) -> dict[str, JSON]:
+        """The schema that a record's answer obeys. Raises DataError naming the known types where there is none.
+
+        provenance["parts"]: how many records were made this one, so many answers it has.
+        """
+        schema = self.known_schema(record)
+        parts = record.provenance.get("parts")
+        return schema if parts is None else schemas_of.several(schema, parts)
+
+    def known_schema(self, record: Record) -> dict[str, JSON]:
+        """The schema of a record's type."""
+        if self.schema is not None:
+            return self.schema
+        if record.doc_type in self.schemas:
+            return self.schemas[record.doc_type]
+        if record.doc_type is None and len(self.schemas) == 1:
+            return next(iter(self.schemas.values()))
+        if not self.schemas:
+            raise DataError(
+                "there is no JSON Schema", hint="name one with task.json_schema, or put schema.json beside the data"
+            )
+        message = (
+            "the record has no doc_type"
+            if record.doc_type is None
+            else f"no JSON Schema for doc_type '{record.doc_type}'"
+        )
+        near = did_you_mean(record.doc_type or "", self.schemas)
+        raise DataError(message, where=f"record {record.id}", hint=near or f"known types: {', '.join(self.schemas)}")
+
+    def completion(self, target: JSON, schema: dict[str, JSON] | None) -> str:
+        """A target in the one canonical form: canonical separators, keys in schema order; "" for None."""
+        return "" if target is None else dumps(schemas_of.in_schema_order(target, schema))
+
+    def parse(self, text: str, example: Example | None = None) -> tuple[JSON, str | None]:
+        """A raw reply as (value, None), or (None, why not). Strict JSON: no NaN, no key twice; an object, or an array
+        where the schema asks for one.
+        """
+        if len(text) > MAX_REPLY:
+            return None, f"longer than {MAX_REPLY:,} characters"
+        if not text.strip():
+            return None, "empty"
+        try:
+            value = STRICT.decode(text)
+        except NotStrict as fault:
+            return None, str(fault)
+        except json.JSONDecodeError as error:
+            return None, f"not JSON: {error.msg} at character {error.pos}"
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, a thousand brackets
+            return None, f"not JSON: {type(error).__name__}"
+        schema = example.schema if example is not None else None
+        wanted = list if (schema or {}).get("type") == "array" else dict
+        if not isinstance(value, wanted):
+            return None, f"not {_KINDS[wanted]} but {_KINDS.get(type(value), 'null')}"
+        return value, None
+
+
+_KINDS: dict[type, str] = {
+    dict: "an object", list: "an array", str: "a string", int: "a number", float: "a number", bool: "true or false"
+}  # fmt: skip
+
+
+def _read(path: Path) -> JSON:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError("the JSON Schema's file is missing", where=str(path)) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"the JSON Schema cannot be read: {error}", where=str(path)) from None

@@ -1,0 +1,104 @@
+"""Text to JSON: a sentence or two in, the JSON that says the same out, however one asks for it.
+
+A prompt may show the whole schema, name its keys, or say nothing of what the JSON looks like. Which one a record is
+asked with is drawn by its id, for training from `prompts`, for testing from `test_prompts`, and stands in its
+provenance with the keys that are asked for where those are not all of the schema's, or in another order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+from tunewright.core.recipe import PLACES, TaskOptions
+from tunewright.core.records import JSON, Example, Message, Record
+from tunewright.tasks._shared import Structured
+from tunewright.text import schema as schemas_of
+
+_PLACE = re.compile("{(" + "|".join(PLACES) + ")}")
+
+FORMS = {"schema": "schema", "example": "schema", "keys": "keys"}
+"""What a prompt shows of the schema → what results are sliced by; a prompt that shows nothing is "free"."""
+
+UNSEEN = ("test",)
+"""Splits whose prompts are those kept for testing."""
+
+
+class TextToJson(Structured):
+    """The task of writing a text's content as JSON.
+
+    options: prompts, test_prompts; `instruction` is a system message, "" for none.
+    """
+
+    name = "text_to_json"
+
+    def __init__(self, options: TaskOptions | None = None, schemas: Mapping[str, dict[str, JSON]] | None = None):
+        super().__init__(options or TaskOptions.model_validate({"name": self.name}), schemas)
+
+    def asked(self, record: Record) -> Record:
+        """The record with the prompt that it is asked with, and what its results are sliced by.
+
+        One that has its prompt keeps it. provenance["prompt"]: the prompt; provenance["keys"], where it is there: the
+        keys that are asked for, in order.
+        """
+        if "prompt" in record.provenance:
+            return record
+        prompts = self.options.prompts
+        if record.split in UNSEEN and self.options.test_prompts:
+            prompts = self.options.test_prompts
+        prompt = prompts[_drawn(record.id, len(prompts))]
+        marks = {"prompt": form(prompt)}
+        if self.options.test_prompts:
+            marks["wording"] = "unseen" if prompt in self.options.test_prompts else "seen"
+        slices = {**(record.provenance.get("slice") or {}), **marks}
+        return record.replace(provenance={**record.provenance, "prompt": prompt, "slice": slices})
+
+    def schema_of(self, record: Record) -> dict[str, JSON]:
+        """The schema of what is asked: of a record that is asked for some keys, of these in their order."""
+        schema = super().schema_of(record)
+        keys = record.provenance.get("keys")
+        return schema if keys is None else schemas_of.narrowed(schema, keys)
+
+    def example(self, record: Record, shots: Sequence[Record] = ()) -> Example:
+        """The record as a model meets it: a system message if there is one, shots as earlier turns, then the prompt."""
+        messages = [_turn("system", self.options.instruction)] if self.options.instruction else []
+        for shot in shots:
+            said, _ = self._said(shot)
+            completion = self.completion(shot.target, self.schema_of(shot))
+            messages += [_turn("user", said), _turn("assistant", completion)]
+        said, document = self._said(record)
+        messages.append(_turn("user", said))
+        schema = self.schema_of(record)
+        return Example(record, tuple(messages), self.completion(record.target, schema), schema, document)
+
+    def _said(self, record: Record) -> tuple[str, tuple[int, int]]:
+        """The user's turn, and where the record's text stands in it."""
+        prompt = record.provenance.get("prompt", self.options.prompts[0])
+        schema = self.schema_of(record) if _PLACE.findall(prompt) != ["text"] else {}
+        shown = {
+            "text": lambda: record.text,
+            "keys": lambda: schemas_of.keys_form(schema),
+            "schema": lambda: schemas_of.json_schema_form(schema),
+            "example": lambda: schemas_of.example_form(schema),
+        }
+        said, start = "", 0
+        for i, part in enumerate(_PLACE.split(prompt)):
+            if part == "text" and i % 2:
+                start = len(said)
+            said += shown[part]() if i % 2 else part
+        return said, (start, start + len(record.text))
+
+
+def form(prompt: str) -> str:
+    """How much of the schema a prompt shows: schema, keys or free."""
+    return next((FORMS[place] for place in _PLACE.findall(prompt) if place in FORMS), "free")
+
+
+def _drawn(name: str, count: int) -> int:
+    """A number below `count` that depends on the name alone."""
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()) % count
+
+
+def _turn(role: str, content: str) -> Message:
+    return {"role": role, "content": content}

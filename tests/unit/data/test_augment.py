@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tunewright.core.recipe import AugmentOptions
+from tunewright.core.records import Record
+from tunewright.data import augment as augmenting
+from tunewright.data.augment import augment, faults
+from tunewright.text import schema as schemas_of
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "intent": {"enum": ["order", "ask"]},
+        "slots": {
+            "type": "object",
+            "properties": {"item": {"type": "string"}, "place": {"type": "string"}, "count": {"type": "integer"}},
+            "additionalProperties": False,
+        },
+    },
+    "required": ["intent", "slots"],
+    "additionalProperties": False,
+}
+ITEMS, PLACES = ("Pens", "green tea", "नमक", "iPhone cases"), ("Pune", "the Red Fort", "New York")
+
+
+def records(count: int = 60) -> list[Record]:
+    made = []
+    for i in range(count):
+        item, place = ITEMS[i % 4], PLACES[i % 3]
+        text = f"Carla would like to order {item} for delivery in {place}{'.' if i % 2 else ''}"
+        target = {"intent": "order", "slots": {"item": item, "place": place, "count": 1}}
+        if i % 3:
+            del target["slots"]["count"]  # type: ignore[attr-defined]
+        made.append(Record(f"r{i}", text, target, language="en", doc_type="orders", group=f"g{i}"))
+    return made
+
+
+def options(**given) -> AugmentOptions:
+    return AugmentOptions(**{"copies": 3.0, **given})
+
+
+def test_every_way_makes_records_that_are_right():
+    found = augment(records(), {"orders": SCHEMA}, options(), 0)
+    assert set(found.counts) == {"prompt", "keys", "noise", "together"}
+    assert len(found.records) + found.refused.total() == 180
+    parents = {record.id: record for record in records()}
+    for made in found.records:
+        schema = schemas_of.several(SCHEMA, 2) if "parts" in made.provenance else SCHEMA
+        schema = schemas_of.narrowed(schema, made.provenance["keys"]) if "keys" in made.provenance else schema
+        assert not schemas_of.validate(made.target, schema)
+        of = [parents[name] for name in made.provenance["made"]["of"]]
+        assert made.group == of[0].group
+        for leaf in schemas_of.leaves(made.target).values():
+            if isinstance(leaf, str) and any(leaf in parent.text for parent in of):
+                assert leaf in made.text
+    assert len({made.id for made in found.records}) == len(found.records)
+    assert "records made of those of train" in found.note()
+
+
+def test_it_hangs_on_the_seed_and_the_ids_and_not_on_the_order():
+    forth, back = (augment(some, {"orders": SCHEMA}, options(), 7).records for some in (records(), records()[::-1]))
+    assert {made.id: made for made in forth} == {made.id: made for made in back}
+    assert [made.text for made in augment(records(), {"orders": SCHEMA}, options(), 8).records] != [
+        made.text for made in forth
+    ]
+
+
+@pytest.mark.parametrize("copies", [0.0, 0.5, 2.0])
+def test_how_many(copies: float):
+    found = augment(records(200), {"orders": SCHEMA}, options(copies=copies, ways={"prompt": 1.0}), 0)
+    assert abs(len(found.records) - 200 * copies) <= (20 if copies % 1 else 0)
+
+
+def test_asked_for_some_keys_in_another_order():
+    found = augment(records(), {"orders": SCHEMA}, options(ways={"keys": 1.0}, key_sets=5), 0)
+    sets = Counter(str(made.provenance["keys"]) for made in found.records)
+    assert 1 < len(sets) <= 5
+    for made in found.records:
+        keys = [tuple(way) for way in made.provenance["keys"]]
+        held = [("intent",)] * ("intent" in made.target) + [("slots", key) for key in made.target.get("slots", {})]
+        assert set(held) <= set(keys)
+        assert made.text in {record.text for record in records()}
+
+
+def test_two_as_one():
+    found = augment(records(), {"orders": SCHEMA}, options(ways={"together": 1.0}), 0)
+    parents = {record.id: record for record in records()}
+    for made in found.records:
+        one, other = (parents[name] for name in made.provenance["made"]["of"])
+        assert made.target == {"parts": [one.target, other.target]}
+        assert made.text.startswith(one.text)
+        assert made.text.endswith(other.text)
+
+
+def test_noise_changes_words_and_no_value():
+    found = augment(records(), {"orders": SCHEMA}, options(copies=6.0, ways={"noise": 1.0}), 0)
+    texts = {record.id: record.text for record in records()}
+    assert all(made.text != texts[made.provenance["made"]["of"][0]] for made in found.records)
+    assert sum("would would" in made.text or "order order" in made.text for made in found.records)
+    assert sum(made.text.startswith(("please ", "hi, ", "okay so ", "hey there, ")) for made in found.records)
+    # A count that stands nowhere may be read from any word: nothing is changed within.
+    for made in found.records:
+        if "count" in made.target["slots"]:
+            assert texts[made.provenance["made"]["of"][0]].rstrip(".") in made.text
+
+
+def test_what_goes_wrong_is_left_out_and_counted(monkeypatch: pytest.MonkeyPatch):
+    """A way that would change values is caught."""
+    monkeypatch.setattr(augmenting, "_SPELLINGS", (lambda text, kept, dice: (text.replace("York", "Yorc"), kept),) * 2)
+    found = augment(records(), {"orders": SCHEMA}, options(copies=6.0, ways={"noise": 1.0}), 0)
+    assert found.refused["a value is no longer said: 'New York'"]
+    assert not [made for made in found.records if "Yorc" in made.text]
+    assert "left out" in found.note()
+
+
+def test_faults_by_hand():
+    [one] = records(1)
+    right = {"intent": "order", "slots": {"item": "Pens"}}
+    assert faults(one.replace(target=right), SCHEMA, [one]) == []
+    assert "does not obey" in faults(one.replace(target={"intent": "x", "slots": {}}), SCHEMA, [one])[0]
+    assert "not its parents'" in faults(one.replace(target={"intent": "ask", "slots": {}}), SCHEMA, [one])[0]
+    assert "no longer said" in faults(one.replace(text="Pen"), SCHEMA, [one])[0]
+    changed = {"intent": "order", "slots": {"item": "Pens", "count": 2}}
+    assert faults(one.replace(target=changed), SCHEMA, [one]) == ["a value is not its parents': 2"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=40), st.text(min_size=1, max_size=8), st.text(max_size=40), st.integers(0, 10**6))
+def test_noise_keeps_any_value(before: str, value: str, behind: str, seed: int):
+    schema = {"type": "object", "properties": {"v": {"type": "string"}}, "required": ["v"]}
+    record = Record("a", before + value + behind, {"v": value}, language="en")
+    made = augmenting._noisy(record, schema, random.Random(seed))
+    assert made is None or value in made[0].text
