@@ -119,7 +119,8 @@ class DataOptions(Options):
     """Where records come from and how they are split."""
 
     source: str = Field(
-        "synth:invoices", description="synth:NAME, a file, a folder, a Hugging Face id or a data set's name."
+        "synth:invoices",
+        description="synth:NAME, a file, a folder, a Hugging Face id or a data set's name; several with ` + ` between.",
     )
     sample: bool = Field(False, description="Take the small set of that name that ships with the package instead.")
     layout: LayoutName = Field("auto", description="What a row looks like; auto recognises it.")

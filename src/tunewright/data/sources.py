@@ -301,9 +301,9 @@ def _fill(found: Source, readings: list[tuple[Reading, str | None]], options: Da
             for record in reading:
                 if split is not None and record.split is None:
                     record = record.replace(split=split)
-                yield _unique(record, lines, renamed)
+                yield unique(record, lines, renamed)
 
-    found.records = _sampled(records(), options.documents, seed)
+    found.records = sampled(records(), options.documents, seed)
     total = sum(reading.records for reading, _ in readings)
     for reading, _ in readings:
         found.rejected += reading.rejected
@@ -332,7 +332,7 @@ def _fill(found: Source, readings: list[tuple[Reading, str | None]], options: Da
     _targets_as_json(found)
 
 
-def _unique(record: Record, lines: dict[str, str], renamed: list[str]) -> Record:
+def unique(record: Record, lines: dict[str, str], renamed: list[str]) -> Record:
     place = f"{record.provenance.get('file')}:{record.provenance.get('line')}"
     if record.id not in lines:
         lines[record.id] = place
@@ -345,7 +345,7 @@ def _unique(record: Record, lines: dict[str, str], renamed: list[str]) -> Record
     return record.replace(id=name)
 
 
-def _sampled(records: Iterable[Record], count: int | None, seed: int) -> list[Record]:
+def sampled(records: Iterable[Record], count: int | None, seed: int) -> list[Record]:
     """`count` of the records in their order, chosen by a hash of seed, id and text; all where there are fewer."""
     if count is None:
         return list(records)

@@ -289,7 +289,7 @@ def _data(
     Of a cross-validation the counts are those of the fold that trains on most.
     """
     from tunewright.core import files
-    from tunewright.data import sources, split
+    from tunewright.data import several, sources, split
 
     options = recipe.data
     warnings: list[str] = []
@@ -301,20 +301,23 @@ def _data(
     elif options.source.startswith("synth:"):
         # What is synthesised is known without doing it; a few documents show how long they are.
         few = options.model_copy(update={"documents": SHOWN, "test_documents": SHOWN // 4, "workers": 1})
-        found = sources.load(options.source, few, seed=recipe.seed, folder=data, sample=options.sample)
+        found = several.load(options.source, few, seed=recipe.seed, folder=data, sample=options.sample)
         records, schemas = found.records, found.schemas
         train, test = options.synthetic
         validation = min(options.validation_documents, train // 5)
         counts = {"train": train - validation, "validation": validation, "test": test}
     else:
-        found = sources.load(options.source, options, seed=recipe.seed, folder=data, sample=options.sample)
+        found = several.load(options.source, options, seed=recipe.seed, folder=data, sample=options.sample)
         if recipe.evaluate.folds:
             dealt = split.folds(found.records, recipe.evaluate.folds, options, recipe.seed)
             parts = max(dealt, key=lambda each: len(each.train))
         else:
             parts = split.split(found.records, options, recipe.seed)
-        counts = {name: len(getattr(parts, name)) for name in prepare.SPLITS}
-        records, schemas = parts.train, found.schemas
+        dressed = prepare.dressed(
+            recipe, found.schemas, {name: getattr(parts, name) for name in prepare.SPLITS}, lambda text: None
+        )
+        counts = {name: len(part) for name, part in dressed.items()}
+        records, schemas = dressed["train"], found.schemas
         if found.rejected:
             warnings.append(f"{len(found.rejected)} rows cannot be used and would be set aside")
     row_bytes = sum(len(files.line(each.to_row()).encode()) for each in records[:500]) / max(1, len(records[:500]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -14,7 +14,7 @@ from tunewright.core import catalogue, files
 from tunewright.core.contracts import Task
 from tunewright.core.errors import DataError
 from tunewright.core.events import Events
-from tunewright.core.recipe import TaskOptions
+from tunewright.core.recipe import Recipe, TaskOptions
 from tunewright.core.records import JSON, Record
 from tunewright.core.run import Run
 
@@ -60,12 +60,12 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
 
 def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:
     """Write data/raw.jsonl and data/rejected.jsonl. Raises DataError where no row can be used."""
-    from tunewright.data import sources
+    from tunewright.data import several
     from tunewright.data.clean import clean
 
     recipe, folder = job.recipe, job.path / "data"
     options = recipe.data
-    source = sources.load(options.source, options, seed=recipe.seed, folder=data, sample=options.sample)
+    source = several.load(options.source, options, seed=recipe.seed, folder=data, sample=options.sample)
     for note in source.notes:
         events.say(note)
     files.write_lines(folder / "raw.jsonl", rows(source.records))
@@ -128,10 +128,7 @@ def divide(
         "test": parts.test,
     }
     alone = kept["train"]
-    if recipe.data.augment.copies and alone:
-        kept["train"] = alone + _augmented(job, events, found.schemas, alone)
-    if asked := getattr(make_task(recipe.task, found.schemas), "asked", None):
-        kept = {name: [asked(record) for record in part] for name, part in kept.items()}
+    kept = dressed(recipe, found.schemas, kept, events.say)
     if not kept["train"] and "tuned" in recipe.evaluate.systems:
         raise DataError(
             "no record is left to train on: all of them are in test too",
@@ -164,22 +161,28 @@ def divide(
     job.finish("data", found.about | own)
 
 
-def _augmented(job: Run, events: Events, schemas: dict[str, dict[str, JSON]], train: Sequence[Record]) -> list[Record]:
-    """Further records for training. Ways that the task knows nothing of are left out, with a word."""
+def dressed(
+    recipe: Recipe, schemas: dict[str, dict[str, JSON]], parts: dict[str, list[Record]], say: Callable[[str], None]
+) -> dict[str, list[Record]]:
+    """The sides of a split as they are used: train with the records made of it, each with the prompt it is asked with.
+
+    Ways of augmentation that the task knows nothing of are left out, with a word.
+    """
     from tunewright.data.augment import ASKING, augment
 
-    options = job.recipe.data.augment
-    if not schemas:
-        raise DataError("data.augment makes more of records whose answers are JSON", hint="--set data.augment.copies=0")
-    if not hasattr(make_task(job.recipe.task, schemas), "asked"):
-        ways = {way: share for way, share in options.ways.items() if way not in ASKING}
-        events.say(f"the task {job.recipe.task.name} asks everything in one way: no {' or '.join(ASKING)}")
-        if not sum(ways.values()):
-            return []
-        options = options.model_copy(update={"ways": ways})
-    made = augment(train, schemas, options, job.recipe.seed)
-    events.say(made.note())
-    return made.records
+    asked = getattr(make_task(recipe.task, schemas), "asked", None)
+    options, train = recipe.data.augment, parts["train"]
+    if options.copies and train:
+        if not schemas:
+            raise DataError("data.augment makes more of answers in JSON", hint="--set data.augment.copies=0")
+        ways = {way: share for way, share in options.ways.items() if asked or way not in ASKING}
+        if len(ways) < len(options.ways):
+            say(f"the task {recipe.task.name} asks everything in one way: no {' or '.join(ASKING)}")
+        if sum(ways.values()):
+            made = augment(train, schemas, options.model_copy(update={"ways": ways}), recipe.seed)
+            say(made.note())
+            parts = {**parts, "train": train + made.records}
+    return {name: [asked(record) for record in part] for name, part in parts.items()} if asked else parts
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -216,11 +219,11 @@ def _with_turns(found: Sequence[Record]) -> list[Record]:
 
 def unchanged(job: Run, data: Path | str | None) -> None:
     """Raises DataError where the files that finished data was read from are other ones now."""
-    from tunewright.data import sources
+    from tunewright.data import several
 
     manifest = job.manifest("data")
-    local = manifest.get("kind") in ("file", "folder", "set")
-    changed = sources.changed(job.recipe.data.source, manifest.get("source_sha256", {}), data) if local else []
+    local = manifest.get("kind") in ("file", "folder", "set", "several")
+    changed = several.changed(job.recipe.data.source, manifest.get("source_sha256", {}), data) if local else []
     if changed:
         raise DataError(
             "has changed since this run read it",
