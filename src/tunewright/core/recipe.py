@@ -151,6 +151,11 @@ class DataOptions(Options):
     workers: int = Field(
         0, ge=0, description="Processes for synthesis; 0: one per core. The bytes do not depend on it."
     )
+    close_schemas: bool = Field(
+        False,
+        description="Narrow the schemas to what answers in train are like: free keys to those met, strings of few "
+        "values that are not copied from the text to a choice between them.",
+    )
     augment: AugmentOptions = AugmentOptions()
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tunewright.core.records import JSON
 
@@ -96,3 +97,77 @@ def schema_of(values: Iterable[JSON]) -> dict[str, JSON]:
     for value in values:
         seen.add(value)
     return seen.schema()
+
+
+CHOICES = 128
+"""A string with more values than that is no choice between them."""
+
+SAID = 0.5
+"""Share of a string's values that stand in their texts from which it is copied, not chosen."""
+
+TIMES = 3
+"""How often a choice must have been seen, on average."""
+
+
+def closed(schema: dict[str, JSON], answers: Iterable[tuple[JSON, str]]) -> dict[str, JSON]:
+    """`schema` narrowed to what answers were like, so that a grammar leaves a model few ways to go wrong.
+
+    answers: pairs of an answer that obeys it and the text it is read from. Free keys become those that were met.
+    Strings that take few values, most of which do not stand in their texts (an intent, "yes" and "no"), become a choice
+    between these; those that are copied from texts stay open, however few they are. What was never met stays as it is.
+    """
+    found = _Met()
+    for value, text in answers:
+        found.add(value, text)
+    return found.close(schema)
+
+
+@dataclass(slots=True)
+class _Met:
+    """What stood at one place of the answers: strings with how often, and how often in their texts; what is inside."""
+
+    strings: dict[str, list[int]] = field(default_factory=dict)
+    keys: dict[str, _Met] = field(default_factory=dict)
+    items: _Met | None = None
+    values: list[JSON] = field(default_factory=list)
+
+    def add(self, value: JSON, text: str) -> None:
+        self.values.append(value)
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                self.keys.setdefault(key, _Met()).add(inner, text)
+        elif isinstance(value, list):
+            self.items = self.items or _Met()
+            for inner in value:
+                self.items.add(inner, text)
+        elif isinstance(value, str):
+            count = self.strings.setdefault(value, [0, 0])
+            count[0] += 1
+            count[1] += value.casefold() in text.casefold()
+
+    def close(self, schema: JSON) -> Any:
+        if not isinstance(schema, dict) or "$ref" in schema:
+            return schema
+        properties = schema.get("properties")
+        if isinstance(properties, dict) and properties:
+            inner = {
+                key: self.keys[key].close(child) if key in self.keys else child for key, child in properties.items()
+            }
+            return {**schema, "properties": inner}
+        if self.keys and schema.get("additionalProperties", True) is not False:
+            met = {key: one.close(schema_of(one.values)) for key, one in self.keys.items()}
+            return {**schema, "properties": met, "additionalProperties": False}
+        if isinstance(schema.get("items"), dict) and self.items is not None:
+            return {**schema, "items": self.items.close(schema["items"])}
+        plain = schema.get("type") in ("string", ["string", "null"])
+        if plain and not any(word in schema for word in _BOUNDS) and self._is_choice():
+            nothing = [None] if isinstance(schema["type"], list) else []
+            return {**schema, "enum": [*sorted(self.strings), *nothing]}
+        return schema
+
+    def _is_choice(self) -> bool:
+        total, said = (sum(count[i] for count in self.strings.values()) for i in (0, 1))
+        return 0 < len(self.strings) <= CHOICES and total >= TIMES * len(self.strings) and said < SAID * total
+
+
+_BOUNDS = ("enum", "const", "pattern", "format")

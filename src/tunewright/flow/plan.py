@@ -313,11 +313,13 @@ def _data(
             parts = max(dealt, key=lambda each: len(each.train))
         else:
             parts = split.split(found.records, options, recipe.seed)
-        dressed = prepare.dressed(
-            recipe, found.schemas, {name: getattr(parts, name) for name in prepare.SPLITS}, lambda text: None
-        )
+        schemas = found.schemas
+        if options.close_schemas:
+            schemas = prepare.closed(schemas, [*parts.train, *parts.validation])
+        sides = {name: getattr(parts, name) for name in prepare.SPLITS}
+        dressed = prepare.dressed(recipe, schemas, sides, lambda text: None)
         counts = {name: len(part) for name, part in dressed.items()}
-        records, schemas = dressed["train"], found.schemas
+        records = dressed["train"]
         if found.rejected:
             warnings.append(f"{len(found.rejected)} rows cannot be used and would be set aside")
     row_bytes = sum(len(files.line(each.to_row()).encode()) for each in records[:500]) / max(1, len(records[:500]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,6 +128,8 @@ def divide(
         "test": parts.test,
     }
     alone = kept["train"]
+    if recipe.data.close_schemas:
+        found = replace(found, schemas=closed(found.schemas, [*alone, *kept["validation"]]))
     kept = dressed(recipe, found.schemas, kept, events.say)
     if not kept["train"] and "tuned" in recipe.evaluate.systems:
         raise DataError(
@@ -159,6 +161,16 @@ def divide(
         "sha256": hashes(folder),
     }
     job.finish("data", found.about | own)
+
+
+def closed(schemas: Mapping[str, dict[str, JSON]], known: Sequence[Record]) -> dict[str, dict[str, JSON]]:
+    """The schemas narrowed to what answers of train and validation are like. Those of test are not looked at."""
+    from tunewright.data import infer
+
+    of = {name: [one for one in known if one.doc_type == name or len(schemas) == 1] for name in schemas}
+    return {
+        name: infer.closed(schema, ((one.target, one.text) for one in of[name])) for name, schema in schemas.items()
+    }
 
 
 def dressed(

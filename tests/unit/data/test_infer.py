@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.data.infer import MAP_FROM, schema_of
+from tunewright.data.infer import MAP_FROM, closed, schema_of
 from tunewright.text.schema import validate
 
 
@@ -73,3 +73,62 @@ def test_every_example_obeys_the_schema_inferred_from_them(examples):
 @given(st.dictionaries(st.text(max_size=2), scalars, min_size=1, max_size=4))
 def test_a_value_with_an_unseen_key_does_not_obey(example):
     assert validate({**example, "never seen": 1}, schema_of([example])) != []
+
+
+OPEN = {
+    "type": "object",
+    "properties": {
+        "intent": {"type": "string"},
+        "slots": {"type": "object", "additionalProperties": {"type": ["string", "array"]}},
+    },
+    "required": ["intent", "slots"],
+}
+
+
+def said(count: int = 60) -> list[tuple[dict, str]]:
+    """Answers whose intent is chosen, whose place and item are copied; rarely two items."""
+    made = []
+    for n in range(count):
+        place, item = ("Pune", "Agra")[n % 2], f"item {n}"
+        slots = {"place": place, "item": [item, item] if n == 7 else item, "kind": ("yes", "no")[n % 2]}
+        made.append(({"intent": ("ORDER", "ASK", "STOP")[n % 3], "slots": slots}, f"{item} for {place}"))
+    return made
+
+
+def test_a_closed_schema_has_the_keys_met_and_choices_that_are_not_copied():
+    found = closed(OPEN, said())
+    assert found["properties"]["intent"] == {"type": "string", "enum": ["ASK", "ORDER", "STOP"]}
+    slots = found["properties"]["slots"]
+    assert slots["additionalProperties"] is False
+    assert slots["properties"] == {
+        "place": {"type": "string"},  # of two values, but copied: a third town may come
+        "item": {"type": ["string", "array"], "items": {"type": "string"}},
+        "kind": {"type": "string", "enum": ["no", "yes"]},
+    }
+    assert not [fault for value, _ in said() for fault in validate(value, found)]
+
+
+def test_few_of_a_value_each_are_no_choice():
+    found = closed(OPEN, [({"intent": f"I{n}", "slots": {}}, "text") for n in range(10)])
+    assert found["properties"]["intent"] == {"type": "string"}
+
+
+def test_bounds_of_its_own_stay():
+    fixed = {
+        "type": "object",
+        "properties": {"a": {"type": "string", "enum": ["x", "y", "z"]}, "b": {"type": "string"}},
+    }
+    assert closed(fixed, [({"a": "x"}, "text")] * 9) == fixed
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from("abc"), st.text("xy", max_size=2) | st.integers(0, 3), max_size=3), max_size=12
+    )
+)
+def test_answers_obey_the_closed_schema(values):
+    found = closed(
+        {"type": "object", "properties": {"v": {"type": "object"}}}, [({"v": value}, "x") for value in values]
+    )
+    assert not [fault for value in values for fault in validate({"v": value}, found)]
