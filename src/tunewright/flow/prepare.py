@@ -182,14 +182,15 @@ def dressed(
     """
     from tunewright.data.augment import ASKING, augment
 
-    asked = getattr(make_task(recipe.task, schemas), "asked", None)
+    task = make_task(recipe.task, schemas)
+    asked, asks = getattr(task, "asked", None), getattr(task, "asks", ())
     options, train = recipe.data.augment, parts["train"]
     if options.copies and train:
         if not schemas:
             raise DataError("data.augment makes more of answers in JSON", hint="--set data.augment.copies=0")
-        ways = {way: share for way, share in options.ways.items() if asked or way not in ASKING}
-        if len(ways) < len(options.ways):
-            say(f"the task {recipe.task.name} asks everything in one way: no {' or '.join(ASKING)}")
+        ways = {way: share for way, share in options.ways.items() if way in asks or way not in ASKING}
+        if lost := [way for way in options.ways if way not in ways]:
+            say(f"data.augment: the task's prompts do not go with {' and '.join(lost)}, which are left out")
         if sum(ways.values()):
             made = augment(train, schemas, options.model_copy(update={"ways": ways}), recipe.seed)
             say(made.note())

@@ -36,6 +36,11 @@ class TextToJson(Structured):
     def __init__(self, options: TaskOptions | None = None, schemas: Mapping[str, dict[str, JSON]] | None = None):
         super().__init__(options or TaskOptions.model_validate({"name": self.name}), schemas)
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Ways of `data.augment` that need prompts for them."""
+        return ("prompt", "keys") if any(map(_shows, self.options.prompts)) else ("prompt",)
+
     def asked(self, record: Record) -> Record:
         """The record with the prompt that it is asked with, and what its results are sliced by.
 
@@ -47,6 +52,8 @@ class TextToJson(Structured):
         prompts = self.options.prompts
         if record.split in UNSEEN and self.options.test_prompts:
             prompts = self.options.test_prompts
+        if "keys" in record.provenance:  # or nobody could know which are asked for
+            prompts = tuple(filter(_shows, prompts)) or prompts
         prompt = prompts[_drawn(record.id, len(prompts))]
         marks = {"prompt": form(prompt)}
         if self.options.test_prompts:
@@ -93,6 +100,10 @@ class TextToJson(Structured):
 def form(prompt: str) -> str:
     """How much of the schema a prompt shows: schema, keys or free."""
     return next((FORMS[place] for place in _PLACE.findall(prompt) if place in FORMS), "free")
+
+
+def _shows(prompt: str) -> bool:
+    return form(prompt) != "free"
 
 
 def _drawn(name: str, count: int) -> int:

@@ -275,13 +275,13 @@ def _deeper(child: JSON, level: int) -> int:
 
 
 def json_schema_form(schema: dict[str, JSON]) -> str:
-    """The JSON Schema itself in canonical form, without our own `x-` marks."""
+    """The JSON Schema itself in canonical form, without our own `x-` marks and the name of its dialect."""
 
     def plain(node: JSON) -> JSON:
         if isinstance(node, list):
             return [plain(item) for item in node]
         if isinstance(node, dict):
-            return {key: plain(value) for key, value in node.items() if not key.startswith("x-")}
+            return {key: plain(value) for key, value in node.items() if not key.startswith(("x-", "$schema"))}
         return node
 
     return dumps(plain(schema))

@@ -134,7 +134,7 @@ def test_further_records_are_made_of_train_alone(tmp_path, task):
     assert all(example.schema and example.completion for example in examples)
     if task == "extraction":
         assert ways == {"noise", "together"}
-        assert "no prompt or keys" in (job.path / "training.log").read_text(encoding="utf-8")
+        assert "do not go with prompt and keys" in (job.path / "training.log").read_text(encoding="utf-8")
         return
     assert ways == {"prompt", "keys", "noise", "together"}
     assert {record.provenance["prompt"] for record in parts["test"]} == {"As JSON with {keys}: {text}"}

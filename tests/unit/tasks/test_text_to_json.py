@@ -112,6 +112,13 @@ def test_asked_for_some_keys() -> None:
         task().example(CARLA.replace(provenance={"keys": [["colour"]]}))
 
 
+def test_some_keys_are_asked_for_by_prompts_that_name_them() -> None:
+    records = [CARLA.replace(id=str(i), provenance={"keys": [["action"]]}) for i in range(60)]
+    assert {task().asked(record).provenance["prompt"] for record in records} == set(PROMPTS[1:])
+    assert task().asks == ("prompt", "keys")
+    assert task(prompts=PROMPTS[:1]).asks == ("prompt",)
+
+
 def test_a_prompt_without_its_text_is_refused() -> None:
     with pytest.raises(RecipeError, match="text"):
         parse("name: a\ntask:\n  name: text_to_json\n  prompts: ['write JSON']\n", "here")
