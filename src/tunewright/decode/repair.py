@@ -38,8 +38,11 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _BARE = re.compile(r"[^\s:,{}\[\]\"']+")
 
 
-def repair(text: str) -> Repaired:
-    """The first JSON object in `text`, with the liberties it took. Never raises; value None where there is none."""
+def repair(text: str, wanted: type = dict) -> Repaired:
+    """The first JSON object in `text` (wanted: list for an array), with the liberties it took.
+
+    Never raises; the value is None where there is none.
+    """
     steps: list[str] = []
     if len(text) > LONGEST:
         return Repaired(None, (f"longer than {LONGEST:,} characters",))
@@ -47,9 +50,10 @@ def repair(text: str) -> Repaired:
     if fence := _FENCE.search(text):
         body = fence.group(1)
         steps.append("code fence")
-    start = body.find("{")
+    opening, name = ("[", "array") if wanted is list else ("{", "object")
+    start = body.find(opening)
     if start < 0:
-        return Repaired(None, (*steps, "no object"))
+        return Repaired(None, (*steps, f"no {name}"))
     if body[:start].strip():
         steps.append("text before")
     reader = _Reader(body, start, steps)
@@ -59,7 +63,7 @@ def repair(text: str) -> Repaired:
         return Repaired(None, (*steps, "beyond repair"))
     rest = body[reader.at :].strip()
     if rest:
-        steps.append("another object after" if "{" in rest else "text after")
+        steps.append(f"another {name} after" if opening in rest else "text after")
     return Repaired(value, tuple(dict.fromkeys(steps)))
 
 

@@ -31,6 +31,10 @@ METRIC_NAMES = {
     "bleu": "BLEU",
     "chrf": "chrF++",
     "json_validity": "JSON valid",
+    "json_validity_cleaned": "JSON after cleaning",
+    "structure_keys": "Keys in place",
+    "structure_similarity": "Structure",
+    "structure_ordered": "Structure, in order",
     "schema_adherence": "Schema kept",
 }
 

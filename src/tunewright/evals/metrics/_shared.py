@@ -23,6 +23,11 @@ def strings(example: Example, prediction: Prediction) -> tuple[str, str]:
     return nfc(reference), nfc(dumps(in_schema_order(value, example.schema)))
 
 
+def container(example: Example) -> type:
+    """What an answer in JSON has to be: list where the schema asks for an array, else dict."""
+    return list if (example.schema or {}).get("type") == "array" else dict
+
+
 def ratio(part: Any, whole: Any, *, empty: Any = 0.0) -> Any:
     """part / whole, elementwise; `empty` where whole is 0."""
     part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tunewright.core.records import Example, Prediction
-from tunewright.evals.metrics._shared import ratio
+from tunewright.evals.metrics._shared import container, ratio
 from tunewright.text.serialise import STRICT
 
 name = "json_validity"
@@ -27,8 +27,7 @@ def valid(text: str, wanted: type = dict) -> bool:
 
 
 def statistics(example: Example, prediction: Prediction) -> dict[str, float]:
-    wanted = list if (example.schema or {}).get("type") == "array" else dict
-    return {"valid": float(valid(prediction.text, wanted)), "n": 1.0}
+    return {"valid": float(valid(prediction.text, container(example))), "n": 1.0}
 
 
 def summarise(sums: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tunewright.core.records import Prediction
-from tunewright.evals.metrics import cost, json_validity, schema_adherence
+from tunewright.evals.metrics import cost, json_validity, json_validity_cleaned, schema_adherence
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,31 @@ def test_an_array_is_right_where_the_schema_asks_for_one(answer):
     example = replace(example, schema={"type": "array"})
     assert json_validity.statistics(example, prediction)["valid"] == 1
     assert json_validity.statistics(example, replace(prediction, text="{}"))["valid"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ('{"a": 1}', True),
+        ('```json\n{"a": 1}\n```', True),
+        ("Sure! {'a': 1,}", True),
+        ('{"a": "x', True),
+        ("[1]", False),
+        ("I cannot", False),
+        ("", False),
+    ],
+)
+def test_what_cleaning_saves_is_counted_beside(answer, text: str, cleaned: bool):
+    asked = answer({"a": "x"}, text=text)
+    assert json_validity_cleaned.statistics(*asked)["readable"] == cleaned
+    assert json_validity.statistics(*asked)["valid"] == (text == '{"a": 1}')
+
+
+def test_an_array_is_cleaned_where_one_is_wanted(answer):
+    example, prediction = answer({"a": "x"}, text="Calls: [{'f': 1}]")
+    example = replace(example, schema={"type": "array"})
+    assert json_validity_cleaned.statistics(example, prediction)["readable"] == 1
+    assert json_validity_cleaned.statistics(example, replace(prediction, text="{}"))["readable"] == 0
 
 
 def test_schema_adherence(answer):
