@@ -10,6 +10,7 @@ import tiny_models
 from tunewright.decode import engine
 from tunewright.decode.engine import Reply, generate, plain
 from tunewright.decode.grammar import Grammar
+from tunewright.decode.sampling import Sampling
 from tunewright.decode.source import Source
 
 SCHEMA = {
@@ -63,6 +64,28 @@ def test_batches_with_drafts_are_greedy(family: str, seed: int, grammar: bool) -
     slow = [plain(loaded, prompt, max_new_tokens=70, grammar=held, logprobs=True) for prompt in asked]
     fast = list(generate(loaded, asked, max_new_tokens=70, grammars=held, batch_size=4, logprobs=True))
     assert same(fast, slow)
+
+
+@pytest.mark.parametrize(("family", "seed"), [("wren", 0), ("llama3", 1), ("gpt2", 2)])
+@pytest.mark.parametrize("grammar", [False, True])
+def test_batches_with_drafts_draw_what_one_row_draws(family: str, seed: int, grammar: bool) -> None:
+    loaded = tiny_models.loaded(family, seed)
+    held = Grammar(loaded.tokenizer, SCHEMA, stop_ids=loaded.chat.stop_ids) if grammar else None
+    asked, numbers = prompts(8, seed), [90 + i for i in range(8)]
+    # Cold enough that a random model repeats itself and drafts are tried, warm enough that it is not greedy.
+    drawing = Sampling(0.15, top_p=0.95, seed=7)
+    slow = [
+        plain(loaded, prompt, max_new_tokens=50, grammar=held, logprobs=True, sampling=drawing, number=number)
+        for prompt, number in zip(asked, numbers, strict=True)
+    ]
+    given = {"max_new_tokens": 50, "grammars": held, "batch_size": 3, "logprobs": True}
+    assert same(list(generate(loaded, asked, **given, sampling=drawing, numbers=numbers)), slow)
+    assert not same(list(generate(loaded, asked, **given)), slow)
+    assert not same(list(generate(loaded, asked, **given, sampling=drawing)), slow)  # other numbers
+    other = Sampling(0.15, top_p=0.95, seed=8)
+    assert not same(list(generate(loaded, asked, **given, sampling=other, numbers=numbers)), slow)
+    if held is not None:
+        assert all(held.accepts(reply.text) for reply in slow)
 
 
 def test_one_lane_many_lanes_and_no_drafts_agree() -> None:

@@ -1,7 +1,7 @@
-"""Greedy decoding of many prompts at once, free or under a grammar, several tokens per pass.
+"""Decoding of many prompts at once, greedy or drawn, free or under a grammar, several tokens per pass.
 
-What comes out is plain greedy decoding, token for token: `plain` is that plain way, one row and one token at a time,
-and the tests hold the two against each other. What makes `generate` faster changes none of it:
+What comes out is plain decoding, token for token: `plain` is that plain way, one row and one token at a time, and the
+tests hold the two against each other. What makes `generate` faster changes none of it:
 
 - prompts stand in lanes of one batch, and a lane whose reply is done takes the next prompt;
 - a prefix that prompts share is read once;
@@ -23,6 +23,7 @@ from tunewright.core.errors import UsageError
 from tunewright.decode.grammar import Grammar
 from tunewright.decode.lanes import Lanes, Reader, supported, turning_length
 from tunewright.decode.row import Reply, Row, log_chance
+from tunewright.decode.sampling import Sampling
 from tunewright.decode.source import Source
 from tunewright.models.load import Loaded
 
@@ -53,6 +54,7 @@ def _rows(
     sources: Sequence[Source | None] | None,
     first: int,
     logprobs: bool,
+    numbers: Sequence[int] | None = None,
 ) -> list[Row]:
     """Rows of a window; those that cannot be decoded are done already."""
     stops, context = loaded.chat.stop_ids, loaded.context
@@ -62,6 +64,7 @@ def _rows(
         grammar = grammars if grammars is None or isinstance(grammars, Grammar) else grammars[index]
         budget = min(max_new_tokens, context - len(prompt))
         row = Row(index, prompt, max(budget, 0), grammar, stops, sources[index] if sources is not None else None)
+        row.number = index if numbers is None else numbers[index]
         if logprobs:
             row.reply.logprobs = []
         if not prompt:
@@ -84,13 +87,16 @@ def generate(
     batch_size: int = 64,
     drafts: bool = True,
     logprobs: bool = False,
+    sampling: Sampling | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Iterator[Reply]:
-    """Greedy replies to `prompts`, in their order.
+    """Replies to `prompts`, in their order.
 
     prompts: token ids, from `Chat.prompt_ids`. max_new_tokens: most tokens of a reply, less where the context ends.
     grammars: one for all, or one (or None) for each. sources: the document that each reply's verbatim values come from,
     where its grammar's schema marks any. drafts: verify several tokens per pass; the replies are the same.
-    logprobs: ask for every token's log-probability.
+    logprobs: ask for every token's log-probability. sampling: draw tokens; None: always the best one.
+    numbers: of the replies, for what is drawn; None: 0, 1, 2 …
 
     A prompt that cannot be decoded (empty, longer than the context) is a Reply with finish "error"; the others go on.
     """
@@ -101,17 +107,17 @@ def generate(
     if sources is not None and len(sources) != len(prompts):
         raise UsageError(f"{len(prompts)} prompts but {len(sources)} sources")
     if not supported(loaded.model, max(map(len, prompts), default=0) + max_new_tokens):
-        for row in _rows(loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs):
+        for row in _rows(loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs, numbers):
             if not row.done:
-                _plain(loaded, row)
+                _plain(loaded, row, sampling)
             yield _finished(loaded, row)
         return
     reader = Reader(loaded.model)
     for first in range(0, len(prompts), WINDOW * batch_size):
         window = prompts[first : first + WINDOW * batch_size]
-        rows = _rows(loaded, window, max_new_tokens, grammars, sources, first, logprobs)
+        rows = _rows(loaded, window, max_new_tokens, grammars, sources, first, logprobs, numbers)
         with reader.ready():
-            _Batch(reader, [row for row in rows if not row.done], batch_size, drafts, logprobs).run()
+            _Batch(reader, [row for row in rows if not row.done], batch_size, drafts, logprobs, sampling).run()
         for row in rows:
             yield _finished(loaded, row)
 
@@ -124,8 +130,16 @@ def _finished(loaded: Loaded, row: Row) -> Reply:
 class _Batch:
     """The rows of a window, going through lanes until all are done."""
 
-    def __init__(self, reader: Reader, rows: list[Row], batch_size: int, drafts: bool, logprobs: bool):
-        self.reader, self.drafts, self.logprobs = reader, drafts, logprobs
+    def __init__(
+        self,
+        reader: Reader,
+        rows: list[Row],
+        batch_size: int,
+        drafts: bool,
+        logprobs: bool,
+        sampling: Sampling | None,
+    ):
+        self.reader, self.drafts, self.logprobs, self.sampling = reader, drafts, logprobs, sampling
         self.queue = _in_clusters(rows)
         slots = max((len(row.prompt) + row.budget for row in rows), default=0) + COPIED + 1
         count = max(1, min(batch_size, len(rows), MEMORY // max(1, slots * reader.slot_bytes())))
@@ -199,13 +213,20 @@ class _Batch:
             if deciding[place]
             for step in range(len(tokens) - 1, len(read))
         ]
+        owners = [(rows[place], step - len(unread[place]) + 1) for place, step in wanted]
         if not fresh:
             lanes, reads, starts, wanted = self._with_idle(lanes, reads, starts, wanted)
-        scores = self.reader(self.lanes, lanes, reads, starts, wanted)
-        best = scores.argmax(-1).tolist()
+        exact = self.reader(self.lanes, lanes, reads, starts, wanted)
+        scores = exact
+        if self.sampling is not None and owners:
+            scores = self.sampling.drawn(
+                exact, [row.number for row, _ in owners], [len(row.ids) + ahead for row, ahead in owners]
+            )
+        places = scores.argmax(-1)
+        best = places.tolist()
         chances: list[float] | None = None
         if self.logprobs:
-            chances = (scores.max(-1).values.float() - scores.float().logsumexp(-1)).tolist()
+            chances = (exact.gather(-1, places[:, None])[:, 0].float() - exact.float().logsumexp(-1)).tolist()
         first = 0
         for row, tokens, decides in zip(rows, unread, deciding, strict=True):
             if not decides:
@@ -213,7 +234,7 @@ class _Batch:
                 continue
             last = first + len(row.drafts) + 1
             its = None if chances is None else chances[first:last]
-            held = row.absorb(len(tokens), best[first:last], scores[first:last], its)
+            held = row.absorb(len(tokens), best[first:last], scores[first:last], exact[first:last], its)
             if row.drafts:
                 self.tried += min(held + 1, len(row.drafts))
                 self.held += held
@@ -304,18 +325,21 @@ def plain(
     grammar: Grammar | None = None,
     source: Source | None = None,
     logprobs: bool = False,
+    sampling: Sampling | None = None,
+    number: int = 0,
 ) -> Reply:
-    """Greedy decoding as the definition has it: one row, one token a pass, the mask applied to every score.
+    """Decoding as the definition has it: one row, one token a pass, the mask applied to every score.
 
-    The measure for `generate`, and the way for models whose attention knows no ragged batches.
+    The measure for `generate`, and the way for models whose attention knows no ragged batches. number: of the
+    reply, for what is drawn.
     """
-    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, [source], 0, logprobs)
+    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, [source], 0, logprobs, [number])
     if not row.done:
-        _plain(loaded, row)
+        _plain(loaded, row, sampling)
     return _finished(loaded, row)
 
 
-def _plain(loaded: Loaded, row: Row) -> None:
+def _plain(loaded: Loaded, row: Row, sampling: Sampling | None) -> None:
     started = time.perf_counter()
     memory: Any = None
     read = row.prompt
@@ -325,7 +349,8 @@ def _plain(loaded: Loaded, row: Row) -> None:
             ids = torch.tensor([read], device=loaded.device)
             past = {} if memory is None else {"past_key_values": memory}
             output = loaded.model(input_ids=ids, use_cache=True, **past)
-            memory, scores = getattr(output, "past_key_values", None), output.logits[0, -1]
+            memory, exact = getattr(output, "past_key_values", None), output.logits[0, -1]
+            scores = exact if sampling is None else sampling.drawn(exact[None], [row.number], [len(row.ids)])[0]
             row.reply.passes += 1
             if row.matcher is not None and row.matcher.compute_ff_tokens():
                 token, free = row.best_allowed(scores), False
@@ -338,7 +363,7 @@ def _plain(loaded: Loaded, row: Row) -> None:
             elif token in row.stops:
                 row.done = True
             else:
-                chosen = log_chance(scores, token) if free else 0.0
+                chosen = log_chance(exact, token) if free else 0.0
                 row.push(token, chosen if row.reply.logprobs is not None else None)
             if turning is not None and len(row.prompt) + len(row.ids) == turning + 1:
                 memory = None

@@ -49,6 +49,7 @@ class Row:
         source: Source | None = None,
     ):
         self.index, self.prompt, self.budget, self.grammar, self.stops = index, list(prompt), budget, grammar, stops
+        self.number = index
         self.reply = Reply(prompt_tokens=len(self.prompt))
         self.ids = self.reply.ids
         self.done = False
@@ -94,11 +95,19 @@ class Row:
                 copied = copied[:held]
         self.drafts = copied
 
-    def absorb(self, read: int, best: Sequence[int], scores: torch.Tensor, chances: Sequence[float] | None) -> int:
+    def absorb(
+        self,
+        read: int,
+        best: Sequence[int],
+        scores: torch.Tensor,
+        exact: torch.Tensor,
+        chances: Sequence[float] | None,
+    ) -> int:
         """Take the drafts that the pass confirms, and the token after them. Returns how many drafts held.
 
         read: how many tokens it read before the drafts. best: the highest-scoring token after the last of these and
-        after every draft; chances: their log-probabilities. scores: those places' scores, `[1 + drafts, vocabulary]`.
+        after every draft; chances: their log-probabilities. scores: those places' scores, `[1 + drafts, vocabulary]`;
+        exact: the model's own, without what drawing adds.
         """
         self.known += read
         for place in range(len(self.drafts) + 1):
@@ -118,7 +127,7 @@ class Row:
                 return place
             chance = None
             if chances is not None:
-                chance = chances[place] if token == best[place] else log_chance(scores[place], token)
+                chance = chances[place] if token == best[place] else log_chance(exact[place], token)
             self.push(token, chance)
             if token != draft or self.done:
                 self.force()
