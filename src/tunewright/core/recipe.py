@@ -439,6 +439,11 @@ class DecodeOptions(Options):
     batch_size: Positive = Field(64, description="Documents answered together.")
     max_new_tokens: Positive = Field(256, description="Where a reply is cut that does not end.")
     grammar: bool = Field(True, description="Hold `extract` and the tuned system to the schema's grammar.")
+    retry_temperatures: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (),
+        description="Without the grammar: temperatures of further attempts where a reply is no valid answer, such as "
+        "[0.3, 0.6, 0.9], after a greedy one. Systems then also answer so, as `progressive`.",
+    )
     verbatim: bool = Field(
         True, description="Under the grammar, hold values that the schema marks `x-verbatim` to what the document says."
     )

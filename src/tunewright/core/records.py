@@ -113,6 +113,7 @@ class Prediction:
     spans: where the values stand in the record's text. confidence: path → probability in 0..1.
     seconds: wall-clock share of this example; prompt_tokens, tokens: tokens read and written;
     passes: forward passes of the model spent on the reply; cut: tokens of the document that the model was not shown.
+    attempts: replies that were drawn until one was valid, or all that were allowed; the costs are those of all.
     """
 
     id: str
@@ -127,6 +128,7 @@ class Prediction:
     tokens: int = 0
     passes: int = 0
     cut: int = 0
+    attempts: int = 1
 
     def to_row(self) -> dict[str, JSON]:
         row: dict[str, JSON] = {
@@ -144,6 +146,8 @@ class Prediction:
             row["spans"] = [{"path": s.path, "start": s.start, "end": s.end} for s in self.spans]
         if self.cut:
             row["cut"] = self.cut
+        if self.attempts > 1:
+            row["attempts"] = self.attempts
         if self.confidence:
             row["confidence"] = {path: round(p, 6) for path, p in self.confidence.items()}
         return row
@@ -163,4 +167,5 @@ class Prediction:
             tokens=row.get("tokens", 0),
             passes=row.get("passes", 0),
             cut=row.get("cut", 0),
+            attempts=row.get("attempts", 1),
         )

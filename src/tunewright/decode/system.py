@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from tunewright.core.contracts import Task
 from tunewright.core.errors import UsageError
@@ -15,14 +16,15 @@ from tunewright.core.recipe import DecodeOptions
 from tunewright.core.records import JSON, Example, Prediction, Record, Span
 from tunewright.decode import engine
 from tunewright.decode.grammar import Grammar, vocabulary
+from tunewright.decode.sampling import Sampling
 from tunewright.decode.source import Source
 from tunewright.models.length import TRUNCATIONS, Prompt, Truncation, fit
 from tunewright.models.load import Loaded
 from tunewright.text.align import locate
-from tunewright.text.schema import leaves, path_of
+from tunewright.text.schema import leaves, path_of, validate
 from tunewright.text.serialise import dumps
 
-Decoding = Literal["free", "grammar"]
+Decoding = Literal["free", "progressive", "grammar"]
 
 CHARACTERS_PER_TOKEN = 8
 """A string without a bound of its own may have as many characters as the budget's tokens could hardly write."""
@@ -31,8 +33,10 @@ CHARACTERS_PER_TOKEN = 8
 class LocalSystem:
     """A model on this machine.
 
-    name: what the results are filed under (base, few-shot, tuned). decoding: "free", or "grammar" to hold every reply
-    to its example's schema. shots: records shown as earlier turns; of these, the ones of the example's own type.
+    name: what the results are filed under (base, few-shot, tuned). decoding: "free", "grammar" to hold every reply to
+    its example's schema, or "progressive": free, and where the reply is no valid answer drawn again, ever warmer
+    (`decode.retry_temperatures`); one that is still none is a failure.
+    shots: records shown as earlier turns; of these, the ones of the example's own type.
     over_length, max_length: as in training (`train.over_length`). Where that cuts documents, prompts over `max_length`
     tokens, and those that leave no room for a reply in the model's context, are cut here in the same way; otherwise
     those that the context has no room for are answered with an error.
@@ -51,8 +55,8 @@ class LocalSystem:
         over_length: str = "refuse",
         max_length: int | None = None,
     ):
-        if decoding not in ("free", "grammar"):
-            raise UsageError(f"there is no decoding '{decoding}'", hint="free or grammar")
+        if decoding not in get_args(Decoding):
+            raise UsageError(f"there is no decoding '{decoding}'", hint=" or ".join(get_args(Decoding)))
         self.name, self.loaded, self.task, self.decoding = name, loaded, task, decoding
         self.options = options or DecodeOptions.model_validate({})
         self.shots = tuple(shots)
@@ -61,7 +65,7 @@ class LocalSystem:
 
     def grammar(self, schema: dict[str, JSON] | None) -> Grammar | None:
         """The grammar of a schema, made once; None for free decoding or no schema."""
-        if self.decoding == "free" or schema is None:
+        if self.decoding != "grammar" or schema is None:
             return None
         key = dumps(schema)
         if key not in self._grammars:
@@ -86,6 +90,37 @@ class LocalSystem:
         """One prediction per example, in the order given. A reply that isn't JSON has its reason in `failure`."""
         examples = [self._shown(example) for example in examples]
         prompts = [self._prompt(example) for example in examples]
+        if self.decoding == "progressive":
+            yield from self._progressive(examples, prompts)
+        else:
+            yield from self._answers(examples, prompts)
+
+    def _progressive(self, examples: Sequence[Example], prompts: Sequence[Prompt]) -> Iterator[Prediction]:
+        found = list(self._answers(examples, prompts))
+        wrong = {place: why for place, one in enumerate(found) if (why := _invalid(one, examples[place]))}
+        for attempt, temperature in enumerate(self.options.retry_temperatures, 2):
+            again = [place for place in wrong if found[place].finish != "error"]
+            drawn = self._answers(
+                [examples[place] for place in again],
+                [prompts[place] for place in again],
+                Sampling(temperature, seed=attempt),
+            )
+            for place, one in zip(again, drawn, strict=True):
+                before = found[place]
+                spent = {name: getattr(before, name) + getattr(one, name) for name in ("seconds", "tokens", "passes")}
+                why = _invalid(one, examples[place])
+                found[place] = replace(before if why else one, **spent, attempts=attempt)
+                if why is None:
+                    del wrong[place]
+        for place, one in enumerate(found):
+            if place in wrong and one.finish != "error":
+                of = f"no valid answer in {one.attempts} attempts, the first: {wrong[place]}"
+                one = replace(one, value=None, failure=of, spans=(), confidence={})
+            yield one
+
+    def _answers(
+        self, examples: Sequence[Example], prompts: Sequence[Prompt], sampling: Sampling | None = None
+    ) -> Iterator[Prediction]:
         replies = engine.generate(
             self.loaded,
             [prompt.ids for prompt in prompts],
@@ -94,6 +129,8 @@ class LocalSystem:
             sources=[self._source(example) for example in examples],
             batch_size=self.options.batch_size,
             logprobs=True,
+            sampling=sampling,
+            numbers=[_number(example.id) for example in examples],
         )
         for example, prompt, reply in zip(examples, prompts, replies, strict=True):
             yield replace(self.prediction(example, reply), cut=prompt.cut)
@@ -129,6 +166,18 @@ class LocalSystem:
             tokens=len(reply.ids),
             passes=reply.passes,
         )
+
+
+def _invalid(prediction: Prediction, example: Example) -> str | None:
+    """Why a prediction is no valid answer, or None."""
+    if prediction.failure is not None or example.schema is None:
+        return prediction.failure
+    return next(iter(validate(prediction.value, example.schema)), None)
+
+
+def _number(name: str) -> int:
+    """A number that depends on an id alone: what is drawn for it hangs on nothing beside it."""
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest())
 
 
 def spans(value: JSON, text: str) -> list[Span]:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tunewright.core import catalogue, files, meter
 from tunewright.core.contracts import System, Task
@@ -84,7 +84,11 @@ def cells(job: Run) -> list[Cell]:
 
 
 def decodings(recipe: Recipe, system: str) -> tuple[str, ...]:
-    return ("free", "grammar") if recipe.decode.grammar and system != "rules" else ("free",)
+    """How a system answers: the rules in one way only, models also with further attempts, or under the grammar."""
+    if system == "rules":
+        return ("free",)
+    wanted = {"progressive": bool(recipe.decode.retry_temperatures), "grammar": recipe.decode.grammar}
+    return ("free", *(name for name, asked in wanted.items() if asked))
 
 
 def exams(job: Run) -> list[str]:
@@ -258,16 +262,15 @@ class Models:
             from tunewright.evals.rules import Rules
 
             return Rules()
-        from tunewright.decode.system import LocalSystem
+        from tunewright.decode.system import Decoding, LocalSystem
 
         job = self.job
         task = prepare.task_of(job, cell.on)
-        decoding: Literal["free", "grammar"] = "grammar" if cell.decoding == "grammar" else "free"
         return LocalSystem(
             cell.system,
             self.loaded(cell.system),
             task,
-            decoding=decoding,
+            decoding=cast(Decoding, cell.decoding),
             options=job.recipe.decode,
             **prepare.length_of(job),
         )

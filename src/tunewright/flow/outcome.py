@@ -14,7 +14,12 @@ from tunewright.core.run import FOLDS, Run, touched
 STAGES = ("data", "train", "evaluate", "compare", "report")
 """The stages of a job, in order."""
 
-ORDER = ("tuned/grammar", "tuned/free", "few-shot/grammar", "few-shot/free", "base/grammar", "base/free", "rules/free")
+ORDER = tuple(
+    f"{system}/{decoding}"
+    for system in ("tuned", "few-shot", "base", "rules")
+    for decoding in ("grammar", "progressive", "free")
+)
+"""Cells as they are shown, the strongest first."""
 
 TEST = "test"
 

@@ -371,11 +371,12 @@ def system_name(cell: Cell) -> str:
 
 
 def cell_name(name: str) -> str:
-    """ "tuned/grammar" → "tuned with grammar", "tuned/free" → "tuned"."""
+    """ "tuned/grammar" → "tuned with grammar", "tuned/progressive" → "tuned with retries", "tuned/free" → "tuned"."""
     system, _, decoding = name.partition("/")
     if decoding in ("", "free"):
         return system
-    return f"{system} with grammar" if decoding == "grammar" else f"{system}, {decoding}"
+    known = {"grammar": " with grammar", "progressive": " with retries"}
+    return system + known.get(decoding, f", {decoding}")
 
 
 def documents_of(on: str, n: int | None) -> str:

@@ -80,8 +80,8 @@ def test_a_prompt_beyond_the_context_is_an_error_of_its_own() -> None:
 
 
 def test_what_cannot_be_asked_for_is_refused() -> None:
-    with pytest.raises(UsageError, match="progressive"):
-        LocalSystem("x", LOADED, TASK, decoding="progressive")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="beam"):
+        LocalSystem("x", LOADED, TASK, decoding="beam")  # type: ignore[arg-type]
     strange = Extraction(schemas={"bill": SCHEMA | {"not": {}}})
     with pytest.raises(GrammarError, match="not"):
         list(LocalSystem("x", LOADED, strange, decoding="grammar").predict([strange.example(BILLS[0])]))
@@ -130,3 +130,65 @@ def test_confidence_multiplies_the_tokens_of_a_value() -> None:
     assert got["total"] == 1.0
     assert confidence(Reply(ids=ids, text=text), LOADED) == {}
     assert confidence(Reply(ids=ids, text=text[:-1], logprobs=[0.0] * len(ids)), LOADED) == {}
+
+
+GOOD, OTHER = '{"name": "x", "total": null}', '{"name": 1, "total": null}'
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, said: dict[str, list[str]]) -> list[tuple[float, list[str]]]:
+    """Let the engine say, for each bill by its text, one reply after the other. Returns what was asked of it."""
+    asked: list[tuple[float, list[str]]] = []
+
+    def generate(loaded, prompts, *, sampling, numbers, **_):
+        texts = [next(key for key in said if key in loaded.tokenizer.decode(prompt)) for prompt in prompts]
+        asked.append((sampling.temperature if sampling else 0.0, texts))
+        assert len(set(numbers)) == len(numbers)
+        for key in texts:
+            text = said[key].pop(0)
+            ids = loaded.tokenizer(text, add_special_tokens=False).input_ids
+            yield Reply(ids, text, logprobs=[-0.1] * len(ids), passes=3, seconds=1.0)
+
+    monkeypatch.setattr("tunewright.decode.system.engine.generate", generate)
+    return asked
+
+
+def test_replies_that_are_no_answer_are_drawn_again_ever_warmer(monkeypatch: pytest.MonkeyPatch) -> None:
+    bills = [BILLS[0].replace(id=key, text=f"Bill {key}") for key in ("first", "third", "never", "wrong")]
+    said = {
+        "first": [GOOD],
+        "third": ["I cannot", '{"name": "x"', GOOD],
+        "never": ["Sure!"] * 3,
+        "wrong": [OTHER] * 3,  # JSON, but not of the schema
+    }
+    asked = answering(monkeypatch, said)
+    options = DecodeOptions(retry_temperatures=(0.3, 0.8))
+    system = LocalSystem("tuned", LOADED, TASK, decoding="progressive", options=options)
+    found = {one.id: one for one in system.predict([TASK.example(bill) for bill in bills])}
+    assert list(found) == [bill.id for bill in bills]
+    assert [temperature for temperature, _ in asked] == [0.0, 0.3, 0.8]
+    assert [len(texts) for _, texts in asked] == [4, 3, 3]
+    assert [found[key].attempts for key in found] == [1, 3, 3, 3]
+    assert found["third"].value == {"name": "x", "total": None}
+    assert found["third"].failure is None
+    assert (found["third"].passes, found["third"].seconds) == (9, 3.0)  # what all attempts cost
+    assert found["never"].value is None
+    assert found["never"].text == "Sure!"
+    assert (
+        found["never"].failure == "no valid answer in 3 attempts, the first: not JSON: Expecting value at character 0"
+    )
+    assert found["wrong"].value is None
+    assert "no valid answer in 3 attempts, the first: name: 1 is not of type" in found["wrong"].failure
+    assert found["wrong"].confidence == {}
+
+
+def test_further_attempts_of_a_model_are_the_same_every_time() -> None:
+    options = OPTIONS.model_copy(update={"retry_temperatures": (0.5,)})
+    asked = [TASK.example(bill) for bill in BILLS]
+
+    def answers(some):
+        system = LocalSystem("base", LOADED, TASK, decoding="progressive", options=options)
+        return {one.id: (one.text, one.failure, one.attempts) for one in system.predict(some)}
+
+    together = answers(asked)
+    assert {attempts for _, _, attempts in together.values()} == {2}
+    assert answers(asked[3:]) | answers(asked[:3]) == together
