@@ -88,6 +88,31 @@ def test_batches_with_drafts_draw_what_one_row_draws(family: str, seed: int, gra
         assert all(held.accepts(reply.text) for reply in slow)
 
 
+@pytest.mark.parametrize("family", ["wren", "llama3", "gpt2"])
+@pytest.mark.parametrize("grammar", [False, True])
+def test_a_reply_that_is_opened_goes_on_as_it_would(family: str, grammar: bool) -> None:
+    loaded = tiny_models.loaded(family, 3)
+    held = Grammar(loaded.tokenizer, SCHEMA, stop_ids=loaded.chat.stop_ids) if grammar else None
+    asked = prompts(6, 3)
+    whole = list(generate(loaded, asked, max_new_tokens=60, grammars=held))
+    openings = [reply.ids[: 2 + 3 * i] if reply.closed is None else reply.ids[:2] for i, reply in enumerate(whole)]
+    given = {"max_new_tokens": 60, "logprobs": True}
+    fast = list(generate(loaded, asked, grammars=held, batch_size=4, openings=openings, **given))
+    assert [reply.ids for reply in fast] == [reply.ids for reply in whole]
+    slow = [
+        plain(loaded, prompt, grammar=held, opening=opening, **given)
+        for prompt, opening in zip(asked, openings, strict=True)
+    ]
+    assert same(fast, slow)
+    others = [loaded.tokenizer('{"invoice_number": "AB', add_special_tokens=False).input_ids] * 6
+    fast = list(generate(loaded, asked, grammars=held, batch_size=4, openings=others, **given))
+    assert all(reply.text.startswith('{"invoice_number": "AB') for reply in fast)
+    assert held is None or all(held.accepts(reply.text) for reply in fast)
+    if held is not None:
+        [wrong] = generate(loaded, asked[:1], grammars=held, openings=[others[0][:1] * 2], **given)
+        assert wrong.failure == "what the reply should begin with begins no answer of the schema"
+
+
 def test_one_lane_many_lanes_and_no_drafts_agree() -> None:
     loaded = tiny_models.loaded("wren", 7)
     first, second = (Grammar(loaded.tokenizer, schema) for schema in (SCHEMA, OTHER))

@@ -55,6 +55,7 @@ def _rows(
     first: int,
     logprobs: bool,
     numbers: Sequence[int] | None = None,
+    openings: Sequence[Sequence[int]] | None = None,
 ) -> list[Row]:
     """Rows of a window; those that cannot be decoded are done already."""
     stops, context = loaded.chat.stop_ids, loaded.context
@@ -73,6 +74,8 @@ def _rows(
             row.fail(f"the prompt has {len(prompt)} tokens; the model's context of {context} has no room for a reply")
         elif grammar is not None and len(grammar.shortest) > budget:
             row.fail(f"the shortest answer has about {len(grammar.shortest)} tokens, and {budget} may be written")
+        elif openings is not None:
+            row.open(openings[index])
         rows.append(row)
     return rows
 
@@ -89,6 +92,7 @@ def generate(
     logprobs: bool = False,
     sampling: Sampling | None = None,
     numbers: Sequence[int] | None = None,
+    openings: Sequence[Sequence[int]] | None = None,
 ) -> Iterator[Reply]:
     """Replies to `prompts`, in their order.
 
@@ -97,6 +101,7 @@ def generate(
     where its grammar's schema marks any. drafts: verify several tokens per pass; the replies are the same.
     logprobs: ask for every token's log-probability. sampling: draw tokens; None: always the best one.
     numbers: of the replies, for what is drawn; None: 0, 1, 2 …
+    openings: token ids that a reply begins with, whatever the model would say; they are part of it.
 
     A prompt that cannot be decoded (empty, longer than the context) is a Reply with finish "error"; the others go on.
     """
@@ -107,7 +112,7 @@ def generate(
     if sources is not None and len(sources) != len(prompts):
         raise UsageError(f"{len(prompts)} prompts but {len(sources)} sources")
     if not supported(loaded.model, max(map(len, prompts), default=0) + max_new_tokens):
-        for row in _rows(loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs, numbers):
+        for row in _rows(loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs, numbers, openings):
             if not row.done:
                 _plain(loaded, row, sampling)
             yield _finished(loaded, row)
@@ -115,7 +120,7 @@ def generate(
     reader = Reader(loaded.model)
     for first in range(0, len(prompts), WINDOW * batch_size):
         window = prompts[first : first + WINDOW * batch_size]
-        rows = _rows(loaded, window, max_new_tokens, grammars, sources, first, logprobs, numbers)
+        rows = _rows(loaded, window, max_new_tokens, grammars, sources, first, logprobs, numbers, openings)
         with reader.ready():
             _Batch(reader, [row for row in rows if not row.done], batch_size, drafts, logprobs, sampling).run()
         for row in rows:
@@ -327,13 +332,14 @@ def plain(
     logprobs: bool = False,
     sampling: Sampling | None = None,
     number: int = 0,
+    opening: Sequence[int] = (),
 ) -> Reply:
     """Decoding as the definition has it: one row, one token a pass, the mask applied to every score.
 
     The measure for `generate`, and the way for models whose attention knows no ragged batches. number: of the
     reply, for what is drawn.
     """
-    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, [source], 0, logprobs, [number])
+    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, [source], 0, logprobs, [number], [opening])
     if not row.done:
         _plain(loaded, row, sampling)
     return _finished(loaded, row)
@@ -342,7 +348,7 @@ def plain(
 def _plain(loaded: Loaded, row: Row, sampling: Sampling | None) -> None:
     started = time.perf_counter()
     memory: Any = None
-    read = row.prompt
+    read = [*row.prompt, *row.ids]
     turning = turning_length(loaded.model)
     with torch.inference_mode():
         while not row.done:

@@ -76,6 +76,15 @@ class Row:
         self.lookup = Lookup(self.prompt[known:]) if lookup else None
         self.force()
 
+    def open(self, tokens: Sequence[int]) -> None:
+        """Begin the reply with these tokens."""
+        for token in tokens:
+            if self.matcher is not None and self.matcher.validate_tokens([token]) != 1:
+                self.fail("what the reply should begin with begins no answer of the schema")
+            if self.done:
+                return
+            self.push(token, None if self.reply.logprobs is None else 0.0)
+
     def draft(self, count: int) -> None:
         """Guess at most `count` next tokens from the prompt."""
         self.drafts = []
