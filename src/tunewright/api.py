@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from tunewright.core import recipe_file
 from tunewright.core import run as run_folder
-from tunewright.core.errors import ModelError, RunError, UsageError
+from tunewright.core.errors import RunError, UsageError
 from tunewright.core.events import Progress
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Record
@@ -361,39 +362,54 @@ def extract(
             yield record if isinstance(record, use.Unreadable) else next(answers)
 
 
-def generate_json(text: str, schema: Mapping[str, Any], *, model: str = "wren", instruction: str | None = None) -> Any:
-    """One JSON object from a text, held to `schema` by the grammar: it is always an instance of the schema.
+def generate_json(
+    prompt: str,
+    schema: Mapping[str, Any] | None = None,
+    *,
+    model: Model | Run | str | Path = "wren",
+    instruction: str | None = None,
+    prefix: str = "",
+) -> Any:
+    """The JSON that answers a prompt, held to a schema by the grammar: it is always an instance of it.
 
-    Raises UsageError for a schema of something else than an object, ModelError where the model's reply broke off.
+    model: from `load`, a run (its folder, or its name below runs/), an embedded model's name, a folder or a Hugging
+    Face id. schema: a JSON Schema; None: the run's own. instruction: what to do, in place of the task's own; for models
+    that are no run, "Extract these fields as JSON". prefix: how the answer begins.
 
-    model: an embedded model's name, a folder or a Hugging Face id. instruction: what to do, in place of "Extract
-    these fields as JSON".
+    Raises UsageError for a schema of something else than an object, or none; ModelError where no answer comes of it,
+    because the reply would not end or the prefix begins no answer of the schema.
 
     >>> schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     >>> list(generate_json("Order 7 goes to Pune.", schema))
     ['city']
+    >>> generate_json("Order 7 goes to Pune.", schema, prefix='{"city": "Agr')["city"][:3]
+    'Agr'
+    >>> list(generate_json("Bill No: INV-7", model="runs/smoke"))
+    ['invoice_number', 'customer_name', 'date', 'total_amount']
     """
-    from tunewright.core.recipe import DecodeOptions, TaskOptions
-    from tunewright.flow import prepare, use
+    from tunewright.flow import use
 
-    if schema.get("type", "object") != "object":
+    if schema is not None and schema.get("type", "object") != "object":
         raise UsageError("the schema is not one of an object", hint='{"type": "object", "properties": {…}}')
-    options = TaskOptions.model_validate({"instruction": instruction} if instruction else {})
-    schemas = {use.ALONE: dict(schema)}
-    chosen = use.Model(
-        _loaded(model), prepare.make_task(options, schemas), DecodeOptions.model_validate({}), model, schemas
-    )
-    [found] = chosen.answers([Record("text", text)])
-    if found.failure is not None:
-        raise ModelError(f"the reply is no answer: {found.failure}", where=model)
-    return found.value
+    if isinstance(model, use.Model):
+        chosen = model
+    else:
+        name = str(model.path if isinstance(model, Run) else model)
+        chosen = _asked(name, None if schema is None else json.dumps(schema))
+    if instruction is not None or (schema is not None and chosen is model):
+        chosen = chosen.asked(instruction, schema)
+    return chosen.json(prompt, prefix=prefix)
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(model: str) -> Any:
-    from tunewright.models.load import load as load_model
+def _asked(model: str, schema: str | None) -> Model:
+    """The model of a run, or one that is none; the last one is kept."""
+    from tunewright.flow import use
 
-    return load_model(model)
+    given = None if schema is None else json.loads(schema)
+    if is_run(model) or is_run(Path("runs") / model):
+        return use.load(model, schema=given)
+    return use.load(model=model, schema=given)
 
 
 def evaluate(

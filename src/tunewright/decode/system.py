@@ -62,6 +62,7 @@ class LocalSystem:
         self.shots = tuple(shots)
         self.over_length, self.max_length = over_length, max_length
         self._grammars: dict[str, Grammar] = {}
+        self._opening: list[int] = []
 
     def grammar(self, schema: dict[str, JSON] | None) -> Grammar | None:
         """The grammar of a schema, made once; None for free decoding or no schema."""
@@ -86,8 +87,12 @@ class LocalSystem:
         own = [shot for shot in self.shots if shot.doc_type == example.record.doc_type]
         return self.task.example(example.record, own or self.shots)
 
-    def predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
-        """One prediction per example, in the order given. A reply that isn't JSON has its reason in `failure`."""
+    def predict(self, examples: Sequence[Example], opening: str = "") -> Iterator[Prediction]:
+        """One prediction per example, in the order given. A reply that isn't JSON has its reason in `failure`.
+
+        opening: what every reply begins with, whatever the model would say.
+        """
+        self._opening = self.loaded.chat.opening_ids(opening) if opening else []
         examples = [self._shown(example) for example in examples]
         prompts = [self._prompt(example) for example in examples]
         if self.decoding == "progressive":
@@ -131,6 +136,7 @@ class LocalSystem:
             logprobs=True,
             sampling=sampling,
             numbers=[_number(example.id) for example in examples],
+            openings=[self._opening] * len(examples) if self._opening else None,
         )
         for example, prompt, reply in zip(examples, prompts, replies, strict=True):
             yield replace(self.prediction(example, reply), cut=prompt.cut)

@@ -13,7 +13,7 @@ from tunewright.core import run as run_folder
 from tunewright.core.contracts import Task
 from tunewright.core.errors import DataError, ModelError, UsageError, did_you_mean
 from tunewright.core.recipe import DecodeOptions, TaskOptions
-from tunewright.core.records import JSON, Record
+from tunewright.core.records import JSON, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.flow import answer, prepare
 from tunewright.flow.prepare import ALONE, TASK
@@ -104,6 +104,40 @@ class Model:
         [found] = self.answers([Record("document", text, doc_type=doc_type)])
         return found.value
 
+    def asked(self, instruction: str | None, schema: Mapping[str, JSON] | None) -> Model:
+        """This model with another instruction, or another schema in place of its own; None: as it is."""
+        schemas = self.schemas if schema is None else {ALONE: dict(schema)}
+        changed: dict[str, Any] = {} if instruction is None else {"instruction": instruction}
+        if schema is not None:
+            changed["json_schema"] = None
+        options = _options(self.task).model_copy(update=changed)
+        task = prepare.make_task(options, schemas)
+        return Model(self.loaded, task, self.options, self.what, schemas, self.length)
+
+    def json(self, prompt: str, *, prefix: str = "") -> JSON:
+        """The JSON that answers a prompt, always an instance of the model's schema, or of one of them.
+
+        prefix: how the answer begins, such as `{"name": "`. Raises ModelError where no answer comes of it.
+        """
+        from tunewright.data.clean import clean_text
+        from tunewright.decode.system import LocalSystem
+
+        # A task that has several ways to ask asks this as it is.
+        asked = Record("prompt", prompt, provenance={"prompt": "{text}"})
+        found: Found | Prediction
+        if len(self.schemas) == 1 and not prefix:
+            [found] = self.answers([asked])  # reads a long text in windows, too
+        else:
+            task = self.task
+            if len(self.schemas) > 1:
+                whole = {"anyOf": list(self.schemas.values())}
+                task = prepare.make_task(_options(task), {ALONE: whole})
+            system = LocalSystem(self.what, self.loaded, task, decoding="grammar", options=self.options, **self.length)
+            [found] = system.predict([task.example(asked.replace(text=clean_text(prompt)))], opening=prefix)
+        if found.failure is not None:
+            raise ModelError(f"the reply is no answer: {found.failure}", where=self.what)
+        return found.value
+
     def check(self, doc_type: str | None) -> None:
         """Raises UsageError for a doc_type that the model has no schema for."""
         if doc_type is not None and self.schemas and doc_type not in self.schemas:
@@ -170,6 +204,13 @@ class Model:
                 best[place] = (rank, found)
         for place in range(len(documents)):
             yield best[place][1]
+
+
+def _options(task: Task) -> TaskOptions:
+    found = getattr(task, "options", None)
+    if not isinstance(found, TaskOptions):
+        raise UsageError("this model's task has no options: it is asked in one way only")
+    return found
 
 
 def _fullness(found: Found) -> tuple[float, float]:

@@ -211,6 +211,14 @@ class Chat:
             ids += self._middle(piece) if i else self._begun(piece)
         return [*ids, self.stop_id]
 
+    def opening_ids(self, text: str) -> list[int]:
+        """What a reply that begins with `text` begins with, to go on from."""
+        first, *rest = self._cuts(text)
+        ids = self._begun(self.head + first)
+        for piece in rest:
+            ids += self._middle(piece)
+        return ids
+
     def _begun(self, text: str) -> list[int]:
         """Ids of a text that stands right after a prompt."""
         if text[:1].isspace() and not self.head:  # some control tokens swallow the space after them

@@ -179,6 +179,36 @@ def test_an_untuned_model_answers_under_a_schema(tmp_path):
     assert scores["metrics"]["json_validity"]["value"] == 1.0
 
 
+def test_json_of_a_prompt_with_a_beginning_given(tmp_path):
+    folder = tiny_models.save("wren", tmp_path / "model")
+    value = api.generate_json("Order 7 goes to Pune.", SCHEMA, model=folder, prefix='{"city": "Agr')
+    assert value["city"].startswith("Agr")
+    with pytest.raises(ModelError, match="begins no answer of the schema"):
+        api.generate_json("Order 7", SCHEMA, model=folder, prefix='{"town')
+    chosen = api.load(model=str(folder), schema=SCHEMA)
+    assert api.generate_json("Order 7", model=chosen, prefix='{"city": null') == {"city": None}
+    other = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    assert list(api.generate_json("Order 7", other, model=chosen)) == ["n"]
+    assert list(api.generate_json("Order 7", model=chosen, instruction="Which town?")) == ["city"]
+    with pytest.raises(UsageError, match="needs a schema"):
+        api.generate_json("Order 7", model=folder)
+
+
+def test_json_of_a_prompt_by_a_run_of_several_types(tmp_path):
+    folder = tiny_models.save("wren", tmp_path / "model")
+    other = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    options = TaskOptions(name="text_to_json", prompts=("JSON of {text}",))
+    run = Run.create(tmp_path, Recipe(name="mine", model=str(folder), task=options))
+    files.write_json(run.path / "data" / "schemas.json", {"order": SCHEMA, "count": other})
+    prepare.describe_task(run, folder)
+    chosen = api.load(model=str(folder))
+    assert list(api.generate_json("Order 7", model=chosen, prefix='{"city": ')) == ["city"]
+    assert list(api.generate_json("Order 7", model=chosen, prefix='{"n": 1')) == ["n"]
+    assert list(api.generate_json("Order 7", model=chosen)) in (["city"], ["n"])
+    example = chosen.task.example(Record("a", "Order 7", doc_type="order", provenance={"prompt": "{text}"}))
+    assert example.messages == ({"role": "user", "content": "Order 7"},)  # as it is, without a prompt around it
+
+
 def test_weights_bring_their_task_along(tmp_path):
     folder = tiny_models.save("wren", tmp_path / "model")
     run = Run.create(tmp_path, Recipe(name="mine", model=str(folder)))
