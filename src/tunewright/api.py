@@ -173,19 +173,22 @@ def benchmark(
     recipe: Recipe | str | Path,
     *,
     methods: Sequence[str] = (),
-    rates: int = 3,
+    rates: int | None = None,
     epochs: Sequence[float] = (),
+    skip: Sequence[str] = (),
     sets: Sequence[str] = (),
     runs: Path | str = "runs",
     name: str | None = None,
     data: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Train the model of a recipe by several methods, each at its best learning rate, and measure all in the same way.
+    """Train the model of a recipe by several methods, each at its best learning rate, and measure all in the same way,
+    beside the systems without training that the recipe names.
 
-    methods: names such as full, lora, qlora; none: full, lora, qlora, dora, adalora and hybrid. rates: learning rates
-    tried for each. epochs: passes over the data, one whole run for each. Returns the folder: methods.json, methods.csv,
-    methods.md and the runs below it. The same call after an interruption goes on.
+    methods: names such as full, lora, qlora; none: those of the recipe's `benchmark.methods`. rates: learning rates
+    tried for each; None: as the recipe says. epochs: passes over the data, one whole run for each. skip: methods that
+    are left out; "benchmark": only train. Returns the folder: methods.json, methods.csv, methods.md and the runs below
+    it. The same call after an interruption goes on.
 
     >>> folder = benchmark("smoke", methods=["full", "lora"], rates=1)
     >>> sorted(path.name for path in folder.glob("methods.*"))
@@ -193,8 +196,9 @@ def benchmark(
     """
     from tunewright.flow import benchmark as study
 
-    asked = study.Study(tuple(methods) or study.METHODS, rates, epochs=tuple(epochs))
-    return study.benchmark(read_recipe(recipe, sets), asked, runs=runs, name=name, data=data, progress=progress)
+    read = read_recipe(recipe, sets)
+    asked = study.Study.of(read, methods=methods, rates=rates, epochs=epochs, skip=skip)
+    return study.benchmark(read, asked, runs=runs, name=name, data=data, progress=progress)
 
 
 def merge(

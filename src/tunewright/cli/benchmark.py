@@ -16,11 +16,13 @@ from tunewright.cli import _options as options
 @click.option(
     "--methods",
     metavar="LIST",
-    help="Methods with commas between: full,lora,qlora,dora,adalora,hybrid (the default), pissa, ia3 …",
+    help="Methods with commas between: full,lora,qlora,dora … Without it: the recipe's benchmark.methods.",
 )
+@click.option("--skip", metavar="LIST", help="Methods to leave out; `benchmark`: only train, and measure nothing.")
 @click.option(
-    "--rates", type=click.IntRange(1), default=3, show_default=True, help="Learning rates tried for each method."
+    "--dataset", metavar="FILE", help="Train and test on this file of {prompt, reference} rows, asked as it is."
 )
+@click.option("--rates", type=click.IntRange(1), help="Learning rates tried for each method (benchmark.rates).")
 @click.option("--epochs", metavar="LIST", help="Passes over the data, one whole run for each: 0.5,1,2.")
 @options.as_json
 @options.quiet
@@ -32,18 +34,22 @@ def verb(
     name: str | None,
     data: str | None,
     methods: str | None,
-    rates: int,
+    skip: str | None,
+    dataset: str | None,
+    rates: int | None,
     epochs: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Train the model of RECIPE by several methods and measure each in the same way.
+    """Train the model of RECIPE by several methods and measure each in the same way, beside what needs no training.
 
     Every method gets the learning rate that is best for it on validation, after a quarter of a training. One table:
     quality with intervals, what was forgotten of general text, trained parameters, memory, time, size. Resumes.
 
     \b
       tunewright benchmark invoices
+      tunewright benchmark text-to-json --skip lora
+      tunewright benchmark text-to-json --dataset pairs.json
       tunewright benchmark invoices --methods full,lora --epochs 0.4,0.8
     """
     from tunewright import api
@@ -53,20 +59,31 @@ def verb(
     folder = api.benchmark(
         recipe,
         methods=methods.split(",") if methods else (),
+        skip=skip.split(",") if skip else (),
         rates=rates,
         epochs=_numbers(epochs) if epochs else (),
-        sets=sets,
+        sets=(*_own(dataset), *sets),
         runs=root,
         name=name,
         data=data,
         progress=Progress(quiet=quiet),
     )
+    if not (folder / "methods.json").is_file():
+        click.echo(f"trained  {folder / 'methods'}")
+        return
     if as_json:
         options.print_json({"folder": str(folder), **files.read_json(folder / "methods.json")})
         return
     click.echo((folder / "methods.md").read_text(encoding="utf-8"))
     click.echo(f"table  {folder / 'methods.csv'}")
     click.echo(f"\nNext: {options.next_command('ls', '--runs', str(folder / 'methods'))}")
+
+
+def _own(dataset: str | None) -> tuple[str, ...]:
+    """Settings for a file of one's own, whose prompts say already what is wanted."""
+    if dataset is None:
+        return ()
+    return (f"data.source={dataset}", 'task.prompts=["{text}"]', "task.test_prompts=[]")
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -485,6 +485,18 @@ class EvaluateOptions(Options):
         return folds
 
 
+class BenchmarkOptions(Options):
+    """`tunewright benchmark`: several methods on the same job."""
+
+    methods: tuple[str, ...] = Field(
+        ("full", "lora", "qlora", "dora", "adalora", "hybrid"),
+        min_length=1,
+        description="What is compared; the first is what the others are compared with.",
+    )
+    rates: Positive = Field(3, description="Learning rates tried for each; 1: the recipe's own, or ten times it.")
+    search_share: float = Field(0.25, gt=0, le=1, description="How long a trial of a rate is, of a whole training.")
+
+
 class Recipe(Options):
     """One job, from data to report."""
 
@@ -498,3 +510,4 @@ class Recipe(Options):
     train: TrainOptions = TrainOptions()
     decode: DecodeOptions = DecodeOptions()
     evaluate: EvaluateOptions = EvaluateOptions()
+    benchmark: BenchmarkOptions = BenchmarkOptions()

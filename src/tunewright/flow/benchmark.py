@@ -28,9 +28,8 @@ from tunewright.core.recipe import PRESETS, MethodOptions, Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
 from tunewright.flow import answer, job, prepare
-from tunewright.flow.outcome import TEST, main_cell
+from tunewright.flow.outcome import TEST, Outcome, main_cell
 
-METHODS = ("full", "lora", "qlora", "dora", "adalora", "hybrid")
 STEP = 3.0
 """Factor between two learning rates that are tried."""
 
@@ -43,7 +42,10 @@ AT_THE_END = 10**9
 SIZES = ("lora_r", "lora_alpha", "lora_dropout", "target_modules", "init_r", "target_r", "delta_t")
 """What a method takes over from the recipe's own."""
 
-SCORES = ("exact_match", "field_accuracy")
+SCORES = ("exact_match", "field_f1", "field_accuracy")
+
+EVALUATION = "benchmark"
+"""What to skip, where methods are only to be trained."""
 
 WHOLE = ("full", "last-layers")
 """Methods that move the model's own weights; an adapter begins at nothing and takes rates some ten times theirs."""
@@ -53,15 +55,39 @@ WHOLE = ("full", "last-layers")
 class Study:
     """What is asked. rates: how many are tried for each method. search_share: how long a trial is, of a whole training.
 
-    epochs: how many passes the whole runs make, one run each; none: as the recipe says. sample: documents the base
-    answers. The first method is what the others are compared with.
+    epochs: how many passes the whole runs make, one run each; none: as the recipe says. The first method is what the
+    others are compared with. measured: whether anything is evaluated, or only trained.
     """
 
-    methods: tuple[str, ...] = METHODS
-    rates: int = 3
-    search_share: float = 0.25
+    methods: tuple[str, ...]
+    rates: int
+    search_share: float
     epochs: tuple[float, ...] = ()
-    sample: int = 400
+    measured: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        recipe: Recipe,
+        *,
+        methods: Sequence[str] = (),
+        rates: int | None = None,
+        epochs: Sequence[float] = (),
+        skip: Sequence[str] = (),
+    ) -> Study:
+        """What the recipe asks, with changes. skip: methods that are left out; "benchmark": nothing is evaluated.
+
+        Raises UsageError for a name that is no method, and where none is left.
+        """
+        asked = recipe.benchmark
+        for method in (*methods, *asked.methods, *skip):
+            if method not in PRESETS and method != EVALUATION:
+                hint = did_you_mean(method, PRESETS) or f"known: {', '.join(PRESETS)}"
+                raise UsageError(f"there is no method '{method}'", hint=hint)
+        left = tuple(method for method in methods or asked.methods if method not in skip)
+        if not left:
+            raise UsageError("no method is left to compare", hint=f"of {', '.join(methods or asked.methods)}")
+        return cls(left, rates or asked.rates, asked.search_share, tuple(epochs), EVALUATION not in skip)
 
     def to_row(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -78,25 +104,22 @@ def benchmark(
 ) -> Path:
     """Train and measure every method of `study` on a recipe; returns the folder of the study.
 
-    Raises UsageError for a method that is not there, RunError where the folder belongs to another study.
+    Raises RunError where the folder belongs to another study.
     """
     from tunewright.train.material import remembering
 
-    for method in study.methods:
-        if method not in PRESETS:
-            raise UsageError(
-                f"there is no method '{method}'", hint=did_you_mean(method, PRESETS) or f"known: {', '.join(PRESETS)}"
-            )
     recipe = job.settled(recipe)
     folder = Path(runs) / (name or f"{recipe.name}-methods")
     _claim(folder, recipe, study)
     with files.one_writer(folder, "wait for it, stop it, or give this one its own --name"), remembering():
-        rows = []
+        rows: list[dict[str, Any]] = []
         for method in study.methods:
             rate, tried = _best_rate(recipe, study, method, folder, data, progress)
             for epochs in study.epochs or (recipe.train.num_train_epochs,):
-                rows.append(_whole(recipe, study, method, rate, epochs, tried, folder, data, progress))
-                _write(folder, rows, recipe)
+                run = _whole(recipe, study, method, rate, epochs, folder, data, progress)
+                if study.measured:
+                    rows = [*(rows or _untrained(run, folder)), _row(run, recipe, method, rate, epochs, tried, folder)]
+                    _write(folder, rows, recipe)
     return folder
 
 
@@ -199,30 +222,69 @@ def _whole(
     method: str,
     rate: float,
     epochs: float,
-    tried: dict[float, float],
     folder: Path,
     data: Path | str | None,
     progress: Progress | None,
+) -> Run:
+    """A whole run of a method."""
+    chosen = variant(recipe, method, rate, num_train_epochs=epochs)
+    # Systems without training are asked once, in the first run; all answer the same sample of the test documents.
+    first = method == study.methods[0] and epochs == (study.epochs or (epochs,))[0]
+    systems = tuple(dict.fromkeys((*recipe.evaluate.systems, "tuned"))) if first else ("tuned",)
+    evaluate = chosen.evaluate.model_copy(update={"systems": systems, "exams": (), "gates": {}})
+    limited = chosen.model_copy(update={"evaluate": evaluate})
+    until = "report" if study.measured else "train"
+    name = f"{method}-{epochs:g}"
+    return Run.open(
+        job.run(limited, runs=folder / "methods", name=name, data=data, until=until, progress=progress).path
+    )
+
+
+def _untrained(run: Run, folder: Path) -> list[dict[str, Any]]:
+    """Rows of the table: systems without training, as the first run asked them."""
+    cells = Outcome.of(run).cells[TEST]
+    decoding = main_cell(run.recipe).split("/")[1]
+    rows = []
+    for system in ("rules", "base", "few-shot"):
+        cell = f"{system}/free" if system == "rules" else f"{system}/{decoding}"
+        if cell in cells:
+            rows.append(
+                {
+                    "method": system,
+                    "n": cells[cell]["n"],
+                    "metrics": _scores(cells[cell]),
+                    "free": _free(cells, system),
+                    "run": str(run.path.relative_to(folder)),
+                    "cell": cell,
+                }
+            )
+    return rows
+
+
+def _scores(scores: dict[str, Any]) -> dict[str, Any]:
+    return {name: scores["metrics"][name] for name in SCORES if name in scores["metrics"]}
+
+
+def _free(cells: dict[str, dict[str, Any]], system: str) -> dict[str, Any]:
+    """What free decoding alone tells: whether JSON comes of it, strictly and after cleaning."""
+    scores = cells.get(f"{system}/free", {}).get("metrics", {})
+    return {name: scores[name] for name in ("json_validity", "json_validity_cleaned") if name in scores}
+
+
+def _row(
+    run: Run, recipe: Recipe, method: str, rate: float, epochs: float, tried: dict[float, float], folder: Path
 ) -> dict[str, Any]:
     """One row of the table: a whole run of a method."""
-    chosen = variant(recipe, method, rate, num_train_epochs=epochs)
-    # The base is asked once, by the first method; all answer the same sample of the test documents.
-    systems = ("base", "tuned") if method == study.methods[0] else ("tuned",)
-    evaluate = chosen.evaluate.model_copy(update={"systems": systems, "sample": study.sample, "exams": (), "gates": {}})
-    limited = chosen.model_copy(update={"evaluate": evaluate})
-    outcome = job.run(
-        limited, runs=folder / "methods", name=f"{method}-{epochs:g}", data=data, until="report", progress=progress
-    )
-    run = Run.open(outcome.path)
     metrics = files.read_json(run.path / "systems" / "tuned" / "training_metrics.json")
-    main = outcome.cells[TEST][main_cell(limited)]
+    cells, cell = Outcome.of(run).cells[TEST], main_cell(run.recipe)
     row = {
         "method": method,
         "epochs": epochs,
         "learning_rate": rate,
         "tried": {f"{rate:g}": loss for rate, loss in sorted(tried.items())},
-        "n": main["n"],
-        "metrics": {name: main["metrics"][name] for name in SCORES if name in main["metrics"]},
+        "n": cells[cell]["n"],
+        "metrics": _scores(cells[cell]),
+        "free": _free(cells, "tuned"),
         "validation_loss": metrics["best_loss"],
         "trainable_parameters": metrics["trainable_parameters"],
         "parameters": metrics["parameters"],
@@ -235,6 +297,7 @@ def _whole(
         ),
         "kept": _kept(run, recipe, folder),
         "run": str(run.path.relative_to(folder)),
+        "cell": cell,
     }
     if "mean_rank" in metrics:
         row["mean_rank"] = metrics["mean_rank"]
@@ -269,23 +332,28 @@ def _write(folder: Path, rows: list[dict[str, Any]], recipe: Recipe) -> None:
 
 
 def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iterator[dict[str, Any]]:
-    """Every run against the first, on the same documents, Holm over all."""
+    """The first method against every system without training, and every other run against it, on the documents that
+    both answered, Holm over all."""
     from tunewright.evals import paired
 
     if len(rows) < 2:
         return
-    first = Run.open(folder / rows[0]["run"])
+    trained = [row for row in rows if "epochs" in row]
+    first = Run.open(folder / trained[0]["run"])
     task = prepare.task_of(first, TEST)
-    cell = main_cell(first.recipe)
-    system, decoding = cell.split("/")
     answers = {}
     for row in rows:
+        system, decoding = row["cell"].split("/")
         path = folder / row["run"] / "systems" / system / f"predictions-{decoding}.jsonl"
-        answers[row["run"]] = [Prediction.from_row(one) for one in files.read_lines(path)]
+        answers[_key(row)] = [Prediction.from_row(one) for one in files.read_lines(path)]
     examples = [task.example(record) for record in prepare.records(first, TEST)]
+    chief = _key(trained[0])
     found = paired.compare(
         [paired.Trial(TEST, examples, answers)],
-        pairs=[(rows[0]["run"], row["run"]) for row in rows[1:]],
+        pairs=[
+            *((_key(row), chief) for row in rows if "epochs" not in row),
+            *((chief, _key(row)) for row in trained[1:]),
+        ],
         metrics=SCORES,
         level=recipe.evaluate.confidence_level,
         resamples=recipe.evaluate.bootstrap_resamples,
@@ -294,36 +362,50 @@ def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iter
     yield from found
 
 
+def _key(row: dict[str, Any]) -> str:
+    """A row's name among the compared: a method's run, or a system of one."""
+    return str(row["run"]) if "epochs" in row else f"{row['run']}/{row['method']}"
+
+
 COLUMNS = (
-    "method", "epochs", "learning_rate", "n", "exact_match", "exact_match_low", "exact_match_high", "field_accuracy",
-    "field_accuracy_low", "field_accuracy_high", "validation_loss", "trainable_parameters", "peak_memory_bytes",
+    "method", "epochs", "learning_rate", "n", "exact_match", "exact_match_low", "exact_match_high", "field_f1",
+    "field_f1_low", "field_f1_high", "field_accuracy", "field_accuracy_low", "field_accuracy_high", "json_validity",
+    "json_validity_cleaned", "validation_loss", "trainable_parameters", "peak_memory_bytes",
     "train_seconds", "saved_bytes", "mean_rank",
 )  # fmt: skip
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    sets = list(rows[0]["kept"]) if rows else []
+    sets = _sets(rows)
     forgotten = [f"{name.replace(' ', '_')}_{part}" for name in sets for part in ("difference", "low", "high")]
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow([*COLUMNS, *forgotten])
     for row in rows:
         flat = dict(row)
+        flat |= {name: metric["value"] for name, metric in row["free"].items()}
         for name, metric in row["metrics"].items():
             flat |= {name: metric["value"], f"{name}_low": metric["low"], f"{name}_high": metric["high"]}
         line = ["" if flat.get(column) is None else flat[column] for column in COLUMNS]
-        table.writerow([*line, *(row["kept"][name][part] for name in sets for part in ("difference", "low", "high"))])
+        kept = row.get("kept", {})
+        table.writerow(
+            [*line, *(kept[name][part] if kept else "" for name in sets for part in ("difference", "low", "high"))]
+        )
     return out.getvalue()
 
 
 def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]]) -> str:
     """The table in Markdown, with what it says and does not say."""
-    sets = list(rows[0]["kept"])
-    heads = ["method", "epochs", "rate", "exact match", "fields", *(f"bits/byte, {name}" for name in sets),
-             "trained", "memory", "time", "size"]  # fmt: skip
+    sets = _sets(rows)
+    heads = ["method", "epochs", "rate", "exact match", "F1", "fields", "JSON, free",
+             *(f"bits/byte, {name}" for name in sets), "trained", "memory", "time", "size"]  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for row in rows:
         scores = [_share(row["metrics"].get(name)) for name in SCORES]
+        scores.append(_percent(row["free"].get("json_validity")))
+        if "epochs" not in row:
+            lines.append(f"| {row['method']} | | | {' | '.join(scores)} |{' |' * (len(sets) + 4)}")
+            continue
         kept = [f"{row['kept'][name]['after']:.3f} ({row['kept'][name]['difference']:+.3f})" for name in sets]
         rank = f" (rank {row['mean_rank']:.1f})" if "mean_rank" in row else ""
         lines.append(
@@ -334,9 +416,18 @@ def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]]) -> str
     said = [_sentence(pair, rows) for pair in pairs if pair["metric"] == "exact_match"]
     notes = [
         "Rates were chosen on validation loss after a short training. In brackets: intervals; for bits per byte the",
-        "difference to the model before fine-tuning (above 0: it has forgotten).",
+        "difference to the model before fine-tuning (above 0: it has forgotten). JSON, free: replies that are JSON by",
+        "themselves, without a grammar.",
     ]
     return "\n".join([*lines, "", *notes, "", *said]).strip() + "\n"
+
+
+def _sets(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return next((list(row["kept"]) for row in rows if "kept" in row), [])
+
+
+def _percent(metric: dict[str, Any] | None) -> str:
+    return "" if metric is None else f"{100 * metric['value']:.1f} %"
 
 
 def _share(metric: dict[str, Any] | None) -> str:
@@ -346,7 +437,9 @@ def _share(metric: dict[str, Any] | None) -> str:
 
 
 def _sentence(pair: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    names = {row["run"]: f"{row['method']} ({row['epochs']:g} epochs)" for row in rows}
+    names = {
+        _key(row): f"{row['method']} ({row['epochs']:g} epochs)" if "epochs" in row else row["method"] for row in rows
+    }
     low, high = 100 * pair["low"], 100 * pair["high"]
     return (
         f"- {names[pair['b']]} against {names[pair['a']]}: {100 * pair['difference']:+.1f} points "

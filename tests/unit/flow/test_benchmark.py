@@ -32,11 +32,11 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 
 def chosen(recipe: Recipe, losses: Any, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: int = 3):
     monkeypatch.setattr(benchmark, "_trial", lambda recipe, study, method, rate, *_: losses(rate))
-    return benchmark._best_rate(recipe, Study((method,), rates), method, tmp_path, None, None)
+    return benchmark._best_rate(recipe, Study.of(recipe, methods=(method,), rates=rates), method, tmp_path, None, None)
 
 
 def test_the_rate_of_the_lowest_validation_loss_is_taken(recipe, tmp_path, monkeypatch):
-    middle = benchmark.grid(recipe, Study(rates=3), "lora")[1]
+    middle = benchmark.grid(recipe, Study.of(recipe, rates=3), "lora")[1]
     rate, tried = chosen(recipe, lambda rate: abs(math.log(rate / middle)), "lora", tmp_path, monkeypatch)
     assert rate == middle
     assert len(tried) == 3
@@ -60,7 +60,7 @@ def test_a_rate_that_loses_the_training_is_not_taken(recipe, tmp_path, monkeypat
 
 
 def test_adapters_begin_at_higher_rates_than_whole_models(recipe):
-    study = Study(rates=1)
+    study = Study.of(recipe, rates=1)
     assert recipe.method.name == "lora"
     assert benchmark.grid(recipe, study, "lora") == [recipe.train.learning_rate]
     assert benchmark.grid(recipe, study, "full") == [pytest.approx(recipe.train.learning_rate / 10)]
@@ -75,14 +75,18 @@ def test_a_variant_keeps_sizes_and_changes_the_method(recipe):
 
 @pytest.fixture(scope="module")
 def study_folder(recipe, tmp_path_factory) -> Path:
-    study = Study(("full", "lora", "adalora"), rates=2, search_share=0.5, sample=8)
+    study = Study(("full", "lora", "adalora"), rates=2, search_share=0.5)
     return benchmark.benchmark(recipe, study, runs=tmp_path_factory.mktemp("runs"))
 
 
 def test_the_table_has_a_row_for_each_and_every_number(study_folder):
     table = files.read_json(study_folder / "methods.json")
     rows = table["rows"]
-    assert [row["method"] for row in rows] == ["full", "lora", "adalora"]
+    assert [row["method"] for row in rows] == ["rules", "base", "few-shot", "full", "lora", "adalora"]
+    assert [row["cell"] for row in rows[:3]] == ["rules/free", "base/grammar", "few-shot/grammar"]
+    assert all(0 <= row["metrics"]["field_f1"]["value"] <= 1 for row in rows)
+    assert all(0 <= row["free"]["json_validity"]["value"] <= 1 for row in rows)
+    untrained, rows = rows[:3], rows[3:]
     for row in rows:
         assert row["learning_rate"] == float(min(row["tried"], key=lambda rate: row["tried"][rate]))
         assert row["n"] == 8
@@ -97,16 +101,21 @@ def test_the_table_has_a_row_for_each_and_every_number(study_folder):
     assert {(pair["a"], pair["b"]) for pair in table["pairs"]} == {
         (rows[0]["run"], rows[1]["run"]),
         (rows[0]["run"], rows[2]["run"]),
+        *((f"{rows[0]['run']}/{row['method']}", rows[0]["run"]) for row in untrained),
     }
     lines = list(csv.DictReader((study_folder / "methods.csv").open(encoding="utf-8")))
-    assert [line["method"] for line in lines] == ["full", "lora", "adalora"]
-    assert "| adalora (rank 2.0) |" in (study_folder / "methods.md").read_text(encoding="utf-8")
+    assert [line["method"] for line in lines] == ["rules", "base", "few-shot", "full", "lora", "adalora"]
+    page = (study_folder / "methods.md").read_text(encoding="utf-8")
+    assert "| adalora (rank 2.0) |" in page
+    assert "| few-shot | | |" in page
+    assert "- full (1 epochs) against base:" in page
+    assert len({line.count("|") for line in page.splitlines() if line.startswith("|")}) == 1
 
 
 def test_the_same_command_again_does_nothing_again(study_folder, recipe):
     before = {path: path.stat().st_mtime_ns for path in study_folder.rglob("predictions-*.jsonl")}
     trials = sorted((study_folder / "trials").iterdir())
-    study = Study(("full", "lora", "adalora"), rates=2, search_share=0.5, sample=8)
+    study = Study(("full", "lora", "adalora"), rates=2, search_share=0.5)
     benchmark.benchmark(recipe, study, runs=study_folder.parent)
     assert {path: path.stat().st_mtime_ns for path in study_folder.rglob("predictions-*.jsonl")} == before
     assert sorted((study_folder / "trials").iterdir()) == trials
@@ -114,11 +123,25 @@ def test_the_same_command_again_does_nothing_again(study_folder, recipe):
 
 def test_another_study_does_not_go_into_the_same_folder(study_folder, recipe):
     with pytest.raises(RunError, match="another recipe or of other methods"):
-        benchmark.benchmark(recipe, Study(("lora",)), runs=study_folder.parent)
+        benchmark.benchmark(recipe, Study.of(recipe, methods=("lora",)), runs=study_folder.parent)
 
 
-def test_a_method_nobody_has_is_refused_at_once(recipe, tmp_path):
+def test_what_is_compared_is_the_recipes_with_changes(recipe):
+    assert Study.of(recipe).methods == recipe.benchmark.methods
+    assert Study.of(recipe, skip=["qlora", "dora"]).methods == ("full", "lora", "adalora", "hybrid")
+    assert not Study.of(recipe, skip=["benchmark"]).measured
     with pytest.raises(UsageError) as caught:
-        benchmark.benchmark(recipe, Study(("loraa",)), runs=tmp_path)
+        Study.of(recipe, methods=("loraa",))
     assert caught.value.hint == "did you mean 'lora'?"
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="no method is left"):
+        Study.of(recipe, methods=("lora",), skip=("lora",))
+
+
+def test_methods_may_only_be_trained(recipe, tmp_path):
+    folder = benchmark.benchmark(
+        recipe, Study.of(recipe, methods=("lora",), rates=1, skip=["benchmark"]), runs=tmp_path
+    )
+    [run] = (folder / "methods").iterdir()
+    assert (run / "systems" / "tuned" / "adapter").is_dir()
+    assert not list(run.rglob("predictions-*"))
+    assert not (folder / "methods.json").exists()
