@@ -449,11 +449,17 @@ class DecodeOptions(Options):
     )
 
 
+MODEL_FREE = ("rules", "classical")
+"""Systems that need no model: labels and regular expressions; words and phrases learnt from train."""
+
+
 class EvaluateOptions(Options):
     """What is compared, on how many documents, and what must be reached."""
 
-    systems: tuple[Literal["base", "few-shot", "tuned", "rules"], ...] = Field(
-        ("base", "few-shot", "tuned", "rules"), description="Who answers the test documents."
+    systems: tuple[Literal["base", "few-shot", "tuned", "rules", "classical"], ...] = Field(
+        ("base", "few-shot", "tuned", "rules"),
+        description="Who answers the test documents. rules: labels and regular expressions. classical: naive Bayes and "
+        "phrases, learnt from train.",
     )
     folds: int = Field(
         0,

@@ -16,7 +16,7 @@ from tunewright.core import catalogue, files, meter
 from tunewright.core.contracts import System, Task
 from tunewright.core.errors import RunError
 from tunewright.core.events import Events
-from tunewright.core.recipe import Recipe
+from tunewright.core.recipe import MODEL_FREE, Recipe
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.flow import prepare
@@ -74,7 +74,7 @@ class Cell:
 
 def cells(job: Run) -> list[Cell]:
     """All cells of a run in the order they are answered: what shares weights stands together."""
-    asked = [name for name in ("rules", "base", "few-shot", "tuned") if name in job.recipe.evaluate.systems]
+    asked = [name for name in (*MODEL_FREE, "base", "few-shot", "tuned") if name in job.recipe.evaluate.systems]
     return [
         Cell(job.path, system, decoding, on)
         for system in asked
@@ -84,8 +84,8 @@ def cells(job: Run) -> list[Cell]:
 
 
 def decodings(recipe: Recipe, system: str) -> tuple[str, ...]:
-    """How a system answers: the rules in one way only, models also with further attempts, or under the grammar."""
-    if system == "rules":
+    """How a system answers: without a model in one way only, models also with further attempts, or under the grammar."""
+    if system in MODEL_FREE:
         return ("free",)
     wanted = {"progressive": bool(recipe.decode.retry_temperatures), "grammar": recipe.decode.grammar}
     return ("free", *(name for name, asked in wanted.items() if asked))
@@ -148,7 +148,7 @@ def _answered(
     """Cells as they come to be answered: by this process, or several side by side where that is faster."""
     from tunewright.flow import workers
 
-    modelled = [cell for cell in waiting if cell.system != "rules" and not cell.predictions.is_file()]
+    modelled = [cell for cell in waiting if cell.system not in MODEL_FREE and not cell.predictions.is_file()]
     if modelled:
         note_machine(job)
     many = workers.useful(job, [counts[cell] for cell in modelled]) if modelled else 1
@@ -262,6 +262,12 @@ class Models:
             from tunewright.evals.rules import Rules
 
             return Rules()
+        if cell.system == "classical":
+            from tunewright.evals.classical import Classical
+
+            task = prepare.task_of(self.job)
+            written = (one for one in prepare.records(self.job, "train") if "made" not in one.provenance)
+            return Classical([task.example(record) for record in written])
         from tunewright.decode.system import Decoding, LocalSystem
 
         job = self.job
@@ -290,7 +296,7 @@ class Models:
 
     def cost(self, cell: Cell) -> dict[str, Any]:
         """Sizes on disk and in memory of what a cell answers with."""
-        if cell.system == "rules":
+        if cell.system in MODEL_FREE:
             return {"model_bytes": 0, "adapter_bytes": 0}
         adapter = self.job.path / "systems" / "tuned" / "adapter"
         tuned = cell.system == "tuned"

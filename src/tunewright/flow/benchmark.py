@@ -24,7 +24,7 @@ from typing import Any
 from tunewright.core import files, meter, recipe_file
 from tunewright.core.errors import RunError, UsageError, did_you_mean
 from tunewright.core.events import Progress
-from tunewright.core.recipe import PRESETS, MethodOptions, Recipe
+from tunewright.core.recipe import MODEL_FREE, PRESETS, MethodOptions, Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
 from tunewright.flow import answer, job, prepare
@@ -245,8 +245,8 @@ def _untrained(run: Run, folder: Path) -> list[dict[str, Any]]:
     cells = Outcome.of(run).cells[TEST]
     decoding = main_cell(run.recipe).split("/")[1]
     rows = []
-    for system in ("rules", "base", "few-shot"):
-        cell = f"{system}/free" if system == "rules" else f"{system}/{decoding}"
+    for system in (*MODEL_FREE, "base", "few-shot"):
+        cell = f"{system}/free" if system in MODEL_FREE else f"{system}/{decoding}"
         if cell in cells:
             rows.append(
                 {

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunewright.core import files
 from tunewright.core.errors import DataError, GateMissed, UsageError, did_you_mean
-from tunewright.core.recipe import Recipe
+from tunewright.core.recipe import MODEL_FREE, Recipe
 from tunewright.core.run import FOLDS, Run, touched
 
 STAGES = ("data", "train", "evaluate", "compare", "report")
@@ -16,7 +16,7 @@ STAGES = ("data", "train", "evaluate", "compare", "report")
 
 ORDER = tuple(
     f"{system}/{decoding}"
-    for system in ("tuned", "few-shot", "base", "rules")
+    for system in ("tuned", "few-shot", "base", *reversed(MODEL_FREE))
     for decoding in ("grammar", "progressive", "free")
 )
 """Cells as they are shown, the strongest first."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.core import meter
 from tunewright.core.errors import ModelError, TunewrightError
-from tunewright.core.recipe import Recipe
+from tunewright.core.recipe import MODEL_FREE, Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
 from tunewright.flow import folds, memory, pace, prepare
@@ -197,7 +197,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
         "evaluate": 5
         + sum(
             0.005 * count
-            if cell.startswith("rules")
+            if cell.startswith(MODEL_FREE)
             else shape.answering(count, cell, recipe, prompt_tokens, reply_tokens, speed, layer)
             for cell, count in answers.items()
         ),

@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 
 from tunewright.core.errors import RunError
+from tunewright.core.recipe import MODEL_FREE
 from tunewright.report.figures import Estimate, number
 
-SYSTEM_ORDER = ("rules", "base", "few-shot")
+SYSTEM_ORDER = (*MODEL_FREE, "base", "few-shot")
 TEST = "test"
 
 
@@ -191,10 +192,10 @@ class Evidence:
 
     def main(self, on: str = TEST) -> Cell | None:
         """The cell the run is about: tuned under the grammar, else tuned free; without a tuned model another that
-        is neither the base nor rules, else the base; under the grammar where the recipe asks for no more."""
+        is neither the base nor without a model, else the base; under the grammar where the recipe asks for no more."""
         here = self.on(on)
         tuned = self.cell("tuned", "grammar", on) or self.cell("tuned", "free", on)
-        others = [cell for cell in here if cell.system not in ("base", "rules")]
+        others = [cell for cell in here if cell.system not in ("base", *MODEL_FREE)]
         asked = self.setting("evaluate.systems")
         alone = isinstance(asked, list) and not {"tuned", "few-shot"} & set(map(str, asked))
         base = (alone and self.cell("base", "grammar", on)) or self.baseline(on)

@@ -16,6 +16,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 import tunewright
+from tunewright.core.recipe import MODEL_FREE
 from tunewright.report import account, charts, examples, fonts, references, sentences
 from tunewright.report.charts import Lane
 from tunewright.report.evidence import TEST, Cell, Evidence
@@ -297,10 +298,10 @@ def _folds(evidence: Evidence) -> dict[str, Any] | None:
 
 
 def _contrasted(evidence: Evidence, on: str) -> list[Cell]:
-    """The cells that stand beside each other in the small charts: rules, the baseline and the main one."""
+    """The cells that stand beside each other in the small charts: one without a model, the baseline, the main one."""
     base, main = evidence.baseline(on), evidence.main(on)
-    rules = next((cell for cell in evidence.on(on) if cell.system == "rules"), None)
-    cells = [cell for cell in (rules, base, main) if cell is not None]
+    plain = next((cell for cell in evidence.on(on) if cell.system in MODEL_FREE), None)
+    cells = [cell for cell in (plain, base, main) if cell is not None]
     return [cell for index, cell in enumerate(cells) if cell not in cells[:index]]
 
 
@@ -429,7 +430,7 @@ def _exam(evidence: Evidence, exam: str) -> dict[str, Any]:
     main = evidence.main(exam)
     spoken = []
     for metric in ("field_accuracy", evidence.metric):
-        for opponent in ("base", "rules"):
+        for opponent in ("base", *MODEL_FREE):
             cells = [cell for cell in evidence.on(exam) if cell.system == opponent]
             cell = evidence.baseline(exam) if opponent == "base" else next(iter(cells), None)
             pair = evidence.pair(cell.name, main.name, exam, metric) if cell and main else None

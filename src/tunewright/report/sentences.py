@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tunewright.core.recipe import MODEL_FREE
 from tunewright.report.evidence import TEST, Cell, Evidence, Pair
 from tunewright.report.figures import (
     NBSP,
@@ -64,7 +65,7 @@ def headline(evidence: Evidence, on: str = TEST, metric: str | None = None) -> H
     after = main.metric(metric)
     if base is None or base.name == main.name:
         said = f"{lower(name)} {_with_interval(evidence, after)} on {documents_of(on, main.n)}"
-        if main.system in ("base", "rules"):
+        if main.system in ("base", *MODEL_FREE):
             sentence = f"No tuned model has been measured yet; {system_name(main)}: {said}."
         else:
             sentence = f"{system_name(main).capitalize()}: {said}. The base was not measured, so nothing is compared."
@@ -150,6 +151,7 @@ def _against_others(evidence: Evidence, main: Cell) -> Iterator[Finding]:
         ("base", "What tuning gave"),
         ("few-shot", "Against showing examples"),
         ("rules", "Against plain rules"),
+        ("classical", "Against words alone"),
     ):
         if system == main.system:
             continue
