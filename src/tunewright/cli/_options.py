@@ -15,12 +15,22 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+QUICK = (
+    "data.documents=120", "data.test_documents=24", "data.validation_documents=8", "train.max_steps=6",
+    "train.per_device_train_batch_size=8", "train.per_device_eval_batch_size=8", "train.eval_steps=2",
+    "train.logging_steps=1", "decode.batch_size=8", "decode.max_new_tokens=96", "evaluate.sample=12",
+    "evaluate.shots=1", "evaluate.exams=[]", "evaluate.bootstrap_resamples=200", "benchmark.rates=1",
+)  # fmt: skip
+"""What makes of any recipe one that is done in a minute, to see that every part works."""
+
+
 def recipe(function: Callable[..., Any]) -> Callable[..., Any]:
-    """RECIPE, --set and --sample."""
+    """RECIPE, --set, --sample and --quick."""
 
     @functools.wraps(function)
-    def with_sample(*arguments: Any, sample: bool, sets: tuple[str, ...], **others: Any) -> Any:
-        return function(*arguments, sets=(*sets, "data.sample=true") if sample else sets, **others)
+    def shortened(*arguments: Any, sample: bool, quick: bool, sets: tuple[str, ...], **others: Any) -> Any:
+        sets = (*(QUICK if quick else ()), *sets, *(("data.sample=true",) if sample else ()))
+        return function(*arguments, sets=sets, **others)
 
     with_set = click.option(
         "--set",
@@ -28,10 +38,11 @@ def recipe(function: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         metavar="KEY=VALUE",
         help="Change a key of the recipe: --set train.learning_rate=1e-4. May be given again.",
-    )(with_sample)
-    sampled = click.option("--sample", is_flag=True, help="Take the small data set of that name in the package.")(
+    )(shortened)
+    quick = click.option("--quick", is_flag=True, help="In miniature, in a minute: every part, and no result.")(
         with_set
     )
+    sampled = click.option("--sample", is_flag=True, help="Take the small data set of that name in the package.")(quick)
     return click.argument("recipe", metavar="RECIPE")(sampled)
 
 

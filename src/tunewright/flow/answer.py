@@ -84,7 +84,7 @@ def cells(job: Run) -> list[Cell]:
 
 
 def decodings(recipe: Recipe, system: str) -> tuple[str, ...]:
-    """How a system answers: without a model in one way only, models also with further attempts, or under the grammar."""
+    """How a system answers: one without a model in one way only, models also drawn again, or under the grammar."""
     if system in MODEL_FREE:
         return ("free",)
     wanted = {"progressive": bool(recipe.decode.retry_temperatures), "grammar": recipe.decode.grammar}

@@ -1,0 +1,50 @@
+"""Recipes in miniature, on the small data that ships with the package: every part works, on Wren itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from tunewright import api, cli
+from tunewright.core import files
+
+
+@pytest.mark.parametrize("recipe", ["text-to-json"])
+def test_a_recipe_in_miniature(recipe, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("TUNEWRIGHT_DATA", raising=False)
+    code = cli.invoke(
+        ["run", recipe, "--quick", "--sample", "--runs", str(tmp_path), "--set", "decode.retry_temperatures=[0.5]"]
+    )
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    done = api.outcome(tmp_path / recipe)
+    assert done.stages == ("data", "train", "evaluate", "compare", "report")
+    assert {"tuned/grammar", "tuned/progressive", "tuned/free", "classical/free"} <= set(done.cells["test"])
+    assert done.value("json_validity") == 1.0
+    assert done.value("schema_adherence") == 1.0
+    assert done.value("json_validity", "tuned/progressive") >= done.value("json_validity", "tuned/free")
+    rows = list(files.read_lines(tmp_path / recipe / "data" / "test.jsonl"))
+    assert {row["provenance"]["slice"]["wording"] for row in rows} == {"unseen"}
+    assert {row["doc_type"] for row in rows} == {"snips", "e2e_restaurants", "hinglish_top"}
+    page = (tmp_path / recipe / "report.html").read_text(encoding="utf-8")
+    assert "tuned with retries" in page
+    assert "classical" in page
+
+
+def test_methods_side_by_side_in_miniature_on_a_file_of_ones_own(tmp_path, capsys):
+    pairs = [
+        {
+            "prompt": f"create a JSON object from: 'Carla ordered {n} pens'",
+            "reference": {"who": "Carla", "pens": str(n)},
+        }
+        for n in range(100)
+    ]
+    files.write_json(tmp_path / "pairs.json", pairs)
+    line = ["benchmark", "text-to-json", "--quick", "--dataset", str(tmp_path / "pairs.json"), "--runs", str(tmp_path)]
+    code = cli.invoke([*line, "--skip", "lora"])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    rows = files.read_json(tmp_path / "text-to-json-methods" / "methods.json")["rows"]
+    assert [row["method"] for row in rows] == ["classical", "base", "few-shot", "full"]
+    asked = next(files.read_lines(tmp_path / "text-to-json-methods" / "methods" / "full-1" / "data" / "test.jsonl"))
+    assert asked["provenance"]["prompt"] == "{text}"  # the file's own prompt is all that is asked
+    assert asked["text"].startswith("create a JSON object from: 'Carla")
