@@ -44,12 +44,17 @@ def recipe_keys() -> str:
 
 
 def _pages(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """(title, JSON Schema, what it is) of the recipe's top and of every page in it."""
+    """(title, JSON Schema, what it is) of the recipe's top and of every page in it, and in these."""
+
+    def within(page: dict[str, Any], above: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+        for name, field in page["properties"].items():
+            inner = _page_of(schema, field)
+            if inner is not None:
+                yield f"`{above}{name}:`", inner, inner.get("description", "")
+                yield from within(inner, f"{above}{name}.")
+
     yield "Top of the page", schema, ""
-    for name, field in schema["properties"].items():
-        page = _page_of(schema, field)
-        if page is not None:
-            yield f"`{name}:`", page, page.get("description", "")
+    yield from within(schema, "")
 
 
 def _page_of(schema: dict[str, Any], field: dict[str, Any]) -> dict[str, Any] | None:
