@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 ALONE = "answer"
 """doc_type of a schema that was given on its own."""
+SHOWN = 8
+"""Fields that are named on the screen; the manifest has all."""
 TASK = "task.json"
 """Beside the weights: what they were tuned for, so that an adapter can be used without its run."""
 
@@ -143,8 +145,10 @@ def divide(
     files.write_lines(folder / "processed.jsonl", rows(everything))
     schemas, verbatim = mark(found.schemas, alone)
     if verbatim:
-        fields = ", ".join(f"{path} ({share:.1%})" for path, share in verbatim.items())
-        events.say(f"held to what the document says, as their answers in train are: {fields}")
+        shown = [f"{path} ({share:.1%})" for path, share in verbatim.items()]
+        more = f" and {len(shown) - SHOWN} more (data/manifest.json)" if len(shown) > SHOWN else ""
+        fields = ", ".join(shown[:SHOWN])
+        events.say(f"held to what the document says, as their answers in train are: {fields}{more}")
     files.write_json(folder / "schemas.json", schemas)
     counts = {name: len(part) for name, part in kept.items()} | {"rejected": found.rejected}
     events.add("data", "split", **counts)
