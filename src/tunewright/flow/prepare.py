@@ -198,7 +198,11 @@ def dressed(
         if sum(ways.values()):
             made = augment(train, schemas, options.model_copy(update={"ways": ways}), recipe.seed)
             say(made.note())
-            parts = {**parts, "train": train + made.records}
+            askable = getattr(task, "askable", lambda record: True)
+            fitting = [record for record in made.records if askable(record)]
+            if len(fitting) < len(made.records):
+                say(f"{len(made.records) - len(fitting)} of them are left out: no prompt of the task fits them")
+            parts = {**parts, "train": train + fitting}
     return {name: [asked(record) for record in part] for name, part in parts.items()} if asked else parts
 
 

@@ -15,8 +15,18 @@ from tunewright.core.recipe import PLACES, TaskOptions
 from tunewright.core.records import JSON, Example, Message, Record
 from tunewright.tasks._shared import Structured
 from tunewright.text import schema as schemas_of
+from tunewright.text.serialise import dumps
 
 _PLACE = re.compile("{(" + "|".join(PLACES) + ")}")
+
+MOST = 2000
+"""Characters of a schema that are shown in a prompt where others could be drawn."""
+
+_FORMS = {
+    "keys": schemas_of.keys_form,
+    "schema": schemas_of.json_schema_form,
+    "example": schemas_of.example_form,
+}
 
 FORMS = {"schema": "schema", "example": "schema", "keys": "keys"}
 """What a prompt shows of the schema → what results are sliced by; a prompt that shows nothing is "free"."""
@@ -35,6 +45,7 @@ class TextToJson(Structured):
 
     def __init__(self, options: TaskOptions | None = None, schemas: Mapping[str, dict[str, JSON]] | None = None):
         super().__init__(options or TaskOptions.model_validate({"name": self.name}), schemas)
+        self._forms: dict[tuple[str, str | None, str], str] = {}
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -44,22 +55,38 @@ class TextToJson(Structured):
     def asked(self, record: Record) -> Record:
         """The record with the prompt that it is asked with, and what its results are sliced by.
 
-        One that has its prompt keeps it. provenance["prompt"]: the prompt; provenance["keys"], where it is there: the
-        keys that are asked for, in order.
+        One that has its prompt keeps it. Prompts that would show more than MOST characters of a schema are not drawn,
+        where there are others. provenance["prompt"]: the prompt; provenance["keys"], where it is there: the keys that
+        are asked for, in order.
         """
         if "prompt" in record.provenance:
             return record
-        prompts = self.options.prompts
-        if record.split in UNSEEN and self.options.test_prompts:
-            prompts = self.options.test_prompts
-        if "keys" in record.provenance:  # or nobody could know which are asked for
-            prompts = tuple(filter(_shows, prompts)) or prompts
+        prompts = self._fitting(record) or self._prompts(record)
         prompt = prompts[_drawn(record.id, len(prompts))]
         marks = {"prompt": form(prompt)}
         if self.options.test_prompts:
             marks["wording"] = "unseen" if prompt in self.options.test_prompts else "seen"
         slices = {**(record.provenance.get("slice") or {}), **marks}
         return record.replace(provenance={**record.provenance, "prompt": prompt, "slice": slices})
+
+    def askable(self, record: Record) -> bool:
+        """Whether a prompt fits a record that was made of others: names its keys, and is not too long for it."""
+        return bool(self._fitting(record))
+
+    def _prompts(self, record: Record) -> tuple[str, ...]:
+        kept = record.split in UNSEEN and self.options.test_prompts
+        return self.options.test_prompts if kept else self.options.prompts
+
+    def _fitting(self, record: Record) -> tuple[str, ...]:
+        named = "keys" in record.provenance  # nobody could know which are asked for where the prompt does not say
+        return tuple(
+            prompt
+            for prompt in self._prompts(record)
+            if (_shows(prompt) or not named) and all(self._short(place, record) for place in _PLACE.findall(prompt))
+        )
+
+    def _short(self, place: str, record: Record) -> bool:
+        return place == "text" or len(self._form(place, record)) <= MOST
 
     def schema_of(self, record: Record) -> dict[str, JSON]:
         """The schema of what is asked: of a record that is asked for some keys, of these in their order."""
@@ -82,19 +109,22 @@ class TextToJson(Structured):
     def _said(self, record: Record) -> tuple[str, tuple[int, int]]:
         """The user's turn, and where the record's text stands in it."""
         prompt = record.provenance.get("prompt", self.options.prompts[0])
-        schema = self.schema_of(record) if _PLACE.findall(prompt) != ["text"] else {}
-        shown = {
-            "text": lambda: record.text,
-            "keys": lambda: schemas_of.keys_form(schema),
-            "schema": lambda: schemas_of.json_schema_form(schema),
-            "example": lambda: schemas_of.example_form(schema),
-        }
         said, start = "", 0
         for i, part in enumerate(_PLACE.split(prompt)):
             if part == "text" and i % 2:
                 start = len(said)
-            said += shown[part]() if i % 2 else part
+                said += record.text
+            else:
+                said += self._form(part, record) if i % 2 else part
         return said, (start, start + len(record.text))
+
+    def _form(self, place: str, record: Record) -> str:
+        """A record's schema as a prompt shows it in this place; made once for all that are asked alike."""
+        asked = record.provenance.get("keys"), record.provenance.get("parts")
+        key = place, record.doc_type, dumps(list(asked))
+        if key not in self._forms:
+            self._forms[key] = _FORMS[place](self.schema_of(record))
+        return self._forms[key]
 
 
 def form(prompt: str) -> str:

@@ -119,6 +119,17 @@ def test_some_keys_are_asked_for_by_prompts_that_name_them() -> None:
     assert task(prompts=PROMPTS[:1]).asks == ("prompt",)
 
 
+def test_a_schema_that_is_too_long_to_show_is_not_shown() -> None:
+    long = {"type": "object", "properties": {f"key_{n}": {"type": "string", "maxLength": 100 + n} for n in range(60)}}
+    asking = task(json_schema=long)
+    records = [CARLA.replace(id=str(i), target={}) for i in range(60)]
+    assert {asking.asked(record).provenance["prompt"] for record in records} == set(PROMPTS[:2])
+    assert all(asking.askable(record) for record in records)
+    alone = task(json_schema=long, prompts=PROMPTS[2:])
+    assert {alone.asked(record).provenance["prompt"] for record in records} == set(PROMPTS[2:])
+    assert not alone.askable(CARLA)
+
+
 def test_a_prompt_without_its_text_is_refused() -> None:
     with pytest.raises(RecipeError, match="text"):
         parse("name: a\ntask:\n  name: text_to_json\n  prompts: ['write JSON']\n", "here")
