@@ -29,9 +29,9 @@ GREETINGS = {
     "hi": (("कृपया ", "सुनिए, ", "जी, "), (" धन्यवाद", ", शुक्रिया", " जी")),
     "hi-Latn": (("please ", "suno, ", "zara "), (" please", " thanks", ", shukriya")),
 }
-"""By language: what may stand before a text and behind it, and says nothing."""
+"""By language: what may stand before a text and behind it, and says nothing. Other languages get no such words."""
 
-JOINTS = ((". ", "; ", " / ", ", and ", "\n"), (" ", "\n"))
+JOINTS = ((". ", "; ", " / ", "\n"), (" ", "\n"))
 """What stands between two texts: behind one without a stop, and behind one that has it."""
 
 STOPS = ".!?।"
@@ -154,27 +154,27 @@ def _together(parents: Sequence[Record], schema: dict[str, JSON], dice: random.R
 
 
 def _noisy(record: Record, schema: dict[str, JSON], dice: random.Random) -> Made | None:
-    """Words around the text, and case and spelling of words outside of what the answer says; never inside of it.
+    """Words around the text; small letters, words said twice and slips outside of what the answer says, never inside.
 
-    Where a value does not stand in the text as it is, nobody knows which words it is read from: these texts only get
-    words around them.
+    Where a value does not stand in the text as it is, nobody knows which words it is read from: no slips in these.
+    None where nothing could be changed.
     """
     leaves = [leaf for leaf in schemas_of.leaves(record.target).values() if leaf is not None]
     said = [leaf for leaf in leaves if isinstance(leaf, str) and leaf and leaf in record.text]
     kept = [place for leaf in said for place in align.exact(leaf, record.text)]
     text = record.text
-    if len(said) == len(leaves):
-        for change in dice.sample(_SPELLINGS, dice.randint(0, 2)):
-            text, kept = change(text, kept, dice)
-    before, behind = GREETINGS.get((record.language or "en").split("+")[0], GREETINGS["en"])
+    changes = (*_KEEPING, _slip) if len(said) == len(leaves) else _KEEPING
+    for change in dice.sample(changes, dice.randint(0, 2)):
+        text, kept = change(text, kept, dice)
+    before, behind = GREETINGS.get((record.language or "en").split("+")[0], ((), ()))
     around = dice.choice(("", "before", "behind") if text != record.text else ("before", "behind"))
-    if around == "before":
+    if around == "before" and before:
         text = dice.choice(before) + text
-    elif around == "behind":
+    elif around == "behind" and behind:
         end = len(text.rstrip(STOPS + " "))
         end = len(text) if any(end < last for _, last in kept) else end
         text = text[:end] + dice.choice(behind) + text[end:]
-    return record.replace(text=text), schema
+    return (record.replace(text=text), schema) if text != record.text else None
 
 
 Places = list[tuple[int, int]]
@@ -207,7 +207,8 @@ def _double(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
     return f"{text[: word.end()]} {word.group()}{text[word.end() :]}", moved
 
 
-_SPELLINGS: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...] = (_slip, _lower, _double)
+_KEEPING: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...] = (_lower, _double)
+"""Changes that leave every word there."""
 
 
 def _free(match: re.Match[str], kept: Places) -> bool:

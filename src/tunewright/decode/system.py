@@ -62,7 +62,6 @@ class LocalSystem:
         self.shots = tuple(shots)
         self.over_length, self.max_length = over_length, max_length
         self._grammars: dict[str, Grammar] = {}
-        self._opening: list[int] = []
 
     def grammar(self, schema: dict[str, JSON] | None) -> Grammar | None:
         """The grammar of a schema, made once; None for free decoding or no schema."""
@@ -92,22 +91,25 @@ class LocalSystem:
 
         opening: what every reply begins with, whatever the model would say.
         """
-        self._opening = self.loaded.chat.opening_ids(opening) if opening else []
         examples = [self._shown(example) for example in examples]
         prompts = [self._prompt(example) for example in examples]
+        begun = self.loaded.chat.opening_ids(opening) if opening else []
         if self.decoding == "progressive":
-            yield from self._progressive(examples, prompts)
+            yield from self._progressive(examples, prompts, begun)
         else:
-            yield from self._answers(examples, prompts)
+            yield from self._answers(examples, prompts, begun)
 
-    def _progressive(self, examples: Sequence[Example], prompts: Sequence[Prompt]) -> Iterator[Prediction]:
-        found = list(self._answers(examples, prompts))
+    def _progressive(
+        self, examples: Sequence[Example], prompts: Sequence[Prompt], begun: list[int]
+    ) -> Iterator[Prediction]:
+        found = list(self._answers(examples, prompts, begun))
         wrong = {place: why for place, one in enumerate(found) if (why := _invalid(one, examples[place]))}
         for attempt, temperature in enumerate(self.options.retry_temperatures, 2):
             again = [place for place in wrong if found[place].finish != "error"]
             drawn = self._answers(
                 [examples[place] for place in again],
                 [prompts[place] for place in again],
+                begun,
                 Sampling(temperature, seed=attempt),
             )
             for place, one in zip(again, drawn, strict=True):
@@ -124,7 +126,11 @@ class LocalSystem:
             yield one
 
     def _answers(
-        self, examples: Sequence[Example], prompts: Sequence[Prompt], sampling: Sampling | None = None
+        self,
+        examples: Sequence[Example],
+        prompts: Sequence[Prompt],
+        begun: list[int],
+        sampling: Sampling | None = None,
     ) -> Iterator[Prediction]:
         replies = engine.generate(
             self.loaded,
@@ -136,7 +142,7 @@ class LocalSystem:
             logprobs=True,
             sampling=sampling,
             numbers=[_number(example.id) for example in examples],
-            openings=[self._opening] * len(examples) if self._opening else None,
+            openings=[begun] * len(examples) if begun else None,
         )
         for example, prompt, reply in zip(examples, prompts, replies, strict=True):
             yield replace(self.prediction(example, reply), cut=prompt.cut)

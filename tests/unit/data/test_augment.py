@@ -104,15 +104,26 @@ def test_noise_changes_words_and_no_value():
     assert all(made.text != texts[made.provenance["made"]["of"][0]] for made in found.records)
     assert sum("would would" in made.text or "order order" in made.text for made in found.records)
     assert sum(made.text.startswith(("please ", "hi, ", "okay so ", "hey there, ")) for made in found.records)
-    # A count that stands nowhere may be read from any word: nothing is changed within.
+    # A count that stands nowhere may be read from any word: each of them is still there.
     for made in found.records:
         if "count" in made.target["slots"]:
-            assert texts[made.provenance["made"]["of"][0]].rstrip(".") in made.text
+            before = texts[made.provenance["made"]["of"][0]].casefold().rstrip(".").split()
+            assert set(before) <= set(made.text.casefold().replace(".", " ").replace(",", " ").split())
+    slipped = [made for made in found.records if "would" not in made.text or "delivery" not in made.text]
+    assert slipped
+    assert not [made for made in slipped if "count" in made.target["slots"]]
+
+
+def test_languages_without_words_of_their_own_get_none():
+    some = [record.replace(language="de") for record in records()]
+    found = augment(some, {"orders": SCHEMA}, options(ways={"noise": 1.0}), 0)
+    assert not [made for made in found.records if "please" in made.text or "thank" in made.text]
+    assert found.refused["noise: not with such a record"]
 
 
 def test_what_goes_wrong_is_left_out_and_counted(monkeypatch: pytest.MonkeyPatch):
     """A way that would change values is caught."""
-    monkeypatch.setattr(augmenting, "_SPELLINGS", (lambda text, kept, dice: (text.replace("York", "Yorc"), kept),) * 2)
+    monkeypatch.setattr(augmenting, "_KEEPING", (lambda text, kept, dice: (text.replace("York", "Yorc"), kept),) * 2)
     found = augment(records(), {"orders": SCHEMA}, options(copies=6.0, ways={"noise": 1.0}), 0)
     assert found.refused["a value is no longer said: 'New York'"]
     assert not [made for made in found.records if "Yorc" in made.text]
