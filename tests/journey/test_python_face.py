@@ -11,6 +11,7 @@ import pytest
 import tiny_models
 from tunewright import api
 from tunewright.core import catalogue
+from tunewright.models import load as loading
 
 FUNCTIONS = {name: value for name in api.__all__ if inspect.isfunction(value := getattr(api, name))}
 
@@ -30,7 +31,10 @@ def test_examples_of_the_python_face(name, place, changes, monkeypatch):
     monkeypatch.chdir(place)
     monkeypatch.setattr(catalogue, "_own", {})
     monkeypatch.setenv("TUNEWRIGHT_SET", " ".join(changes))
-    monkeypatch.setattr(api, "_loaded", lambda model: tiny_models.loaded("wren"))
+    own = loading.load
+    monkeypatch.setattr(
+        loading, "load", lambda name, **given: own(name, **given) if name != "wren" else tiny_models.loaded("wren")
+    )
     examples = doctest.DocTestFinder(recurse=False).find(FUNCTIONS[name], name, globs=vars(api).copy())
     assert any(test.examples for test in examples) or name == "check_metrics"
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)

@@ -24,6 +24,7 @@ from tunewright.flow.outcome import TEST, main_cell
 
 if TYPE_CHECKING:
     from tunewright.data.leakage import Overlap
+    from tunewright.decode.system import Decoding
 
 
 class Teller(Protocol):
@@ -268,7 +269,7 @@ class Models:
             task = prepare.task_of(self.job)
             written = (one for one in prepare.records(self.job, "train") if "made" not in one.provenance)
             return Classical([task.example(record) for record in written])
-        from tunewright.decode.system import Decoding, LocalSystem
+        from tunewright.decode.system import LocalSystem
 
         job = self.job
         task = prepare.task_of(job, cell.on)
@@ -276,7 +277,7 @@ class Models:
             cell.system,
             self.loaded(cell.system),
             task,
-            decoding=cast(Decoding, cell.decoding),
+            decoding=cast("Decoding", cell.decoding),
             options=job.recipe.decode,
             **prepare.length_of(job),
         )
