@@ -38,9 +38,6 @@ NOISE_GRADES = ("none", "light", "medium", "heavy")
 INSTRUCTIONS: dict[str, str] = {"conversation": "", "text_to_json": ""}
 """Default instructions of tasks that are not extraction."""
 
-PLACES = ("text", "keys", "schema", "example")
-"""What a prompt of text_to_json may have in braces."""
-
 
 class TaskOptions(Options):
     """What the job is."""
@@ -96,6 +93,12 @@ SYNTH_DOCUMENTS = 10_000
 AUGMENTATIONS = ("prompt", "keys", "noise", "together")
 
 
+def _shares_of(names: tuple[str, ...], given: dict[str, float]) -> dict[str, float]:
+    if not set(given) <= set(names) or min(given.values(), default=0) < 0 or not sum(given.values()) > 0:
+        raise ValueError(f"shares of {', '.join(names)}, none below 0 and not all 0")
+    return given
+
+
 class AugmentOptions(Options):
     """Further records made of those of train, each of them still right by construction and looked at again."""
 
@@ -110,9 +113,7 @@ class AugmentOptions(Options):
     @field_validator("ways")
     @classmethod
     def _shares(cls, ways: dict[str, float]) -> dict[str, float]:
-        if not set(ways) <= set(AUGMENTATIONS) or min(ways.values(), default=0) < 0 or not sum(ways.values()) > 0:
-            raise ValueError(f"shares of {', '.join(AUGMENTATIONS)}, none below 0 and not all 0")
-        return ways
+        return _shares_of(AUGMENTATIONS, ways)
 
 
 class DataOptions(Options):
@@ -168,9 +169,7 @@ class DataOptions(Options):
     @field_validator("noise")
     @classmethod
     def _shares(cls, noise: dict[str, float]) -> dict[str, float]:
-        if not set(noise) <= set(NOISE_GRADES) or min(noise.values(), default=0) < 0 or not sum(noise.values()) > 0:
-            raise ValueError(f"shares of {', '.join(NOISE_GRADES)}, none below 0 and not all 0")
-        return noise
+        return _shares_of(NOISE_GRADES, noise)
 
 
 Quantisation = tuple[Literal["nf4", "fp4"], bool]

@@ -5,11 +5,17 @@ All are plain, immutable values that turn into one JSON line and back.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 JSON = Any
 """A JSON value: dict, list, str, int, float, bool or None."""
+
+
+def number_of(id: str) -> int:
+    """A number of 64 bits that depends on an id alone, for what is drawn for a record whatever stands beside it."""
+    return int.from_bytes(hashlib.blake2b(id.encode("utf-8", "replace"), digest_size=8).digest())
 
 
 @dataclass(frozen=True, slots=True)

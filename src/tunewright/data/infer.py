@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunewright.core.records import JSON
+from tunewright.text.schema import type_of
 
 MAP_FROM = 40
 """Distinct keys of one object from which, when most are rare, it is taken for a map with free keys."""
@@ -16,22 +17,31 @@ _RARE = 0.05  # share of objects below which a key counts as rare
 
 @dataclass(slots=True)
 class _Seen:
-    """What stood at one place: how often each JSON type, and what was inside."""
+    """What stood at one place: how often each JSON type, and what was inside.
+
+    strings: how often each stood here, and how often in the text that was told with it.
+    """
 
     types: dict[str, int] = field(default_factory=dict)
+    strings: dict[str, list[int]] = field(default_factory=dict)
     keys: dict[str, _Seen] = field(default_factory=dict)
     items: _Seen | None = None
 
-    def add(self, value: JSON) -> None:
-        name = _type(value)
+    def add(self, value: JSON, text: str | None = None) -> None:
+        """text: what the value is read from, in small letters; None where strings need no count."""
+        name = type_of(value)
         self.types[name] = self.types.get(name, 0) + 1
         if isinstance(value, dict):
             for key, inner in value.items():
-                self.keys.setdefault(key, _Seen()).add(inner)
+                self.keys.setdefault(key, _Seen()).add(inner, text)
         elif isinstance(value, list):
             self.items = self.items or _Seen()
             for inner in value:
-                self.items.add(inner)
+                self.items.add(inner, text)
+        elif isinstance(value, str) and text is not None:
+            count = self.strings.setdefault(value, [0, 0])
+            count[0] += 1
+            count[1] += value.casefold() in text
 
     @property
     def count(self) -> int:
@@ -72,20 +82,6 @@ class _Seen:
         }
 
 
-def _type(value: JSON) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "integer"
-    if isinstance(value, float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "object" if isinstance(value, dict) else "array"
-
-
 def schema_of(values: Iterable[JSON]) -> dict[str, JSON]:
     """A JSON Schema that every one of `values` obeys, keys in the order in which they were first met.
 
@@ -116,58 +112,34 @@ def closed(schema: dict[str, JSON], answers: Iterable[tuple[JSON, str]]) -> dict
     Strings that take few values, most of which do not stand in their texts (an intent, "yes" and "no"), become a choice
     between these; those that are copied from texts stay open, however few they are. What was never met stays as it is.
     """
-    found = _Met()
+    seen = _Seen()
     for value, text in answers:
-        found.add(value, text)
-    return found.close(schema)
+        seen.add(value, text.casefold())
+    return _closed(seen, schema)
 
 
-@dataclass(slots=True)
-class _Met:
-    """What stood at one place of the answers: strings with how often, and how often in their texts; what is inside."""
-
-    strings: dict[str, list[int]] = field(default_factory=dict)
-    keys: dict[str, _Met] = field(default_factory=dict)
-    items: _Met | None = None
-    values: list[JSON] = field(default_factory=list)
-
-    def add(self, value: JSON, text: str) -> None:
-        self.values.append(value)
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                self.keys.setdefault(key, _Met()).add(inner, text)
-        elif isinstance(value, list):
-            self.items = self.items or _Met()
-            for inner in value:
-                self.items.add(inner, text)
-        elif isinstance(value, str):
-            count = self.strings.setdefault(value, [0, 0])
-            count[0] += 1
-            count[1] += value.casefold() in text.casefold()
-
-    def close(self, schema: JSON) -> Any:
-        if not isinstance(schema, dict) or "$ref" in schema:
-            return schema
-        properties = schema.get("properties")
-        if isinstance(properties, dict) and properties:
-            inner = {
-                key: self.keys[key].close(child) if key in self.keys else child for key, child in properties.items()
-            }
-            return {**schema, "properties": inner}
-        if self.keys and schema.get("additionalProperties", True) is not False:
-            met = {key: one.close(schema_of(one.values)) for key, one in self.keys.items()}
-            return {**schema, "properties": met, "additionalProperties": False}
-        if isinstance(schema.get("items"), dict) and self.items is not None:
-            return {**schema, "items": self.items.close(schema["items"])}
-        plain = schema.get("type") in ("string", ["string", "null"])
-        if plain and not any(word in schema for word in _BOUNDS) and self._is_choice():
-            nothing = [None] if isinstance(schema["type"], list) else []
-            return {**schema, "enum": [*sorted(self.strings), *nothing]}
+def _closed(seen: _Seen, schema: JSON) -> Any:
+    if not isinstance(schema, dict) or "$ref" in schema:
         return schema
+    keys, properties = seen.keys, schema.get("properties")
+    if isinstance(properties, dict) and properties:
+        inner = {key: _closed(keys[key], child) if key in keys else child for key, child in properties.items()}
+        return {**schema, "properties": inner}
+    if keys and schema.get("additionalProperties", True) is not False:
+        met = {key: _closed(one, one.schema()) for key, one in keys.items()}
+        return {**schema, "properties": met, "additionalProperties": False}
+    if isinstance(schema.get("items"), dict) and seen.items is not None:
+        return {**schema, "items": _closed(seen.items, schema["items"])}
+    plain = schema.get("type") in ("string", ["string", "null"])
+    if plain and not any(word in schema for word in _BOUNDS) and _is_choice(seen.strings):
+        nothing = [None] if isinstance(schema["type"], list) else []
+        return {**schema, "enum": [*sorted(seen.strings), *nothing]}
+    return schema
 
-    def _is_choice(self) -> bool:
-        total, said = (sum(count[i] for count in self.strings.values()) for i in (0, 1))
-        return 0 < len(self.strings) <= CHOICES and total >= TIMES * len(self.strings) and said < SAID * total
+
+def _is_choice(strings: dict[str, list[int]]) -> bool:
+    total, said = (sum(count[i] for count in strings.values()) for i in (0, 1))
+    return 0 < len(strings) <= CHOICES and total >= TIMES * len(strings) and said < SAID * total
 
 
 _BOUNDS = ("enum", "const", "pattern", "format")

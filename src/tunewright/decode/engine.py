@@ -65,7 +65,8 @@ def _rows(
         grammar = grammars if grammars is None or isinstance(grammars, Grammar) else grammars[index]
         budget = min(max_new_tokens, context - len(prompt))
         row = Row(index, prompt, max(budget, 0), grammar, stops, sources[index] if sources is not None else None)
-        row.number = index if numbers is None else numbers[index]
+        if numbers is not None:
+            row.number = numbers[index]
         if logprobs:
             row.reply.logprobs = []
         if not prompt:
@@ -218,13 +219,15 @@ class _Batch:
             if deciding[place]
             for step in range(len(tokens) - 1, len(read))
         ]
-        owners = [(rows[place], step - len(unread[place]) + 1) for place, step in wanted]
+        drawing = self.sampling if wanted else None
+        if drawing is not None:
+            owners = [(rows[place], step - len(unread[place]) + 1) for place, step in wanted]
         if not fresh:
             lanes, reads, starts, wanted = self._with_idle(lanes, reads, starts, wanted)
         exact = self.reader(self.lanes, lanes, reads, starts, wanted)
         scores = exact
-        if self.sampling is not None and owners:
-            scores = self.sampling.drawn(
+        if drawing is not None:
+            scores = drawing.drawn(
                 exact, [row.number for row, _ in owners], [len(row.ids) + ahead for row, ahead in owners]
             )
         places = scores.argmax(-1)

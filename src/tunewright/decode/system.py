@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -13,7 +12,7 @@ from typing import Literal, cast, get_args
 from tunewright.core.contracts import Task
 from tunewright.core.errors import UsageError
 from tunewright.core.recipe import DecodeOptions
-from tunewright.core.records import JSON, Example, Prediction, Record, Span
+from tunewright.core.records import JSON, Example, Prediction, Record, Span, number_of
 from tunewright.decode import engine
 from tunewright.decode.grammar import Grammar, vocabulary
 from tunewright.decode.sampling import Sampling
@@ -141,7 +140,7 @@ class LocalSystem:
             batch_size=self.options.batch_size,
             logprobs=True,
             sampling=sampling,
-            numbers=[_number(example.id) for example in examples],
+            numbers=[number_of(example.id) for example in examples],
             openings=[begun] * len(examples) if begun else None,
         )
         for example, prompt, reply in zip(examples, prompts, replies, strict=True):
@@ -185,11 +184,6 @@ def _invalid(prediction: Prediction, example: Example) -> str | None:
     if prediction.failure is not None or example.schema is None:
         return prediction.failure
     return next(iter(validate(prediction.value, example.schema)), None)
-
-
-def _number(name: str) -> int:
-    """A number that depends on an id alone: what is drawn for it hangs on nothing beside it."""
-    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest())
 
 
 def spans(value: JSON, text: str) -> list[Span]:

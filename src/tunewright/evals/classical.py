@@ -68,7 +68,6 @@ class _Bayes:
     records: Counter[JSON] = field(default_factory=Counter)
     words: dict[JSON, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     known: set[str] = field(default_factory=set)
-
     empty: dict[JSON, float] = field(default_factory=dict)
 
     def add(self, value: JSON, words: set[str]) -> None:
@@ -159,8 +158,7 @@ class _Kind:
     def _phrases(self, text: str, words: list[Word], allowed: set[Way]) -> Iterator[tuple[Way, str]]:
         stood = self._counts()
         taken: set[int] = set()
-        hits: list[tuple[int, Way]] = []
-        spans: dict[tuple[int, Way], str] = {}
+        hits: list[tuple[int, Way, str]] = []
         for length in range(min(LONGEST, len(words)), 0, -1):
             for start in range(len(words) - length + 1):
                 places = range(start, start + length)
@@ -173,10 +171,9 @@ class _Kind:
                 way = max(marks, key=lambda each: (marks[each], each))
                 if marks[way] >= SURE * stood[phrase]:
                     taken.update(places)
-                    hits.append((start, way))
-                    spans[start, way] = text[words[start][1] : words[start + length - 1][2]]
-        for start, way in sorted(hits):
-            yield way, spans[start, way]
+                    hits.append((start, way, text[words[start][1] : words[start + length - 1][2]]))
+        for _, way, value in sorted(hits):
+            yield way, value
 
     def _counts(self) -> Counter[tuple[str, ...]]:
         """How often each marked phrase stood in the texts."""

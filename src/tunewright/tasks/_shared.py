@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
+from tunewright.core import files
 from tunewright.core.errors import DataError, did_you_mean
 from tunewright.core.recipe import TaskOptions
-from tunewright.core.records import JSON, Example, Record
+from tunewright.core.records import JSON, Example, Message, Record
 from tunewright.text import schema as schemas_of
 from tunewright.text.serialise import STRICT, NotStrict, dumps
 
@@ -31,7 +31,7 @@ class Structured:
         self.schema: dict[str, JSON] | None = None
         given = self.options.json_schema
         if isinstance(given, str):
-            self.schema = schemas_of.check(_read(Path(given)), where=given)
+            self.schema = schemas_of.check(files.read_json(given), where=given)
         elif given is not None:
             self.schema = schemas_of.check(given, where="task.json_schema")
 
@@ -96,10 +96,5 @@ _KINDS: dict[type, str] = {
 }  # fmt: skip
 
 
-def _read(path: Path) -> JSON:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError("the JSON Schema's file is missing", where=str(path)) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"the JSON Schema cannot be read: {error}", where=str(path)) from None
+def turn(role: str, content: str) -> Message:
+    return {"role": role, "content": content}

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import JSON, Example, Message, Record
+from tunewright.tasks._shared import turn
 from tunewright.text.serialise import STRICT, dumps
 
 
@@ -32,9 +33,9 @@ class Conversation:
         system, turns = self._parts(record)
         messages = [{"role": "system", "content": system}] if system else []
         for shot in shots:
-            messages += [*self._parts(shot)[1], _turn("user", shot.text), _turn("assistant", _written(shot.target))]
+            messages += [*self._parts(shot)[1], turn("user", shot.text), turn("assistant", _written(shot.target))]
         first = len(messages)
-        messages += [*turns, _turn("user", record.text)]
+        messages += [*turns, turn("user", record.text)]
         replies = (at for at in range(first + 1, len(messages)) if _answers(messages[at - 1], messages[at]))
         completion = "" if record.target is None else _written(record.target)
         return Example(record, tuple(messages), completion, trained=tuple(replies))
@@ -61,10 +62,6 @@ class Conversation:
 def _answers(before: Message, turn: Message) -> bool:
     """Whether a turn is a reply to learn: the assistant's, to a user's turn, and not blank as calls of tools are."""
     return (before["role"], turn["role"]) == ("user", "assistant") and bool(turn["content"].strip())
-
-
-def _turn(role: str, content: str) -> Message:
-    return {"role": role, "content": content}
 
 
 def _written(target: JSON) -> str:

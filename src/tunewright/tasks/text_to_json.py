@@ -7,32 +7,26 @@ provenance with the keys that are asked for where those are not all of the schem
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-from tunewright.core.recipe import PLACES, TaskOptions
-from tunewright.core.records import JSON, Example, Message, Record
-from tunewright.tasks._shared import Structured
+from tunewright.core.recipe import TaskOptions
+from tunewright.core.records import JSON, Example, Record, number_of
+from tunewright.tasks._shared import Structured, turn
 from tunewright.text import schema as schemas_of
 from tunewright.text.serialise import dumps
-
-_PLACE = re.compile("{(" + "|".join(PLACES) + ")}")
 
 MOST = 2000
 """Characters of a schema that are shown in a prompt where others could be drawn."""
 
 _FORMS = {
-    "keys": schemas_of.keys_form,
-    "schema": schemas_of.json_schema_form,
-    "example": schemas_of.example_form,
+    "keys": ("keys", schemas_of.keys_form),
+    "schema": ("schema", schemas_of.json_schema_form),
+    "example": ("schema", schemas_of.example_form),
 }
+"""What a prompt may show of the schema → what results are sliced by, and how it is written."""
 
-FORMS = {"schema": "schema", "example": "schema", "keys": "keys"}
-"""What a prompt shows of the schema → what results are sliced by; a prompt that shows nothing is "free"."""
-
-UNSEEN = ("test",)
-"""Splits whose prompts are those kept for testing."""
+_PLACE = re.compile("{(" + "|".join(("text", *_FORMS)) + ")}")
 
 
 class TextToJson(Structured):
@@ -62,7 +56,7 @@ class TextToJson(Structured):
         if "prompt" in record.provenance:
             return record
         prompts = self._fitting(record) or self._prompts(record)
-        prompt = prompts[_drawn(record.id, len(prompts))]
+        prompt = prompts[number_of(record.id) % len(prompts)]
         marks = {"prompt": form(prompt)}
         if self.options.test_prompts:
             marks["wording"] = "unseen" if prompt in self.options.test_prompts else "seen"
@@ -74,7 +68,7 @@ class TextToJson(Structured):
         return bool(self._fitting(record))
 
     def _prompts(self, record: Record) -> tuple[str, ...]:
-        kept = record.split in UNSEEN and self.options.test_prompts
+        kept = record.split == "test" and self.options.test_prompts
         return self.options.test_prompts if kept else self.options.prompts
 
     def _fitting(self, record: Record) -> tuple[str, ...]:
@@ -96,13 +90,13 @@ class TextToJson(Structured):
 
     def example(self, record: Record, shots: Sequence[Record] = ()) -> Example:
         """The record as a model meets it: a system message if there is one, shots as earlier turns, then the prompt."""
-        messages = [_turn("system", self.options.instruction)] if self.options.instruction else []
+        messages = [turn("system", self.options.instruction)] if self.options.instruction else []
         for shot in shots:
             said, _ = self._said(shot)
             completion = self.completion(shot.target, self.schema_of(shot))
-            messages += [_turn("user", said), _turn("assistant", completion)]
+            messages += [turn("user", said), turn("assistant", completion)]
         said, document = self._said(record)
-        messages.append(_turn("user", said))
+        messages.append(turn("user", said))
         schema = self.schema_of(record)
         return Example(record, tuple(messages), self.completion(record.target, schema), schema, document)
 
@@ -123,23 +117,14 @@ class TextToJson(Structured):
         asked = record.provenance.get("keys"), record.provenance.get("parts")
         key = place, record.doc_type, dumps(list(asked))
         if key not in self._forms:
-            self._forms[key] = _FORMS[place](self.schema_of(record))
+            self._forms[key] = _FORMS[place][1](self.schema_of(record))
         return self._forms[key]
 
 
 def form(prompt: str) -> str:
     """How much of the schema a prompt shows: schema, keys or free."""
-    return next((FORMS[place] for place in _PLACE.findall(prompt) if place in FORMS), "free")
+    return next((_FORMS[place][0] for place in _PLACE.findall(prompt) if place in _FORMS), "free")
 
 
 def _shows(prompt: str) -> bool:
     return form(prompt) != "free"
-
-
-def _drawn(name: str, count: int) -> int:
-    """A number below `count` that depends on the name alone."""
-    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()) % count
-
-
-def _turn(role: str, content: str) -> Message:
-    return {"role": role, "content": content}

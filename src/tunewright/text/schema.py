@@ -23,6 +23,21 @@ MAX_FAULTS = 50
 """Most faults that `validate` lists for one value."""
 
 
+def type_of(value: JSON) -> str:
+    """JSON Schema's name of a value's type; a whole number is an "integer"."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "object" if isinstance(value, dict) else "array"
+
+
 def depth(value: JSON) -> int:
     """Levels of nesting: 0 for a scalar, 1 for a flat object. Stops counting beyond 1,000."""
     level, row = 0, [value]
@@ -157,8 +172,12 @@ def narrowed(schema: dict[str, JSON], keys: Keys) -> dict[str, JSON]:
 
     Raises DataError for a key that the schema does not have.
     """
-    root: dict[str, JSON] = {word: schema[word] for word in ("$schema", "$defs", "definitions") if word in schema}
-    return {**root, **_narrowed(schema, keys, schema)}
+    return {**_root(schema), **_narrowed(schema, keys, schema)}
+
+
+def _root(schema: dict[str, JSON]) -> dict[str, JSON]:
+    """What stands at the top of a schema for all that is inside of it."""
+    return {word: schema[word] for word in ("$schema", "$defs", "definitions") if word in schema}
 
 
 def _narrowed(schema: JSON, keys: Keys, root: JSON) -> dict[str, JSON]:
@@ -197,7 +216,7 @@ PARTS = "parts"
 
 def several(schema: dict[str, JSON], count: int) -> dict[str, JSON]:
     """The schema of so many answers in one, `{"parts": [...]}`."""
-    root: dict[str, JSON] = {word: schema[word] for word in ("$schema", "$defs", "definitions") if word in schema}
+    root = _root(schema)
     item = {word: part for word, part in schema.items() if word not in root}
     parts = {"type": "array", "items": item, "minItems": count, "maxItems": count}
     closed = {"required": [PARTS], "additionalProperties": False}

@@ -19,6 +19,7 @@ from typing import Any
 
 from tunewright.core.records import JSON, Example, Prediction
 from tunewright.evals.metrics._shared import ratio
+from tunewright.text.schema import type_of
 
 name = "structure"
 structured = True
@@ -29,20 +30,14 @@ Way = tuple[str | int | None, ...]
 
 def places(value: JSON, way: Way = ()) -> Iterator[tuple[Way, str]]:
     """(way, type) of every node, the value itself first."""
-    yield way, _type(value)
+    kind = type_of(value)
+    yield way, "number" if kind == "integer" else kind
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from places(inner, (*way, key))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
             yield from places(inner, (*way, number))
-
-
-def _type(value: JSON) -> str:
-    if value is None:
-        return "null"
-    kinds: list[tuple[Any, str]] = [(bool, "boolean"), (int | float, "number"), (str, "string"), (dict, "object")]
-    return next((kind for python, kind in kinds if isinstance(value, python)), "array")
 
 
 def _alike(way: Way) -> Way:
