@@ -173,13 +173,10 @@ def shared_prefix(examples: Sequence[Tokens]) -> int:
     """
     if len(examples) < 2:
         return 0
-    limit = min(example.start for example in examples) - 1
-    first = examples[0].ids
-    for i in range(limit):
-        token = first[i]
-        if any(example.ids[i] != token for example in examples):
-            return i
-    return max(limit, 0)
+    limit = max(min(example.start for example in examples) - 1, 0)
+    ends = (min(example.ids for example in examples), max(example.ids for example in examples))
+    # What the first and the last in order share, all between them share.
+    return next((i for i, (one, other) in enumerate(zip(*ends, strict=False)) if i == limit or one != other), limit)
 
 
 def whole_grains(length: int, context: int) -> int:
