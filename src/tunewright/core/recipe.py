@@ -90,7 +90,7 @@ SYNTH_DOCUMENTS = 10_000
 """How many documents are synthesised where the recipe does not say."""
 
 
-AUGMENTATIONS = ("prompt", "keys", "noise", "together")
+AUGMENTATIONS = ("prompt", "keys", "values", "noise", "together")
 
 
 def _shares_of(names: tuple[str, ...], given: dict[str, float]) -> dict[str, float]:
@@ -104,9 +104,10 @@ class AugmentOptions(Options):
 
     copies: float = Field(0.0, ge=0, description="Records made of each record of train, on average; 0: none.")
     ways: dict[str, float] = Field(
-        {"prompt": 0.25, "keys": 0.35, "noise": 0.25, "together": 0.15},
+        {"prompt": 0.15, "keys": 0.2, "values": 0.4, "noise": 0.15, "together": 0.1},
         description="Shares of what is done. prompt: asked in other words. keys: asked for some of its keys, in other "
-        "orders. noise: other words, case and spelling around its values. together: two records as one.",
+        "orders. values: with other records' values, in text and answer. noise: other words, case and spelling around "
+        "its values. together: two records as one.",
     )
     key_sets: Positive = Field(24, description="How many choices of keys there are for each type of record.")
 

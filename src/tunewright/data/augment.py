@@ -1,4 +1,5 @@
-"""More records for training, made of those there are: asked otherwise, for other keys, in a noisier text, two at once.
+"""More records for training, made of those there are: asked otherwise, for other keys, with other records' values, in a
+noisier text, two at once.
 
 What is made is right by construction, and looked at again all the same (`faults`): the answer obeys its schema, has no
 value that its parents have not, and every value that a parent says in so many words is still said. What fails is left
@@ -36,6 +37,12 @@ JOINTS = ((". ", "; ", " / ", "\n"), (" ", "\n"))
 
 STOPS = ".!?।"
 
+COPIED = 0.95
+"""Share of a key's strings that stand in their texts from which one is taken for copied, and may be another's."""
+
+SWAPPED = 0.7
+"""How many of a record's values that may be another's are, on average."""
+
 
 @dataclass
 class Augmented:
@@ -69,6 +76,7 @@ def augment(
     partners: dict[tuple[str | None, str | None], list[Record]] = {}
     for record in sorted(records, key=lambda one: one.id):
         partners.setdefault((record.doc_type, record.language), []).append(record)
+    pools = {kind: _Values(alike) for kind, alike in partners.items()}
     for record in records:
         dice = random.Random(f"{seed}/{record.id}")
         kind, schema = _schema(record, schemas)
@@ -79,6 +87,9 @@ def augment(
             parents = [record]
             if way == "keys":
                 made = _narrowed(record, schema, dice.choice(sets[kind]))
+            elif way == "values":
+                made, others = pools[record.doc_type, record.language].swapped(record, schema, dice)
+                parents += others
             elif way == "noise":
                 made = _noisy(record, schema, dice)
             elif way == "together":
@@ -141,6 +152,63 @@ def _narrowed(record: Record, schema: dict[str, JSON], keys: list[list[str]]) ->
         return None  # nothing of what is asked for is there
     made = record.replace(target=target, provenance={**record.provenance, "keys": keys})
     return made, schemas_of.narrowed(schema, keys)
+
+
+class _Values:
+    """What stands at each key of records that are alike: strings that are copied from their texts.
+
+    Items of an array share one key. A key's strings are in order, each as often as it was met.
+    """
+
+    def __init__(self, records: Sequence[Record]):
+        met: dict[str, list[tuple[str, Record]]] = {}
+        for record in records:
+            for path, leaf in schemas_of.leaves(record.target).items():
+                if isinstance(leaf, str) and leaf:
+                    met.setdefault(_key(path), []).append((leaf, record))
+        self.strings = {
+            key: pairs
+            for key, pairs in met.items()
+            if sum(leaf in record.text for leaf, record in pairs) >= COPIED * len(pairs)
+        }
+
+    def swapped(self, record: Record, schema: dict[str, JSON], dice: random.Random) -> tuple[Made | None, list[Record]]:
+        """(the record with other records' values, those records); None where it has none that could be another's.
+
+        Only values that stand in the text once, as words of their own, and not across another value.
+        """
+        leaves = schemas_of.leaves(record.target)
+        places = {
+            path: list(align.exact(leaf, record.text))
+            for path, leaf in leaves.items()
+            if isinstance(leaf, str) and leaf
+        }
+        alone = {
+            path: found[0]
+            for path, found in places.items()
+            if _key(path) in self.strings
+            and len(found) == 1
+            and align.stands_alone(*found[0], record.text)
+            and not any(_across(found[0], other) for at in places if at != path for other in places[at])
+        }
+        text, changed, others = record.text, {}, []
+        for path, (start, end) in sorted(alone.items(), key=lambda one: -one[1][0]):
+            leaf, other = dice.choice(self.strings[_key(path)])
+            if dice.random() < SWAPPED and leaf != leaves[path] and leaf in other.text:
+                text, changed[path] = text[:start] + leaf + text[end:], leaf
+                others.append(other)
+        if not changed:
+            return None, []
+        target = schemas_of.with_leaves(record.target, changed)
+        return (record.replace(text=text, target=target), schema), others
+
+
+def _key(path: str) -> str:
+    return re.sub(r"\[\d+\]", "[]", path)
+
+
+def _across(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
 
 
 def _together(parents: Sequence[Record], schema: dict[str, JSON], dice: random.Random) -> Made | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -147,6 +147,19 @@ def leaves(value: JSON) -> dict[str, JSON]:
 
     walk(value, ())
     return found
+
+
+def with_leaves(value: JSON, changed: Mapping[str, JSON]) -> JSON:
+    """The value with other scalars at some paths (those of `leaves`); paths that it has not count for nothing."""
+
+    def walk(node: JSON, steps: tuple[str | int, ...]) -> JSON:
+        if isinstance(node, dict):
+            return {key: walk(child, (*steps, key)) for key, child in node.items()}
+        if isinstance(node, list):
+            return [walk(child, (*steps, index)) for index, child in enumerate(node)]
+        return changed.get(path_of(steps), node)
+
+    return walk(value, ())
 
 
 Keys = Sequence[Sequence[str]]

@@ -47,7 +47,7 @@ def options(**given) -> AugmentOptions:
 
 def test_every_way_makes_records_that_are_right():
     found = augment(records(), {"orders": SCHEMA}, options(), 0)
-    assert set(found.counts) == {"prompt", "keys", "noise", "together"}
+    assert set(found.counts) == {"prompt", "keys", "values", "noise", "together"}
     assert len(found.records) + found.refused.total() == 180
     parents = {record.id: record for record in records()}
     for made in found.records:
@@ -96,6 +96,35 @@ def test_two_as_one():
         assert made.target == {"parts": [one.target, other.target]}
         assert made.text.startswith(one.text)
         assert made.text.endswith(other.text)
+
+
+def test_other_records_values_in_text_and_answer():
+    found = augment(records(), {"orders": SCHEMA}, options(ways={"values": 1.0}), 0)
+    parents = {record.id: record for record in records()}
+    assert found.counts["values"] > 100
+    for made in found.records:
+        first, *others = (parents[name] for name in made.provenance["made"]["of"])
+        slots, before = made.target["slots"], first.target["slots"]
+        assert made.text == first.text.replace(before["item"], slots["item"]).replace(before["place"], slots["place"])
+        assert made.text != first.text
+        assert slots.get("count") == before.get("count")  # no string, and not said
+        assert {*slots.values()} - {*before.values()} <= {
+            leaf for one in others for leaf in one.target["slots"].values()
+        }
+
+
+def test_values_stay_where_they_are_chosen_or_stand_across_others():
+    def made(*pairs):
+        given = [Record(f"r{i}", text, target, doc_type="orders") for i, (text, target) in enumerate(pairs)]
+        return augment(given, {"orders": {"type": "object"}}, options(ways={"values": 1.0}), 0).records
+
+    assert not made(("for two", {"size": "pair"}), ("for one", {"size": "single"}))
+    across = ("my list of lists", {"a": "list of lists", "b": "lists"}), ("of x and y", {"a": "of x", "b": "x"})
+    assert not made(*across)
+    assert not made(("tea and tea", {"a": "tea"}), ("teapots", {"a": "tea"}), ("rice rice", {"a": "rice"}))
+    both = made(("tea at noon", {"a": "tea", "b": "noon"}), ("rice at ten", {"a": "rice", "b": "ten"}))
+    assert both
+    assert all(one.text == "{a} at {b}".format(**one.target) for one in both)
 
 
 def test_noise_changes_words_and_no_value():
