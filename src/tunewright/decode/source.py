@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import regex
 
-from tunewright.core.records import JSON, Record
+from tunewright.core.records import JSON, Record, number_of
 from tunewright.decode.grammar import AMOUNT, VERBATIM, Vocabulary
 from tunewright.text.align import is_wordlike
 from tunewright.text.numbers import amounts, ascii_digits
@@ -218,8 +218,8 @@ ENOUGH = 30
 SHARE = 0.98
 """Share of verbatim answers from which a string is held to the document: the rest is mostly annotators' slips."""
 
-LOOKED_AT = 1000
-"""Most records that are looked at."""
+LOOKED_AT = 300
+"""Answers of a string after which no record is looked at for its sake."""
 
 _OWN_BOUNDS = ("enum", "const", "pattern", "format", "contentEncoding")
 
@@ -238,33 +238,54 @@ def mark(
         if VERBATIM in dumps(schema) or "$ref" in dumps(schema) or not own:
             made[name] = schema
             continue
-        seen: dict[str, Counter[str]] = {}
-        for record in own[:: len(own) // LOOKED_AT + 1]:
+        seen: dict[str, Counter[str]] = defaultdict(Counter)
+        for record in sorted(own, key=lambda one: number_of(one.id)):
+            strings = [
+                (re.sub(r"\[\d+\]", "[]", path), value)
+                for path, value in leaves(record.target).items()
+                if isinstance(value, str)
+            ]
+            if all(seen[path]["all"] >= LOOKED_AT for path, _ in strings):
+                continue
             source = Source(record.text)
-            for path, value in leaves(record.target).items():
-                if isinstance(value, str):
-                    count = seen.setdefault(re.sub(r"\[\d+\]", "[]", path), Counter())
-                    count["all"] += 1
-                    count["verbatim"] += source.says(value, True)
-                    count[AMOUNT] += source.says(value, AMOUNT)
+            for path, value in strings:
+                count = seen[path]
+                count["all"] += 1
+                count["verbatim"] += source.says(value, True)
+                count[AMOUNT] += source.says(value, AMOUNT)
         found: dict[str, JSON] = {}
         for path, count in seen.items():
             kind = "verbatim" if count["verbatim"] >= count[AMOUNT] else AMOUNT
             if count["all"] >= ENOUGH and count[kind] >= SHARE * count["all"]:
                 found[path] = AMOUNT if kind == AMOUNT else True
-                shares[path if len(schemas) == 1 else f"{name}.{path}"] = count[kind] / count["all"]
-        made[name] = _marked(schema, (), found)
+        made[name], marked = _marked(schema, (), found)
+        for path in found:
+            if path not in marked:
+                continue
+            count = seen[path]
+            share = count[AMOUNT if found[path] == AMOUNT else "verbatim"] / count["all"]
+            shares[path if len(schemas) == 1 else f"{name}.{path}"] = share
     return made, shares
 
 
-def _marked(node: JSON, steps: tuple[str | int, ...], found: Mapping[str, JSON]) -> Any:
+def _marked(
+    node: JSON, steps: tuple[str | int, ...], found: Mapping[str, JSON], above: JSON = None
+) -> tuple[Any, set[str]]:
+    """(the schema with what was `found` marked in it, the paths that were marked).
+
+    above: the mark of what is either a string or an array of such; its items have it where they have none of their own.
+    """
     if not isinstance(node, dict):
-        return node
+        return node, set()
     if isinstance(node.get("properties"), dict):
         inner = {key: _marked(child, (*steps, key), found) for key, child in node["properties"].items()}
-        return {**node, "properties": inner}
-    if isinstance(node.get("items"), dict):
-        return {**node, "items": _marked(node["items"], (*steps, 0), found)}
+        properties = {key: child for key, (child, _) in inner.items()}
+        return {**node, "properties": properties}, set().union(*(paths for _, paths in inner.values()))
     path = re.sub(r"\[\d+\]", "[]", path_of(steps))
     plain = "string" in str(node.get("type", "")) and not any(word in node for word in _OWN_BOUNDS)
-    return {**node, VERBATIM: found[path]} if plain and path in found else node
+    own = found.get(path, above) if plain else None
+    marks, marked = ({VERBATIM: own}, {path}) if own is not None else ({}, set())
+    if isinstance(node.get("items"), dict):
+        items, within = _marked(node["items"], (*steps, 0), found, own)
+        return {**node, "items": items, **marks}, marked | within
+    return {**node, **marks}, marked

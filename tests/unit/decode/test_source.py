@@ -194,6 +194,24 @@ def test_strings_whose_answers_stand_in_their_documents_are_marked() -> None:
     assert schema["properties"]["name"] == word
 
 
+def test_one_string_or_several_are_marked_alike_and_rare_ones_found() -> None:
+    several = {"type": ["string", "array"], "items": {"type": "string"}}
+    chosen = {"type": "string", "enum": ["good"]}
+    schema = {"type": "object", "properties": {"word": several, "rare": {"type": "string"}, "mood": chosen}}
+    records = []
+    for i in range(3000):
+        target = {"word": [f"a{i}", "b"] if i % 300 == 0 else f"a{i}", "mood": "good"}
+        text = f"a{i} and b, a good one"
+        if i % 60 == 0:
+            target["rare"], text = f"c{i}", f"{text}, c{i}"
+        records.append(Record(id=str(i), text=text, target=target))
+    made, shares = mark({"note": schema}, records)
+    marked = {"type": ["string", "array"], "items": {"type": "string", "x-verbatim": True}, "x-verbatim": True}
+    properties = {"word": marked, "rare": {"type": "string", "x-verbatim": True}, "mood": chosen}
+    assert made["note"]["properties"] == properties
+    assert shares == {"word": 1.0, "rare": 1.0}  # what is told is what is done: a choice is not held
+
+
 def test_says_is_what_following_a_reply_says() -> None:
     source = Source(TEXT)
     for value in ("राम कुमार", "राम", "कुमा", "", "Pune", "Pun", 'House"\nPune', "12500.00", "12,500.00", "(0754", "22)"):
