@@ -133,10 +133,10 @@ def test_further_records_are_made_of_train_alone(tmp_path, task):
     examples = [prepare.task_of(job).example(record) for part in parts.values() for record in part]
     assert all(example.schema and example.completion for example in examples)
     if task == "extraction":
-        assert ways == {"noise", "together"}
+        assert ways == {"values", "noise", "together"}
         assert "do not go with prompt and keys" in (job.path / "training.log").read_text(encoding="utf-8")
         return
-    assert ways == {"prompt", "keys", "noise", "together"}
+    assert ways == {"prompt", "keys", "values", "noise", "together"}
     assert {record.provenance["prompt"] for record in parts["test"]} == {"As JSON with {keys}: {text}"}
     assert {record.provenance["prompt"] for record in parts["train"]} == {"JSON: {text}", "{keys} of: {text}"}
     some = next(record for record in made if record.provenance["made"]["by"] == "keys")
