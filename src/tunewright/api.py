@@ -399,21 +399,27 @@ def generate_json(
         chosen = model
     else:
         name = str(model.path if isinstance(model, Run) else model)
-        chosen = _asked(name, None if schema is None else json.dumps(schema))
+        chosen = _asked(name, None if schema is None else json.dumps(schema), _trained(name))
     if instruction is not None or (schema is not None and chosen is model):
         chosen = chosen.asked(instruction, schema)
     return chosen.json(prompt, prefix=prefix)
 
 
 @functools.lru_cache(maxsize=1)
-def _asked(model: str, schema: str | None) -> Model:
-    """The model of a run, or one that is none; the last one is kept."""
+def _asked(model: str, schema: str | None, trained: int | None) -> Model:
+    """The model of a run, or one that is none (`trained` is None). The last is kept until its run is trained again."""
     from tunewright.flow import use
 
     given = None if schema is None else json.loads(schema)
-    if is_run(model) or is_run(Path("runs") / model):
-        return use.load(model, schema=given)
-    return use.load(model=model, schema=given)
+    return use.load(model=model, schema=given) if trained is None else use.load(model, schema=given)
+
+
+def _trained(model: str) -> int | None:
+    """When the run of this name was trained, in nanoseconds, 0 for not yet; None where it is no run."""
+    if not is_run(model) and not is_run(Path("runs") / model):
+        return None
+    finished = Run.named(model, "runs").path / "systems" / "tuned" / "manifest.json"
+    return finished.stat().st_mtime_ns if finished.is_file() else 0
 
 
 def evaluate(

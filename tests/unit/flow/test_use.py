@@ -165,6 +165,17 @@ def test_schemas_come_one_or_several_from_a_file(tmp_path):
     assert use._schema(None) is None
 
 
+def test_a_run_that_is_trained_again_is_loaded_again(tmp_path, monkeypatch):
+    loads = []
+    answering = SimpleNamespace(json=lambda prompt, prefix: {"loads": len(loads)})
+    monkeypatch.setattr(use, "load", lambda *given, **named: loads.append(given) or answering)
+    run = Run.create(tmp_path, Recipe(name="mine"))
+    asked = [api.generate_json("Order 7", model=run.path) for _ in range(2)]
+    run.finish("systems/tuned", {})
+    asked += [api.generate_json("Order 7", model=run.path) for _ in range(2)]
+    assert [one["loads"] for one in asked] == [1, 1, 2, 2]
+
+
 def test_an_untuned_model_answers_under_a_schema(tmp_path):
     folder = tiny_models.save("wren", tmp_path / "model")
     value = api.generate_json("Order 7 goes to Pune.", SCHEMA, model=str(folder))
