@@ -452,6 +452,10 @@ MODEL_FREE = ("rules", "classical")
 """Systems that need no model: labels and regular expressions; words and phrases learnt from train."""
 
 
+OVERALL = ("structure", "fields", "semantic", "validity")
+"""Parts of the overall score."""
+
+
 class EvaluateOptions(Options):
     """What is compared, on how many documents, and what must be reached."""
 
@@ -481,6 +485,21 @@ class EvaluateOptions(Options):
     confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Of every interval.")
     bootstrap_resamples: Positive = Field(2000, description="Draws of every bootstrap.")
     gates: dict[str, float] = Field({}, description="Metric → floor for tuned × grammar; below it `compare` exits 3.")
+    weights: dict[str, float] = Field(
+        {"structure": 0.2, "fields": 0.4, "semantic": 0.3, "validity": 0.1},
+        description="What the overall score is a mean of: structure_similarity, field_f1, semantic_f1, json_validity. "
+        "A part that is not named does not count.",
+    )
+    embedding_model: str | None = Field(
+        None,
+        description="A sentence-embedding model that texts are also compared by (semantic_embedding): a folder, or a "
+        "Hugging Face id that is on this machine already; never downloaded.",
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _parts(cls, weights: dict[str, float]) -> dict[str, float]:
+        return _shares_of(OVERALL, weights)
 
     @field_validator("folds")
     @classmethod

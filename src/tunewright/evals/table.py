@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,26 @@ from numpy.typing import NDArray
 
 from tunewright.core import catalogue
 from tunewright.core.errors import DataError
+from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction
 
 Array = NDArray[np.float64]
 
 
-def metrics_for(examples: Sequence[Example], names: Iterable[str] | None = None) -> list[ModuleType]:
-    """The metric modules that fit the examples (those of JSON answers are left out for text), by name in order.
+def metrics_for(
+    examples: Sequence[Example], names: Iterable[str] | None = None, options: EvaluateOptions | None = None
+) -> list[Any]:
+    """The metrics that fit the examples (those of JSON answers are left out for text), by name in order.
 
-    names: only these files of `tunewright.evals.metrics`. Raises UsageError for one that is not there.
+    names: only these files of `tunewright.evals.metrics`. options: what the recipe says of metrics that can be set
+    (`configured`). Raises UsageError for one that is not there.
     """
     modules = [catalogue.load("metric", name) for name in (catalogue.names("metric") if names is None else names)]
     text = bool(examples) and all(isinstance(example.record.target, str) for example in examples)
-    return [module for module in modules if not (text and getattr(module, "structured", False))]
+    fitting = [module for module in modules if not (text and getattr(module, "structured", False))]
+    if options is None:
+        return list(fitting)
+    return [module.configured(options) if hasattr(module, "configured") else module for module in fitting]
 
 
 @dataclass(frozen=True)

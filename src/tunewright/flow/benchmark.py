@@ -358,6 +358,7 @@ def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iter
         level=recipe.evaluate.confidence_level,
         resamples=recipe.evaluate.bootstrap_resamples,
         seed=recipe.seed,
+        options=recipe.evaluate,
     )
     yield from found
 

@@ -139,6 +139,11 @@ def _folder_bytes(folder: Path | None) -> int | None:
 def costs(evidence: Evidence) -> dict[str, Any] | None:
     kinds = (
         ("seconds_per_document", "Time a document", duration),
+        ("seconds_median", "Median", duration),
+        ("seconds_p90", "90 %", duration),
+        ("seconds_p99", "99 %", duration),
+        ("seconds_max", "Longest", duration),
+        ("tokens_per_second", "Tokens a second", lambda v: significant(v, 3)),
         ("prompt_tokens_per_document", "Tokens read", lambda v: significant(v, 3)),
         ("tokens_per_document", "Tokens written", lambda v: significant(v, 3)),
         ("passes_per_document", "Passes", lambda v: significant(v, 3)),

@@ -82,9 +82,8 @@ def same_day(one: str, other: str) -> bool | None:
     first, second = readings(one), readings(other)
     if not first or not second:
         return False
-    if len(first) == len(second):
-        if all(map(_alike, first, second)):
-            return True
+    if len(first) == len(second) and all(map(_alike, first, second)):
+        return True
     return None if any(_alike(a, b) for a in first for b in second) else False
 
 
@@ -99,10 +98,8 @@ def minutes(text: str) -> tuple[int, bool] | None:
         return 60 * hour + minute, True
     match = _PAST.fullmatch(plain)
     if match:
-        minute = {("half", "past"): 30, ("quarter", "past"): 15, ("quarter", "to"): -15}.get(
-            match.group("part", "side")
-        )
-        return None if minute is None else _of_day(int(match["hour"]), minute, match["half"])
+        shift = {"half past": 30, "quarter past": 15, "quarter to": -15}.get(f"{match['part']} {match['side']}")
+        return None if shift is None else _of_day(int(match["hour"]), shift, match["half"])
     match = _CLOCK.fullmatch(plain)
     if not match or not (match["minute"] or match["half"]) or int(match["minute"] or 0) > 59:
         return None

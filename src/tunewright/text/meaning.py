@@ -5,12 +5,13 @@
 - 5, `5`, `five` and `पाँच` are one number, `5 kg` and `5000 g` one quantity, `₹5,000` and `INR 5000` one sum. A number
   without a unit is not the same as one with it.
 - Other texts mean the same where they are the same but for case, spacing and marks at their ends, or so alike that at
-  most one in ten characters (`ALIKE`) is another one. Texts with other digits, signs of reckoning or negations are never
-  alike, and neither are codes: addresses, paths, anything with `@`, `/` or `_`.
+  most one in ten characters (`ALIKE`) is another one. Texts with other digits, signs of reckoning or negations are
+  never alike, and neither are codes: addresses, paths, anything with `@`, `/` or `_`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import regex
@@ -24,7 +25,7 @@ from tunewright.text.quantities import quantity
 from tunewright.text.unicode import graphemes, nfc, words
 
 ALIKE = 0.9
-"""Similarity of edits (1 - Levenshtein's distance in graphemes / length) from which two texts are taken for the same."""
+"""Likeness (1 - Levenshtein's distance in graphemes / length) from which two texts are taken for the same."""
 
 How = Literal["equal", "truth", "date", "time", "number", "text", "ambiguous", "different"]
 
@@ -65,7 +66,10 @@ def judge(gold: JSON, reply: JSON, *, closed: bool = False) -> Judged:
     return _texts(gold, reply, closed)
 
 
-_DATED = ((dates.readings, dates.same_day, "date"), (dates.minutes, dates.same_time, "time"))
+_DATED: tuple[tuple[Callable[[str], object], Callable[[str, str], bool | None], How], ...] = (
+    (dates.readings, dates.same_day, "date"),
+    (dates.minutes, dates.same_time, "time"),
+)
 
 
 def _told(same: bool | None, how: How) -> Judged:

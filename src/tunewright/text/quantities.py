@@ -23,10 +23,14 @@ _UNITS = {
     "metre": {
         "0.001": "mm millimetre millimetres millimeter millimeters",
         "0.01": "cm cms centimetre centimetres centimeter centimeters सेमी",
-        "1": "m metre metres meter meters मीटर", "1000": "km kms kilometre kilometres kilometer kilometers किमी किलोमीटर",
-        "1609.344": "mi mile miles मील", "0.3048": "ft foot feet फुट", "0.0254": "inch inches इंच", "0.9144": "yard yards",
+        "1": "m metre metres meter meters मीटर",
+        "1000": "km kms kilometre kilometres kilometer kilometers किमी किलोमीटर",
+        "1609.344": "mi mile miles मील", "0.9144": "yard yards",
+        "0.3048": "ft foot feet फुट", "0.0254": "inch inches इंच",
     },
-    "litre": {"0.001": "ml millilitre millilitres milliliter milliliters", "1": "l ltr litre litres liter liters लीटर"},
+    "litre": {
+        "0.001": "ml millilitre millilitres milliliter milliliters", "1": "l ltr litre litres liter liters लीटर",
+    },
     "second": {
         "0.001": "ms millisecond milliseconds", "1": "s sec secs second seconds सेकंड",
         "60": "min mins minute minutes मिनट", "3600": "h hr hrs hour hours घंटा घंटे", "86400": "day days दिन",
