@@ -33,11 +33,11 @@ def score(
 
     Returns {"n", "level", "resamples", "metrics", "slices", "distributions", "cost"}. A metric is {"value", "low",
     "high", "n", "method"}, all in 0..1 (BLEU and chrF++ too: sacrebleu's / 100), n the documents. slices: dimension →
-    value → {"n", "metrics"}; in `slices["field"]` n counts the values of that field and the metrics are accuracy, precision,
-    recall, f1, correct, omitted, hallucinated, substituted. Of several folds also "spread": metric → {"low", "high"},
-    the least and the greatest score of a fold, which is no interval. distributions: over documents, of the overall
-    score (of text: chrF++) and of seconds → {"min", "p5", "p25", "median", "p75", "p90", "p95", "p99", "max"}. cost has
-    means per document and tokens_per_second, and what answers had to be waited for, seconds_median to seconds_max.
+    value → {"n", "metrics"}; in `slices["field"]` n counts the values of that field and the metrics are accuracy,
+    precision, recall, f1, correct, omitted, hallucinated, substituted. Of several folds also "spread": metric →
+    {"low", "high"}, the least and the greatest score of a fold, which is no interval. distributions: over documents, of
+    the overall score (of text: chrF++) and of seconds → {"min", "p5", "p25", "median", "p75", "p90", "p95", "p99",
+    "max"}. cost has means per document, tokens_per_second, and seconds_median to seconds_max.
 
     Raises DataError where examples and predictions do not belong together, or there are none.
     """

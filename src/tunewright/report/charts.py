@@ -131,30 +131,28 @@ def lines(
         f'<svg class="plot" width="100%" height="{height}" role="img" aria-label="{escape(_spoken(title, series))}">'
     ]
     for tick in ticks:
-        height_of = _plain(100 * at(0, tick)[1])
+        height_of = plain(100 * at(0, tick)[1])
         drawn.append(f'<line class="grid" x1="0" x2="100%" y1="{height_of}%" y2="{height_of}%"/>')
     if mark is not None:
-        where = _plain(100 * at(mark[0], top)[0])
+        where = plain(100 * at(mark[0], top)[0])
         drawn.append(f'<line class="best" x1="{where}%" x2="{where}%" y1="0" y2="100%"/>')
     drawn.append(
         '<svg width="100%" height="100%" viewBox="0 0 1000 1000" preserveAspectRatio="none" overflow="visible">'
     )
     for one in series:
-        path = " ".join(f"{_plain(1000 * x)},{_plain(1000 * y)}" for x, y in (at(*point) for point in one.points))
+        path = " ".join(f"{plain(1000 * x)},{plain(1000 * y)}" for x, y in (at(*point) for point in one.points))
         drawn.append(f'<polyline class="{one.style}" points="{path}"/>')
     drawn.append("</svg>")
     for one in series:
         if one.kind == "dots":
             for point in one.points:
                 x, y = at(*point)
-                drawn.append(f'<circle class="{one.style}" cx="{_plain(100 * x)}%" cy="{_plain(100 * y)}%" r="3"/>')
+                drawn.append(f'<circle class="{one.style}" cx="{plain(100 * x)}%" cy="{plain(100 * y)}%" r="3"/>')
     drawn.append("</svg>")
     y_labels = "".join(
-        f'<span style="top:{_plain(100 * at(0, tick)[1])}%">{escape(compact(tick))}</span>' for tick in ticks
+        f'<span style="top:{plain(100 * at(0, tick)[1])}%">{escape(compact(tick))}</span>' for tick in ticks
     )
-    x_labels = "".join(
-        f'<span style="left:{_plain(100 * at(t, top)[0])}%">{escape(compact(t))}</span>' for t in x_ticks
-    )
+    x_labels = "".join(f'<span style="left:{plain(100 * at(t, top)[0])}%">{escape(compact(t))}</span>' for t in x_ticks)
     note = '<span class="quiet">, logarithmic scale</span>' if log else ""
     legend = ""
     if len(series) > 1 or mark is not None:
@@ -231,8 +229,8 @@ def _spoken(title: str, series: Sequence[Series]) -> str:
 
 def _percent(value: float, low: float, high: float) -> str:
     inside = min(1.0, max(0.0, (value - low) / (high - low)))
-    return f"{_plain(100 * inside)}%"
+    return f"{plain(100 * inside)}%"
 
 
-def _plain(value: float) -> str:
+def plain(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") or "0"

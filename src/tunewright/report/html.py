@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 import tunewright
 from tunewright.core.recipe import MODEL_FREE
-from tunewright.report import account, charts, examples, fonts, references, sentences
+from tunewright.report import account, charts, examples, fonts, profile, references, sentences
 from tunewright.report.charts import Lane
 from tunewright.report.evidence import TEST, Cell, Evidence
 from tunewright.report.figures import (
@@ -39,7 +39,7 @@ from tunewright.report.figures import (
 )
 
 SIDES = ("train", "validation", "test")
-SHOWN_METRICS = ("exact_match", "field_accuracy", "field_f1", "json_validity")
+SHOWN_METRICS = ("exact_match", "field_accuracy", "field_f1", "semantic_f1", "json_validity")
 MANY_FIELDS = 40
 """Rows of the table of fields; nested schemas can have hundreds, the CSV has them all."""
 
@@ -90,6 +90,7 @@ def breakable(path: str) -> Markup:
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template shows, under the names it uses."""
     main = evidence.main()
+    cells = profile.named(evidence.on())
     found: dict[str, Any] = {
         "name": evidence.name,
         "description": str(evidence.recipe.get("description") or ""),
@@ -111,7 +112,9 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "limits": sentences.limits(evidence),
         "examples": _cases(evidence, TEST, worst=4, best=2),
         "trainings": [account.training(evidence, one) for one in evidence.trainings.values() if one.metrics],
-        "costs": account.costs(evidence),
+        "overall": profile.overall(cells, evidence.setting("evaluate.weights"), main=main, reference=main),
+        "costs": profile.costs(cells, main=main),
+        "latency": profile.latency(cells, main=main),
         "stages": [(stage, duration(seconds)) for stage, seconds in evidence.spent.items() if seconds],
         "data": account.data(evidence),
         "recipe": evidence.recipe_text,
@@ -131,6 +134,7 @@ def _contents(found: dict[str, Any]) -> list[tuple[str, str]]:
     sections: list[tuple[str, str, Any]] = [
         ("main", "Result", True),
         ("systems", "Systems", found["systems"]),
+        ("overall", "Overall", found["overall"]),
         ("folds", "Folds", found["folds"]),
         ("slices", "Where it holds", found["slices"] or found["square"]),
         ("fields", "Fields", found["fields"]),
