@@ -135,6 +135,13 @@ class DataOptions(Options):
         2000, ge=0, description="Synthesis: how many of them are for testing (four slices of 25 %)."
     )
     validation_documents: int = Field(300, ge=0, description="Taken out of train, whole groups, for choosing.")
+    train_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the training records that is used, drawn by their ids: a larger share has what a "
+        "smaller one has. Schemas stay those of all.",
+    )
     train_splits: tuple[str, ...] = Field(("train",), description="Values of the data's own `split` used for training.")
     test_splits: tuple[str, ...] = Field(
         ("test", "dev"), description="Values of the data's own `split` used for testing."

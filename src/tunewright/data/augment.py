@@ -159,11 +159,9 @@ def _noisy(record: Record, schema: dict[str, JSON], dice: random.Random) -> Made
     Where a value does not stand in the text as it is, nobody knows which words it is read from: no slips in these.
     None where nothing could be changed.
     """
-    leaves = [leaf for leaf in schemas_of.leaves(record.target).values() if leaf is not None]
-    said = [leaf for leaf in leaves if isinstance(leaf, str) and leaf and leaf in record.text]
-    kept = [place for leaf in said for place in align.exact(leaf, record.text)]
+    kept, slips = _said(record)
     text = record.text
-    changes = (*_KEEPING, _slip) if len(said) == len(leaves) else _KEEPING
+    changes = (*_KEEPING, _slip) if slips else _KEEPING
     for change in dice.sample(changes, dice.randint(0, 2)):
         text, kept = change(text, kept, dice)
     before, behind = GREETINGS.get((record.language or "en").split("+")[0], ((), ()))
@@ -178,6 +176,28 @@ def _noisy(record: Record, schema: dict[str, JSON], dice: random.Random) -> Made
 
 
 Places = list[tuple[int, int]]
+
+
+def roughened(record: Record, share: float, seed: int) -> Record:
+    """The record with a share of its words changed, and no value: what a system makes of such texts is to be seen.
+
+    A word outside of what the answer says is written small, said twice, or has two letters exchanged. Where a value
+    does not stand in the text as it is, nobody knows which words it is read from, and none gets slips.
+    """
+    dice = random.Random(f"{seed}/{record.id}")
+    kept, slips = _said(record)
+    words = len([match for match in re.finditer(r"\b\w+\b", record.text) if _free(match, kept)])
+    text = record.text
+    for _ in range(round(share * words)):
+        text, kept = dice.choice((*_KEEPING_ONE, _slip) if slips else _KEEPING_ONE)(text, kept, dice)
+    return record.replace(text=text, spans=())
+
+
+def _said(record: Record) -> tuple[Places, bool]:
+    """Where the answer's values stand in the text, and whether all of them do."""
+    leaves = [leaf for leaf in schemas_of.leaves(record.target).values() if leaf is not None]
+    said = [leaf for leaf in leaves if isinstance(leaf, str) and leaf and leaf in record.text]
+    return [place for leaf in said for place in align.exact(leaf, record.text)], len(said) == len(leaves)
 
 
 def _slip(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
@@ -196,6 +216,16 @@ def _lower(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
     return (made if len(made) == len(text) else text), kept
 
 
+def _small(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
+    """One word outside of `kept` in small letters."""
+    words = [match for match in re.finditer(r"\b\w+\b", text) if _free(match, kept) and not match.group().islower()]
+    if not words:
+        return text, kept
+    word = dice.choice(words)
+    small = word.group().lower()
+    return (text[: word.start()] + small + text[word.end() :] if len(small) == len(word.group()) else text), kept
+
+
 def _double(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
     """A word outside of `kept` is said twice."""
     words = [match for match in re.finditer(r"\b\w+\b", text) if _free(match, kept)]
@@ -209,6 +239,9 @@ def _double(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
 
 _KEEPING: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...] = (_lower, _double)
 """Changes that leave every word there."""
+
+
+_KEEPING_ONE: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...] = (_small, _double)
 
 
 def _free(match: re.Match[str], kept: Places) -> bool:

@@ -95,12 +95,16 @@ def stack(parts: Sequence[tuple[str, float]]) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line of (x, y) points. kind: "line" or "dots" (a line with a dot at every point). style: CSS class."""
+    """A line of (x, y) points. kind: "line" or "dots" (a line with a dot at every point). style: CSS class.
+
+    spans: (x, low, high) of intervals, drawn as upright lines.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
     style: str
     kind: str = "line"
+    spans: tuple[tuple[float, float, float], ...] = ()
 
 
 def lines(
@@ -113,6 +117,7 @@ def lines(
     """
     series = [one for one in series if one.points]
     values = [y for one in series for _, y in one.points]
+    values += [y for one in series for _, low, high in one.spans for y in (low, high)]
     if not series or max(len(one.points) for one in series) < 2:
         return Markup("")
     if log is None:
@@ -140,6 +145,12 @@ def lines(
         '<svg width="100%" height="100%" viewBox="0 0 1000 1000" preserveAspectRatio="none" overflow="visible">'
     )
     for one in series:
+        for x, least, most in one.spans:
+            (place_x, top_y), (_, end_y) = at(x, most), at(x, least)
+            ends = f'y1="{plain(1000 * top_y)}" y2="{plain(1000 * end_y)}"'
+            drawn.append(
+                f'<line class="{one.style} span" x1="{plain(1000 * place_x)}" x2="{plain(1000 * place_x)}" {ends}/>'
+            )
         path = " ".join(f"{plain(1000 * x)},{plain(1000 * y)}" for x, y in (at(*point) for point in one.points))
         drawn.append(f'<polyline class="{one.style}" points="{path}"/>')
     drawn.append("</svg>")

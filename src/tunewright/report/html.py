@@ -46,8 +46,12 @@ MANY_FIELDS = 40
 
 def render(evidence: Evidence) -> str:
     """The page. Lone surrogates, which JSON can carry and UTF-8 cannot, become "?"."""
-    page = _environment().get_template("page.html").render(view(evidence))
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return page("page.html", view(evidence))
+
+
+def page(template: str, shown: dict[str, Any]) -> str:
+    """A template of this folder with what it shows."""
+    return _environment().get_template(template).render(shown).encode("utf-8", "replace").decode("utf-8")
 
 
 @cache
@@ -100,7 +104,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "gates": sentences.gate_rows(evidence),
         "systems": _systems(evidence, TEST),
         "every_metric": _every_metric(evidence.on()),
-        "pairs": [_pair_row(evidence, pair) for pair in evidence.pairs],
+        "pairs": [pair_row(evidence, pair) for pair in evidence.pairs],
         "folds": _folds(evidence),
         "slice_systems": [_name(cell) for cell in _contrasted(evidence, TEST)],
         "slices": _slices(evidence, TEST),
@@ -110,7 +114,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "exams": [_exam(evidence, exam) for exam in evidence.exams],
         "learnt": sentences.learnt(evidence),
         "limits": sentences.limits(evidence),
-        "examples": _cases(evidence, TEST, worst=4, best=2),
+        "examples": cases(evidence, TEST, worst=4, best=2),
         "trainings": [account.training(evidence, one) for one in evidence.trainings.values() if one.metrics],
         "overall": profile.overall(cells, evidence.setting("evaluate.weights"), main=main, reference=main),
         "costs": profile.costs(cells, main=main),
@@ -248,7 +252,7 @@ def _every_metric(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     return [{"label": metric_name(name), "estimates": [cell.metric(name) for cell in cells]} for name in names]
 
 
-def _pair_row(evidence: Evidence, pair: Any) -> dict[str, Any]:
+def pair_row(evidence: Evidence, pair: Any) -> dict[str, Any]:
     between = f"{points(pair.low)} to {points(pair.high)}" if pair.low is not None and pair.high is not None else ""
     holm = pair.p_holm is not None
     return {
@@ -450,11 +454,11 @@ def _exam(evidence: Evidence, exam: str) -> dict[str, Any]:
         or {"title": "", "note": "", "low": 0.0, "high": 1.0, "metrics": [], "rows": []},
         "slices": _slices(evidence, exam),
         "slice_systems": [_name(cell) for cell in _contrasted(evidence, exam)],
-        "cases": _cases(evidence, exam, worst=3, best=1),
+        "cases": cases(evidence, exam, worst=3, best=1),
     }
 
 
-def _cases(evidence: Evidence, on: str, *, worst: int, best: int) -> dict[str, Any]:
+def cases(evidence: Evidence, on: str, *, worst: int, best: int) -> dict[str, Any]:
     bad, good, judged, wrong = examples.choose(evidence, on, worst=worst, best=best)
     main, base = evidence.main(on), evidence.baseline(on)
     names = {

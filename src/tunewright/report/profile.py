@@ -116,7 +116,7 @@ def latency(cells: Sequence[Named], *, main: Cell | None) -> dict[str, Any] | No
     if not found:
         return None
     ends = [value for _, _, spread in found for value in (spread["p5"], spread["max"])]
-    scale = plots.Scale(ends, duration, log=True)
+    scale = plots.Scale(ends, _tick, log=True)
     rows = [
         {
             "system": cell.system,
@@ -131,7 +131,20 @@ def latency(cells: Sequence[Named], *, main: Cell | None) -> dict[str, Any] | No
         for cell, name, spread in found
     ]
     columns = ["Median", "90 %", "99 %", "Longest", "Tokens/s"]
-    return {"title": "Time of single documents.", "ticks": scale.ticks, "columns": columns, "rows": rows}
+    return {
+        "title": "Time of single documents.",
+        "caption": "The box holds the middle half of the documents, the line in it the median; whiskers reach from 5 % "
+        "to 95 % of them, the dot is the longest. Documents are answered many at a time, and each has its share of the "
+        "time: one that is asked alone waits longer.",
+        "ticks": scale.ticks,
+        "columns": columns,
+        "rows": rows,
+    }
+
+
+def _tick(seconds: float) -> str:
+    """A round number of seconds."""
+    return f"{seconds:g} s" if seconds >= 1 else f"{1e3 * seconds:g} ms" if seconds >= 1e-3 else f"{1e6 * seconds:g} µs"
 
 
 _KINDS = ("min", "p5", "p25", "median", "p75", "p90", "p95", "p99", "max")
@@ -160,6 +173,7 @@ def costs(cells: Sequence[Named], *, main: Cell | None) -> dict[str, Any] | None
     if not some:
         return None
     return {
+        "title": "What an answer costs.",
         "caption": "Means over documents. Passes are forward passes of the model; a model’s size is that of its "
         "weights in memory, an adapter’s among them; an adapter’s that of its files.",
         "columns": [title for _, title, _ in columns],
