@@ -305,13 +305,16 @@ def runs(folder: str | Path = "runs") -> list[Outcome]:
 
 
 def report(folder: Run | str | Path) -> dict[str, Path]:
-    """Write the report of a run again. Returns what was written, by name.
+    """Write the report of a run, or of a comparison of methods, again. Returns what was written, by name.
 
     >>> report("runs/smoke")["report.html"].name
     'report.html'
     """
     from tunewright.flow import judge
+    from tunewright.report import study
 
+    if not isinstance(folder, Run) and study.is_study(folder):
+        return study.build(folder)
     found = folder if isinstance(folder, Run) else Run.open(folder)
     with found.writing():
         return judge.report(found, again=True)
