@@ -61,23 +61,29 @@ def augment(
 ) -> Augmented:
     """Records made of `records`, with ids and groups of their own parents; the same for the same seed, in any order.
 
-    schemas: by doc_type; the first also serves records without a type of its own. provenance["made"]: {"by", "of"};
+    schemas: by doc_type; the first also serves records without a type of its own. Records that bring a schema are only
+    asked in other words and with noise. provenance["made"]: {"by", "of"};
     provenance["keys"], ["parts"]: what is asked for where that is not the whole schema, or several times it.
     """
     found = Augmented()
     sets = {kind: _key_sets(schema, options.key_sets, f"{seed}/{kind}") for kind, schema in schemas.items()}
     partners: dict[tuple[str | None, str | None], list[Record]] = {}
     for record in sorted(records, key=lambda one: one.id):
+        if "schema" in record.provenance:
+            continue
         partners.setdefault((record.doc_type, record.language), []).append(record)
     for record in records:
         dice = random.Random(f"{seed}/{record.id}")
-        kind, schema = _schema(record, schemas)
+        own = "schema" in record.provenance
+        kind, schema = ("", record.provenance["schema"]) if own else _schema(record, schemas)
         whole, part = divmod(options.copies, 1)
         for number in range(int(whole) + (dice.random() < part)):
             [way] = dice.choices(list(options.ways), list(options.ways.values()))
             made: Made | None
             parents = [record]
-            if way == "keys":
+            if own and way in ("keys", "together"):
+                made = None
+            elif way == "keys":
                 made = _narrowed(record, schema, dice.choice(sets[kind]))
             elif way == "noise":
                 made = _noisy(record, schema, dice)

@@ -6,7 +6,7 @@ Everything that follows, scores, slices, intervals and paired tests, is arithmet
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from tunewright.core import catalogue
 from tunewright.core.errors import DataError
 from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction
+from tunewright.text.accepted import target_for
 
 Array = NDArray[np.float64]
 
@@ -100,6 +101,7 @@ def paired_by_id(
 ) -> list[tuple[Example, Prediction]]:
     """Each example with its prediction, in the examples' order.
 
+    Where a record accepts several answers, its example has the one that the reply comes nearest to.
     partial=True: examples without a prediction are left out. Raises DataError for an id that stands twice, a
     prediction of no example, or (not partial) an example that nobody answered.
     """
@@ -121,4 +123,12 @@ def paired_by_id(
             f"{len(missing)} of {len(wanted)} examples have no prediction, the first is '{missing[0]}'",
             hint="let the system answer all of them; a failed reply is a prediction with `failure` set",
         )
-    return [(example, answers[name]) for name, example in wanted.items() if name in answers]
+    return [(_settled(example, answers[name]), answers[name]) for name, example in wanted.items() if name in answers]
+
+
+def _settled(example: Example, prediction: Prediction) -> Example:
+    """The example with the one of its accepted answers that the reply comes nearest to."""
+    if "accept" not in example.record.provenance or prediction.failure is not None:
+        return example
+    target = target_for(example.record, prediction.value)
+    return replace(example, record=example.record.replace(target=target))

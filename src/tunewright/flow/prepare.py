@@ -192,7 +192,7 @@ def dressed(
     options, train = recipe.data.augment, _share(parts["train"], recipe.data.train_share, say)
     parts = {**parts, "train": train}
     if options.copies and train:
-        if not schemas:
+        if not schemas and not any("schema" in record.provenance for record in train):
             raise DataError("data.augment makes more of answers in JSON", hint="--set data.augment.copies=0")
         ways = {way: share for way, share in options.ways.items() if way in asks or way not in ASKING}
         if lost := [way for way in options.ways if way not in ways]:
