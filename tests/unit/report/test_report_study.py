@@ -76,7 +76,7 @@ def test_it_has_every_part_and_speaks(parsed):
         "0.002: 0.1000 (taken)",
         "2.300 −0.020",
         "Time of single documents",
-        "1.00 M",
+        "1 M",
     ):
         assert words in parsed.text, words
     assert {a["href"] for a in parsed.all("a") if not (a.get("href") or "#").startswith("#")} == {
