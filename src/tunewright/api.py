@@ -176,6 +176,8 @@ def benchmark(
     rates: int | None = None,
     epochs: Sequence[float] = (),
     skip: Sequence[str] = (),
+    folds: int | None = None,
+    curves: bool = False,
     sets: Sequence[str] = (),
     runs: Path | str = "runs",
     name: str | None = None,
@@ -187,8 +189,10 @@ def benchmark(
 
     methods: names such as full, lora, qlora; none: those of the recipe's `benchmark.methods`. rates: learning rates
     tried for each; None: as the recipe says. epochs: passes over the data, one whole run for each. skip: methods that
-    are left out; "benchmark": only train. Returns the folder: methods.json, methods.csv, methods.md and the runs below
-    it. The same call after an interruption goes on.
+    are left out; "benchmark": only train. folds: cross-validate the whole runs over so many; None: as the recipe says.
+    curves: also measure each method with less training data and on texts with noise (curves.json, curves.csv). Returns
+    the folder: report.html, methods.json, methods.csv, methods.md and the runs below it. The same call after an
+    interruption goes on.
 
     >>> folder = benchmark("smoke", methods=["full", "lora"], rates=1)
     >>> sorted(path.name for path in folder.glob("methods.*"))
@@ -197,7 +201,7 @@ def benchmark(
     from tunewright.flow import benchmark as study
 
     read = read_recipe(recipe, sets)
-    asked = study.Study.of(read, methods=methods, rates=rates, epochs=epochs, skip=skip)
+    asked = study.Study.of(read, methods=methods, rates=rates, epochs=epochs, skip=skip, folds=folds, curves=curves)
     return study.benchmark(read, asked, runs=runs, name=name, data=data, progress=progress)
 
 
@@ -301,13 +305,16 @@ def runs(folder: str | Path = "runs") -> list[Outcome]:
 
 
 def report(folder: Run | str | Path) -> dict[str, Path]:
-    """Write the report of a run again. Returns what was written, by name.
+    """Write the report of a run, or of a comparison of methods, again. Returns what was written, by name.
 
     >>> report("runs/smoke")["report.html"].name
     'report.html'
     """
     from tunewright.flow import judge
+    from tunewright.report import study
 
+    if not isinstance(folder, Run) and study.is_study(folder):
+        return study.build(folder)
     found = folder if isinstance(folder, Run) else Run.open(folder)
     with found.writing():
         return judge.report(found, again=True)

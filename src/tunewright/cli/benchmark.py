@@ -24,6 +24,12 @@ from tunewright.cli import _options as options
 )
 @click.option("--rates", type=click.IntRange(1), help="Learning rates tried for each method (benchmark.rates).")
 @click.option("--epochs", metavar="LIST", help="Passes over the data, one whole run for each: 0.5,1,2.")
+@click.option(
+    "--folds", type=click.IntRange(0), help="Cross-validate the whole runs over so many folds (evaluate.folds)."
+)
+@click.option(
+    "--curves", is_flag=True, help="Also train each method on 10, 25 and 50 % of the data, and test it on noisy texts."
+)
 @options.as_json
 @options.quiet
 @options.debug
@@ -38,18 +44,22 @@ def verb(
     dataset: str | None,
     rates: int | None,
     epochs: str | None,
+    folds: int | None,
+    curves: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Train the model of RECIPE by several methods and measure each in the same way, beside what needs no training.
 
     Every method gets the learning rate that is best for it on validation, after a quarter of a training. One table:
-    quality with intervals, what was forgotten of general text, trained parameters, memory, time, size. Resumes.
+    quality with intervals, what was forgotten of general text, trained parameters, memory, time, size. One page,
+    report.html, with plots and what the paired comparisons say. Resumes.
 
     \b
       tunewright benchmark invoices
       tunewright benchmark text-to-json --skip lora
       tunewright benchmark text-to-json --dataset pairs.json
+      tunewright benchmark receipts --methods full,lora --folds 5
       tunewright benchmark invoices --methods full,lora --epochs 0.4,0.8
     """
     from tunewright import api
@@ -60,6 +70,8 @@ def verb(
         recipe,
         methods=methods.split(",") if methods else (),
         skip=skip.split(",") if skip else (),
+        folds=folds,
+        curves=curves,
         rates=rates,
         epochs=_numbers(epochs) if epochs else (),
         sets=(*_own(dataset), *sets),
@@ -75,7 +87,8 @@ def verb(
         options.print_json({"folder": str(folder), **files.read_json(folder / "methods.json")})
         return
     click.echo((folder / "methods.md").read_text(encoding="utf-8"))
-    click.echo(f"table  {folder / 'methods.csv'}")
+    click.echo(f"report  {folder / 'report.html'}")
+    click.echo(f"table   {folder / 'methods.csv'}")
     click.echo(f"\nNext: {options.next_command('ls', '--runs', str(folder / 'methods'))}")
 
 

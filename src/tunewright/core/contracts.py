@@ -40,6 +40,8 @@ class Metric(Protocol):
 
     `statistics` turns one answer into additive numbers; `summarise` turns sums of those into scores, so a
     bootstrap resamples rows of statistics and never calls a model or reparses a text.
+
+    A metric that the recipe can set also has `configured(options) -> Metric`, given its page `evaluate`.
     """
 
     name: str

@@ -221,6 +221,12 @@ def whole_lines(path: Path | str) -> list[Any]:
     return rows
 
 
+def spreadsheet(cell: str) -> str:
+    """What a cell of a CSV file holds where a spreadsheet must not take it for a formula: such begin with `'`."""
+    formula = cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and len(cell) > 1)
+    return f"'{cell}" if formula else cell
+
+
 def is_full(error: BaseException) -> bool:
     """Whether an error says that a disk, a quota or the largest file that this process may write has no room left."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

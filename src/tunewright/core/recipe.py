@@ -136,6 +136,13 @@ class DataOptions(Options):
         2000, ge=0, description="Synthesis: how many of them are for testing (four slices of 25 %)."
     )
     validation_documents: int = Field(300, ge=0, description="Taken out of train, whole groups, for choosing.")
+    train_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the training records that is used, drawn by their ids: a larger share has what a "
+        "smaller one has. Schemas stay those of all.",
+    )
     train_splits: tuple[str, ...] = Field(("train",), description="Values of the data's own `split` used for training.")
     test_splits: tuple[str, ...] = Field(
         ("test", "dev"), description="Values of the data's own `split` used for testing."
@@ -453,6 +460,10 @@ MODEL_FREE = ("rules", "classical")
 """Systems that need no model: labels and regular expressions; words and phrases learnt from train."""
 
 
+OVERALL = ("structure", "fields", "semantic", "validity")
+"""Parts of the overall score."""
+
+
 class EvaluateOptions(Options):
     """What is compared, on how many documents, and what must be reached."""
 
@@ -482,6 +493,21 @@ class EvaluateOptions(Options):
     confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Of every interval.")
     bootstrap_resamples: Positive = Field(2000, description="Draws of every bootstrap.")
     gates: dict[str, float] = Field({}, description="Metric → floor for tuned × grammar; below it `compare` exits 3.")
+    weights: dict[str, float] = Field(
+        {"structure": 0.2, "fields": 0.4, "semantic": 0.3, "validity": 0.1},
+        description="What the overall score is a mean of: structure_similarity, field_f1, semantic_f1, json_validity. "
+        "A part that is not named does not count.",
+    )
+    embedding_model: str | None = Field(
+        None,
+        description="A sentence-embedding model that texts are also compared by (semantic_embedding): a folder, or a "
+        "Hugging Face id that is on this machine already; never downloaded.",
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _parts(cls, weights: dict[str, float]) -> dict[str, float]:
+        return _shares_of(OVERALL, weights)
 
     @field_validator("folds")
     @classmethod

@@ -68,24 +68,30 @@ def augment(
 ) -> Augmented:
     """Records made of `records`, with ids and groups of their own parents; the same for the same seed, in any order.
 
-    schemas: by doc_type; the first also serves records without a type of its own. provenance["made"]: {"by", "of"};
+    schemas: by doc_type; the first also serves records without a type of its own. Records that bring a schema are only
+    asked in other words and with noise. provenance["made"]: {"by", "of"};
     provenance["keys"], ["parts"]: what is asked for where that is not the whole schema, or several times it.
     """
     found = Augmented()
     sets = {kind: _key_sets(schema, options.key_sets, f"{seed}/{kind}") for kind, schema in schemas.items()}
     partners: dict[tuple[str | None, str | None], list[Record]] = {}
     for record in sorted(records, key=lambda one: one.id):
+        if "schema" in record.provenance:
+            continue
         partners.setdefault((record.doc_type, record.language), []).append(record)
     pools = {kind: _Values(alike) for kind, alike in partners.items()}
     for record in records:
         dice = random.Random(f"{seed}/{record.id}")
-        kind, schema = _schema(record, schemas)
+        own = "schema" in record.provenance
+        kind, schema = ("", record.provenance["schema"]) if own else _schema(record, schemas)
         whole, part = divmod(options.copies, 1)
         for number in range(int(whole) + (dice.random() < part)):
             [way] = dice.choices(list(options.ways), list(options.ways.values()))
             made: Made | None
             parents = [record]
-            if way == "keys":
+            if own and way in ("keys", "together"):
+                made = None
+            elif way == "keys":
                 made = _narrowed(record, schema, dice.choice(sets[kind]))
             elif way == "values":
                 made, others = pools[record.doc_type, record.language].swapped(record, schema, dice)
@@ -227,11 +233,9 @@ def _noisy(record: Record, schema: dict[str, JSON], dice: random.Random) -> Made
     Where a value does not stand in the text as it is, nobody knows which words it is read from: no slips in these.
     None where nothing could be changed.
     """
-    leaves = [leaf for leaf in schemas_of.leaves(record.target).values() if leaf is not None]
-    said = [leaf for leaf in leaves if isinstance(leaf, str) and leaf and leaf in record.text]
-    kept = [place for leaf in said for place in align.exact(leaf, record.text)]
+    kept, slips = _said(record)
     text = record.text
-    changes = (*_KEEPING, _slip) if len(said) == len(leaves) else _KEEPING
+    changes = (*_KEEPING, _slip) if slips else _KEEPING
     for change in dice.sample(changes, dice.randint(0, 2)):
         text, kept = change(text, kept, dice)
     before, behind = GREETINGS.get((record.language or "en").split("+")[0], ((), ()))
@@ -246,6 +250,28 @@ def _noisy(record: Record, schema: dict[str, JSON], dice: random.Random) -> Made
 
 
 Places = list[tuple[int, int]]
+
+
+def roughened(record: Record, share: float, seed: int) -> Record:
+    """The record with a share of its words changed, and no value: what a system makes of such texts is to be seen.
+
+    A word outside of what the answer says is written small, said twice, or has two letters exchanged. Where a value
+    does not stand in the text as it is, nobody knows which words it is read from, and none gets slips.
+    """
+    dice = random.Random(f"{seed}/{record.id}")
+    kept, slips = _said(record)
+    words = len([match for match in re.finditer(r"\b\w+\b", record.text) if _free(match, kept)])
+    text = record.text
+    for _ in range(round(share * words)):
+        text, kept = dice.choice((*_KEEPING_ONE, _slip) if slips else _KEEPING_ONE)(text, kept, dice)
+    return record.replace(text=text, spans=())
+
+
+def _said(record: Record) -> tuple[Places, bool]:
+    """Where the answer's values stand in the text, and whether all of them do."""
+    leaves = [leaf for leaf in schemas_of.leaves(record.target).values() if leaf is not None]
+    said = [leaf for leaf in leaves if isinstance(leaf, str) and leaf and leaf in record.text]
+    return [place for leaf in said for place in align.exact(leaf, record.text)], len(said) == len(leaves)
 
 
 def _slip(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
@@ -264,6 +290,16 @@ def _lower(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
     return (made if len(made) == len(text) else text), kept
 
 
+def _small(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
+    """One word outside of `kept` in small letters."""
+    words = [match for match in re.finditer(r"\b\w+\b", text) if _free(match, kept) and not match.group().islower()]
+    if not words:
+        return text, kept
+    word = dice.choice(words)
+    small = word.group().lower()
+    return (text[: word.start()] + small + text[word.end() :] if len(small) == len(word.group()) else text), kept
+
+
 def _double(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
     """A word outside of `kept` is said twice."""
     words = [match for match in re.finditer(r"\b\w+\b", text) if _free(match, kept)]
@@ -277,6 +313,9 @@ def _double(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
 
 _KEEPING: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...] = (_lower, _double)
 """Changes that leave every word there."""
+
+
+_KEEPING_ONE: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...] = (_small, _double)
 
 
 def _free(match: re.Match[str], kept: Places) -> bool:

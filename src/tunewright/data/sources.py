@@ -21,7 +21,7 @@ from tunewright.core.errors import DataError, UsageError, did_you_mean, nearest
 from tunewright.core.files import sha256
 from tunewright.core.recipe import DataOptions
 from tunewright.core.records import JSON, Record
-from tunewright.data import infer
+from tunewright.data import infer, own
 from tunewright.data.read import Reading, Rejected, excerpt, read, reader_of, rows_as_records
 from tunewright.text.serialise import STRICT
 
@@ -37,7 +37,9 @@ _SPLIT_FILE = re.compile(
     r"(train(?:ing)?|validation|valid|val|dev(?:elopment)?|test|eval)(?:[-_.]\d+(?:[-_.]of[-_.]\d+)?)?"
 )
 _SPLIT_NAMES = {"training": "train", "valid": "validation", "val": "validation", "development": "dev", "eval": "test"}
-_NOT_DATA = re.compile(r"(.*[._-])?schemas?\.json|dataset_infos?\.json|state\.json|manifest\.json|package\.json")
+_NOT_DATA = re.compile(
+    r"(.*[._-])?schemas?\.json|schemas\.jsonl|dataset_infos?\.json|state\.json|manifest\.json|package\.json"
+)
 _LICENCE = re.compile(r"^\W*licen[cs]e\W*:\W*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -261,6 +263,14 @@ def _files(source: str, kind: str, path: Path, options: DataOptions, seed: int) 
         if left:
             found.notes.append(f"not read beside {', '.join(found.sha256)}: {', '.join(left)}")
     _fill(found, readings, options, seed)
+    services = folder / own.SERVICES
+    found.records, unfit, notes = own.settle(found.records, services if services.is_file() else None)
+    found.rejected += unfit
+    found.notes += notes
+    if notes and services.is_file():
+        found.sha256[services.name] = sha256(services)
+    if unfit:
+        found.notes.append(f"{len(unfit)} rows set aside: {unfit[0].reason}")
     _add_schemas(found, _schema_file(path))
     readme = folder / "README.md"
     if path.is_dir() and readme.is_file():
@@ -422,8 +432,9 @@ def _schema_file(path: Path) -> Path | None:
 
 
 def _add_schemas(found: Source, file: Path | None) -> None:
-    types = list(dict.fromkeys(record.doc_type for record in found.records if record.doc_type))
-    targets = [record for record in found.records if record.target is not None and not isinstance(record.target, str)]
+    others = [record for record in found.records if "schema" not in record.provenance]
+    types = list(dict.fromkeys(record.doc_type for record in others if record.doc_type))
+    targets = [record for record in others if record.target is not None and not isinstance(record.target, str)]
     if file is not None and targets:
         found.schemas = read_schemas(file, types or [found.name])
         found.sha256[file.name] = sha256(file)
@@ -442,7 +453,11 @@ def _add_schemas(found: Source, file: Path | None) -> None:
 
 def _check_types(found: Source, file: Path) -> None:
     """Set aside the records whose type has no schema. Raises DataError where that is half of them: a wrong schema."""
-    astray = [record for record in found.records if record.doc_type and record.doc_type not in found.schemas]
+    astray = [
+        record
+        for record in found.records
+        if record.doc_type and record.doc_type not in found.schemas and "schema" not in record.provenance
+    ]
     if not astray:
         return
     name = str(astray[0].doc_type)

@@ -26,13 +26,14 @@ import numpy as np
 from scipy.special import bdtr, bdtrik, gammaln, ndtr, ndtri, stdtr, stdtrit, xlog1py, xlogy
 
 from tunewright.core.errors import UsageError, did_you_mean
+from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction
 from tunewright.evals.intervals import Array, cluster_sums, resampled_sums
 from tunewright.evals.metrics import fields as _fields
 from tunewright.evals.table import Table, metrics_for, paired_by_id
 
 POWER = 0.8
-LOWER_IS_BETTER = frozenset({"omitted", "hallucinated", "substituted"})
+LOWER_IS_BETTER = frozenset({"omitted", "hallucinated", "substituted", "semantic_ambiguous"})
 FIELD = "field:"
 """`field:date` compares the accuracy of one field."""
 
@@ -126,6 +127,7 @@ def compare(
     level: float,
     resamples: int,
     seed: int,
+    options: EvaluateOptions | None = None,
 ) -> list[dict[str, Any]]:
     """Compare cells pairwise on the documents that both answered, Holm-corrected over all but the primary one.
 
@@ -133,7 +135,7 @@ def compare(
     metrics: names of scores (`exact_match`, `field_accuracy`, `chrf`, `field:date`, …); None: exact match, field
     accuracy and field F1 for JSON, exact match, ROUGE-L and chrF++ for text.
     chief: the cell that the usual pairs are about. primary: (a, b, on, metric) of the comparison that the work was made
-    for, chosen before any answer is known.
+    for, chosen before any answer is known. options: of the recipe, for metrics that can be set.
 
     Returns rows of {"a", "b", "on", "metric", "n", "a_value", "b_value", "difference", "low", "high", "test", "p",
     "p_holm", "primary", "minimum_detectable_effect", "verdict"}; difference is b - a, n the common documents, p_holm
@@ -159,7 +161,7 @@ def compare(
                 common = [name for name in answers[a] if name in answers[b]]
                 if common:
                     both = [[answers[cell][name] for name in common] for cell in (a, b)]
-                    found = _differences(both[0], both[1], metrics, level, resamples, seed)
+                    found = _differences(both[0], both[1], metrics, level, resamples, seed, options)
                     rows += [{"a": a, "b": b, "on": trial.on, **row} for row in found]
     for row in rows:
         row["primary"] = (row["a"], row["b"], row["on"], row["metric"]) == primary
@@ -205,13 +207,19 @@ _Pairs = list[tuple[Example, Prediction]]
 
 
 def _differences(
-    a: _Pairs, b: _Pairs, names: Sequence[str] | None, level: float, resamples: int, seed: int
+    a: _Pairs,
+    b: _Pairs,
+    names: Sequence[str] | None,
+    level: float,
+    resamples: int,
+    seed: int,
+    options: EvaluateOptions | None,
 ) -> list[dict[str, Any]]:
     examples = [example for example, _ in a]
     if names is None:
         text = all(isinstance(example.record.target, str) for example in examples)
         names = ("exact_match", "rouge_l", "chrf") if text else ("exact_match", "field_accuracy", "field_f1")
-    owners = _owners(examples, a[0], names)
+    owners = _owners(examples, a[0], names, options)
     metrics = list({id(owner): owner for owner in owners.values()}.values())
     first, second = Table.of(a, metrics), Table.of(b, metrics)
     width = first.matrix.shape[1]
@@ -237,10 +245,15 @@ def _differences(
     return rows
 
 
-def _owners(examples: Sequence[Example], pair: tuple[Example, Prediction], names: Sequence[str]) -> dict[str, Any]:
+def _owners(
+    examples: Sequence[Example],
+    pair: tuple[Example, Prediction],
+    names: Sequence[str],
+    options: EvaluateOptions | None,
+) -> dict[str, Any]:
     """The metric that gives each score named. Raises UsageError for a score that none gives."""
     found: dict[str, Any] = {}
-    for module in metrics_for(examples):
+    for module in metrics_for(examples, options=options):
         if getattr(module, "measures", "quality") == "quality":
             sums = {key: np.float64(value) for key, value in module.statistics(*pair).items()}
             found |= dict.fromkeys(module.summarise(sums), module)

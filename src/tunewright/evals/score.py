@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tunewright.core.errors import DataError
+from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.evals.intervals import Array, cluster_sums, interval, leave_one_out, resampled_sums
 from tunewright.evals.metrics import fields
@@ -22,24 +23,28 @@ def score(
     resamples: int,
     seed: int,
     metrics: Iterable[str] | None = None,
+    options: EvaluateOptions | None = None,
 ) -> dict[str, Any]:
     """Score predictions, matched to examples by id.
 
     level: of the intervals, such as 0.95. resamples: of the bootstrap over groups (documents, where records have
-    none). metrics: names of files in `evals.metrics`; None: all that fit.
+    none). metrics: names of files in `evals.metrics`; None: all that fit. options: of the recipe, for the metrics that
+    can be set; None: as a recipe has them that says nothing.
 
-    Returns {"n", "level", "resamples", "metrics", "slices", "cost"}. A metric is {"value", "low", "high", "n",
-    "method"}, all in 0..1 (BLEU and chrF++ too: sacrebleu's / 100), n the documents. slices: dimension → value →
-    {"n", "metrics"}; in `slices["field"]` n counts the values of that field and the metrics are accuracy, precision,
-    recall, f1, correct, omitted, hallucinated, substituted. Of several folds also "spread": metric → {"low", "high"},
-    the least and the greatest score of a fold, which is no interval.
+    Returns {"n", "level", "resamples", "metrics", "slices", "distributions", "cost"}. A metric is {"value", "low",
+    "high", "n", "method"}, all in 0..1 (BLEU and chrF++ too: sacrebleu's / 100), n the documents. slices: dimension →
+    value → {"n", "metrics"}; in `slices["field"]` n counts the values of that field and the metrics are accuracy,
+    precision, recall, f1, correct, omitted, hallucinated, substituted. Of several folds also "spread": metric →
+    {"low", "high"}, the least and the greatest score of a fold, which is no interval. distributions: over documents, of
+    the overall score (of text: chrF++) and of seconds → {"min", "p5", "p25", "median", "p75", "p90", "p95", "p99",
+    "max"}. cost has means per document, tokens_per_second, and seconds_median to seconds_max.
 
     Raises DataError where examples and predictions do not belong together, or there are none.
     """
     pairs = paired_by_id(examples, predictions)
     if not pairs:
         raise DataError("there is nothing to score")
-    chosen = metrics_for([example for example, _ in pairs], metrics)
+    chosen = metrics_for([example for example, _ in pairs], metrics, options)
     table = Table.of(pairs, [metric for metric in chosen if getattr(metric, "measures", "quality") == "quality"])
     cost = Table.of(pairs, [metric for metric in chosen if getattr(metric, "measures", "quality") == "cost"])
     boot = _Bootstrap(level, resamples, seed)
@@ -61,7 +66,28 @@ def score(
         "metrics": whole,
         **({"spread": _spread(slices["fold"], whole)} if len(slices.get("fold", ())) > 1 else {}),
         "slices": slices,
-        "cost": {name: float(value) for name, value in cost.summarise(cost.matrix.sum(axis=0)).items()},
+        "distributions": (spread := _distributions(table, [prediction.seconds for _, prediction in pairs])),
+        "cost": {
+            **{name: float(value) for name, value in cost.summarise(cost.matrix.sum(axis=0)).items()},
+            **{f"seconds_{kind}": spread["seconds"][kind] for kind in ("median", "p90", "p99", "max")},
+        },
+    }
+
+
+_QUANTILES = {
+    "min": 0.0, "p5": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0
+}  # fmt: skip
+_CHIEF = ("overall", "chrf")
+"""The score whose distribution over documents is told: the first of these that there is."""
+
+
+def _distributions(table: Table, seconds: Sequence[float]) -> dict[str, dict[str, float]]:
+    each = table.summarise(table.matrix)
+    values = {name: np.broadcast_to(each[name], len(table.matrix)) for name in _CHIEF if name in each}
+    values = {**dict(list(values.items())[:1]), "seconds": np.array(seconds)}
+    return {
+        name: {kind: float(np.quantile(some, share)) for kind, share in _QUANTILES.items()}
+        for name, some in values.items()
     }
 
 

@@ -6,8 +6,7 @@ Everything that follows, scores, slices, intervals and paired tests, is arithmet
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from types import ModuleType
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,27 @@ from numpy.typing import NDArray
 
 from tunewright.core import catalogue
 from tunewright.core.errors import DataError
+from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction
+from tunewright.text.accepted import target_for
 
 Array = NDArray[np.float64]
 
 
-def metrics_for(examples: Sequence[Example], names: Iterable[str] | None = None) -> list[ModuleType]:
-    """The metric modules that fit the examples (those of JSON answers are left out for text), by name in order.
+def metrics_for(
+    examples: Sequence[Example], names: Iterable[str] | None = None, options: EvaluateOptions | None = None
+) -> list[Any]:
+    """The metrics that fit the examples (those of JSON answers are left out for text), by name in order.
 
-    names: only these files of `tunewright.evals.metrics`. Raises UsageError for one that is not there.
+    names: only these files of `tunewright.evals.metrics`. options: what the recipe says of metrics that can be set
+    (`configured`). Raises UsageError for one that is not there.
     """
     modules = [catalogue.load("metric", name) for name in (catalogue.names("metric") if names is None else names)]
     text = bool(examples) and all(isinstance(example.record.target, str) for example in examples)
-    return [module for module in modules if not (text and getattr(module, "structured", False))]
+    fitting = [module for module in modules if not (text and getattr(module, "structured", False))]
+    if options is None:
+        return list(fitting)
+    return [module.configured(options) if hasattr(module, "configured") else module for module in fitting]
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ def paired_by_id(
 ) -> list[tuple[Example, Prediction]]:
     """Each example with its prediction, in the examples' order.
 
+    Where a record accepts several answers, its example has the one that the reply comes nearest to.
     partial=True: examples without a prediction are left out. Raises DataError for an id that stands twice, a
     prediction of no example, or (not partial) an example that nobody answered.
     """
@@ -115,4 +123,12 @@ def paired_by_id(
             f"{len(missing)} of {len(wanted)} examples have no prediction, the first is '{missing[0]}'",
             hint="let the system answer all of them; a failed reply is a prediction with `failure` set",
         )
-    return [(example, answers[name]) for name, example in wanted.items() if name in answers]
+    return [(_settled(example, answers[name]), answers[name]) for name, example in wanted.items() if name in answers]
+
+
+def _settled(example: Example, prediction: Prediction) -> Example:
+    """The example with the one of its accepted answers that the reply comes nearest to."""
+    if "accept" not in example.record.provenance or prediction.failure is not None:
+        return example
+    target = target_for(example.record, prediction.value)
+    return replace(example, record=example.record.replace(target=target))

@@ -230,17 +230,25 @@ def score_cell(
     cost: dict[str, Any],
     events: Events,
 ) -> None:
-    """Write the scores of a cell's answers. cost: what was measured beside them."""
+    """Write the scores of a cell's answers, and a table of them for people. cost: what was measured beside them."""
     from tunewright.evals.score import score
+    from tunewright.evals.sheet import sheet
+    from tunewright.evals.table import paired_by_id
 
     options = job.recipe.evaluate
     scores = score(
-        asked, answers, level=options.confidence_level, resamples=options.bootstrap_resamples, seed=job.recipe.seed
+        asked,
+        answers,
+        level=options.confidence_level,
+        resamples=options.bootstrap_resamples,
+        seed=job.recipe.seed,
+        options=options,
     )
     of = len(prepare.records(job, cell.on))
     head = {"system": cell.system, "decoding": cell.decoding, "on": cell.on, "of": of}
     head["sample"] = "all" if len(asked) == of else "stratified"
     head["measured"] = catalogue.names("metric")
+    files.write_text(cell.predictions.with_suffix(".csv"), sheet(paired_by_id(asked, answers)))
     files.write_json(cell.scores, head | scores | {"cost": scores["cost"] | cost})
     shown = {name: round(metric["value"], 6) for name, metric in scores["metrics"].items()}
     events.add("evaluate", "scored", system=cell.system, decoding=cell.decoding, on=cell.on, n=scores["n"], **shown)

@@ -5,15 +5,15 @@
       trials/<method>-<rate>/    runs up to training, short: validation loss chooses the rate
       methods/<method>-<epochs>/  whole runs at the chosen rate
       kept/<run>.json      bits per byte on general text, before and after
-      methods.json methods.csv methods.md
+      curves/              with --curves: runs on parts of the training data, answers to texts with noise
+      methods.json methods.csv methods.md curves.json curves.csv report.html
 
 A study is a folder of runs: each is resumed, read and reported like any other.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import functools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -21,13 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunewright.core import files, meter, recipe_file
+from tunewright.core import files, recipe_file
 from tunewright.core.errors import RunError, UsageError, did_you_mean
 from tunewright.core.events import Progress
-from tunewright.core.recipe import MODEL_FREE, PRESETS, MethodOptions, Recipe
+from tunewright.core.recipe import MODEL_FREE, PRESETS, EvaluateOptions, MethodOptions, Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
-from tunewright.flow import answer, job, prepare
+from tunewright.flow import answer, curves, job, methods, prepare
+from tunewright.flow import folds as several
 from tunewright.flow.outcome import TEST, Outcome, main_cell
 
 STEP = 3.0
@@ -42,7 +43,8 @@ AT_THE_END = 10**9
 SIZES = ("lora_r", "lora_alpha", "lora_dropout", "target_modules", "init_r", "target_r", "delta_t")
 """What a method takes over from the recipe's own."""
 
-SCORES = ("exact_match", "field_f1", "field_accuracy")
+COMPARED = ("exact_match", "field_f1", "overall")
+"""What the pairs are compared by."""
 
 EVALUATION = "benchmark"
 """What to skip, where methods are only to be trained."""
@@ -56,7 +58,9 @@ class Study:
     """What is asked. rates: how many are tried for each method. search_share: how long a trial is, of a whole training.
 
     epochs: how many passes the whole runs make, one run each; none: as the recipe says. The first method is what the
-    others are compared with. measured: whether anything is evaluated, or only trained.
+    others are compared with. measured: whether anything is evaluated, or only trained. folds: so many parts the whole
+    runs are cross-validated over, 0 for one split. curves: whether scores are also measured against the amount of
+    training data and against noise in the texts (`flow.curves`).
     """
 
     methods: tuple[str, ...]
@@ -64,6 +68,8 @@ class Study:
     search_share: float
     epochs: tuple[float, ...] = ()
     measured: bool = True
+    folds: int = 0
+    curves: bool = False
 
     @classmethod
     def of(
@@ -74,10 +80,12 @@ class Study:
         rates: int | None = None,
         epochs: Sequence[float] = (),
         skip: Sequence[str] = (),
+        folds: int | None = None,
+        curves: bool = False,
     ) -> Study:
         """What the recipe asks, with changes. skip: methods that are left out; "benchmark": nothing is evaluated.
 
-        Raises UsageError for a name that is no method, and where none is left.
+        Raises UsageError for a name that is no method, where none is left, and for curves that cannot be drawn.
         """
         asked = recipe.benchmark
         for method in (*methods, *asked.methods, *skip):
@@ -87,7 +95,10 @@ class Study:
         left = tuple(method for method in methods or asked.methods if method not in skip)
         if not left:
             raise UsageError("no method is left to compare", hint=f"of {', '.join(methods or asked.methods)}")
-        return cls(left, rates or asked.rates, asked.search_share, tuple(epochs), EVALUATION not in skip)
+        measured, parts = EVALUATION not in skip, recipe.evaluate.folds if folds is None else folds
+        if curves and (parts or not measured):
+            raise UsageError("curves are measured on one split", hint="leave out --folds, and --skip benchmark")
+        return cls(left, rates or asked.rates, asked.search_share, tuple(epochs), measured, parts, curves)
 
     def to_row(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -109,18 +120,32 @@ def benchmark(
     from tunewright.train.material import remembering
 
     recipe = job.settled(recipe)
+    several.check(with_folds(recipe, study.folds))
     folder = Path(runs) / (name or f"{recipe.name}-methods")
     _claim(folder, recipe, study)
     with files.one_writer(folder, "wait for it, stop it, or give this one its own --name"), remembering():
         rows: list[dict[str, Any]] = []
+        points: list[dict[str, Any]] = []
         for method in study.methods:
             rate, tried = _best_rate(recipe, study, method, folder, data, progress)
             for epochs in study.epochs or (recipe.train.num_train_epochs,):
                 run = _whole(recipe, study, method, rate, epochs, folder, data, progress)
                 if study.measured:
                     rows = [*(rows or _untrained(run, folder)), _row(run, recipe, method, rate, epochs, tried, folder)]
-                    _write(folder, rows, recipe)
+                    _write(folder, rows, recipe, study)
+            if study.curves:
+                # Of several lengths of training, the last.
+                part = functools.partial(_part, recipe, method, rate, epochs, folder, data, progress)
+                points += curves.of(run, method, part, folder, progress)
+                curves.write(folder, points)
+                _report(folder)
     return folder
+
+
+def with_folds(recipe: Recipe, folds: int) -> Recipe:
+    """The recipe with its records dealt into so many folds; 0: one split."""
+    evaluate = EvaluateOptions.model_validate({**recipe.evaluate.model_dump(), "folds": folds})
+    return recipe.model_copy(update={"evaluate": evaluate})
 
 
 def _claim(folder: Path, recipe: Recipe, study: Study) -> None:
@@ -227,7 +252,7 @@ def _whole(
     progress: Progress | None,
 ) -> Run:
     """A whole run of a method."""
-    chosen = variant(recipe, method, rate, num_train_epochs=epochs)
+    chosen = with_folds(variant(recipe, method, rate, num_train_epochs=epochs), study.folds)
     # Systems without training are asked once, in the first run; all answer the same sample of the test documents.
     first = method == study.methods[0] and epochs == (study.epochs or (epochs,))[0]
     systems = tuple(dict.fromkeys((*recipe.evaluate.systems, "tuned"))) if first else ("tuned",)
@@ -238,6 +263,25 @@ def _whole(
     return Run.open(
         job.run(limited, runs=folder / "methods", name=name, data=data, until=until, progress=progress).path
     )
+
+
+def _part(
+    recipe: Recipe,
+    method: str,
+    rate: float,
+    epochs: float,
+    folder: Path,
+    data: Path | str | None,
+    progress: Progress | None,
+    share: float,
+) -> Run:
+    """A run on a share of the training data, in as many steps as on all of it: smaller shares are seen more often."""
+    chosen = variant(recipe, method, rate, num_train_epochs=epochs / share)
+    evaluate = chosen.evaluate.model_copy(update={"systems": ("tuned",), "exams": (), "gates": {}})
+    less = chosen.data.model_copy(update={"train_share": share})
+    part = chosen.model_copy(update={"evaluate": evaluate, "data": less})
+    done = job.run(part, runs=folder / "curves", name=f"{method}-{share:g}", data=data, progress=progress)
+    return Run.open(done.path)
 
 
 def _untrained(run: Run, folder: Path) -> list[dict[str, Any]]:
@@ -254,6 +298,7 @@ def _untrained(run: Run, folder: Path) -> list[dict[str, Any]]:
                     "n": cells[cell]["n"],
                     "metrics": _scores(cells[cell]),
                     "free": _free(cells, system),
+                    "latency": _latency(cells[cell]),
                     "run": str(run.path.relative_to(folder)),
                     "cell": cell,
                 }
@@ -262,7 +307,11 @@ def _untrained(run: Run, folder: Path) -> list[dict[str, Any]]:
 
 
 def _scores(scores: dict[str, Any]) -> dict[str, Any]:
-    return {name: scores["metrics"][name] for name in SCORES if name in scores["metrics"]}
+    return {name: scores["metrics"][name] for name in methods.SCORES if name in scores["metrics"]}
+
+
+def _latency(scores: dict[str, Any]) -> dict[str, float]:
+    return {name: scores["cost"][name] for name in methods.LATENCY if name in scores["cost"]}
 
 
 def _free(cells: dict[str, dict[str, Any]], system: str) -> dict[str, Any]:
@@ -275,8 +324,9 @@ def _row(
     run: Run, recipe: Recipe, method: str, rate: float, epochs: float, tried: dict[float, float], folder: Path
 ) -> dict[str, Any]:
     """One row of the table: a whole run of a method."""
-    metrics = files.read_json(run.path / "systems" / "tuned" / "training_metrics.json")
+    metrics = _trainings(run)
     cells, cell = Outcome.of(run).cells[TEST], main_cell(run.recipe)
+    place = (run.folds or [run.path])[0]
     row = {
         "method": method,
         "epochs": epochs,
@@ -285,23 +335,35 @@ def _row(
         "n": cells[cell]["n"],
         "metrics": _scores(cells[cell]),
         "free": _free(cells, "tuned"),
+        "latency": _latency(cells[cell]),
         "validation_loss": metrics["best_loss"],
         "trainable_parameters": metrics["trainable_parameters"],
         "parameters": metrics["parameters"],
         "train_seconds": metrics["total_seconds"],
         "peak_memory_bytes": metrics["peak_memory_bytes"],
         "saved_bytes": sum(
-            files.folder_bytes(run.path / "systems" / "tuned" / kind)
+            files.folder_bytes(place / "systems" / "tuned" / kind)
             for kind in ("adapter", "model")
-            if (run.path / "systems" / "tuned" / kind).is_dir()
+            if (place / "systems" / "tuned" / kind).is_dir()
         ),
-        "kept": _kept(run, recipe, folder),
+        **({} if run.folds else {"kept": _kept(run, recipe, folder)}),
         "run": str(run.path.relative_to(folder)),
         "cell": cell,
     }
     if "mean_rank" in metrics:
         row["mean_rank"] = metrics["mean_rank"]
     return row
+
+
+def _trainings(run: Run) -> dict[str, Any]:
+    """What its training took; of a cross-validation all folds' time, the mean of their losses, the most memory."""
+    each = [files.read_json(place / "systems" / "tuned" / "training_metrics.json") for place in run.folds or [run.path]]
+    return {
+        **each[0],
+        "best_loss": sum(one["best_loss"] for one in each) / len(each),
+        "total_seconds": sum(one["total_seconds"] for one in each),
+        "peak_memory_bytes": max(one["peak_memory_bytes"] for one in each),
+    }
 
 
 def _kept(run: Run, recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -323,12 +385,20 @@ def _kept(run: Run, recipe: Recipe, folder: Path) -> dict[str, Any]:
 # ---------------------------------------------------------------- the table
 
 
-def _write(folder: Path, rows: list[dict[str, Any]], recipe: Recipe) -> None:
-    """methods.json, methods.csv and methods.md, each replaced whole."""
+def _write(folder: Path, rows: list[dict[str, Any]], recipe: Recipe, study: Study) -> None:
+    """methods.json, methods.csv, methods.md and the page, each replaced whole."""
     pairs = list(_pairs(folder, rows, recipe))
-    files.write_json(folder / "methods.json", {"rows": rows, "pairs": pairs, "level": recipe.evaluate.confidence_level})
-    files.write_text(folder / "methods.csv", _csv(rows))
-    files.write_text(folder / "methods.md", text(rows, pairs))
+    head = {"level": recipe.evaluate.confidence_level} | ({"folds": study.folds} if study.folds else {})
+    files.write_json(folder / "methods.json", {"rows": rows, "pairs": pairs, **head})
+    files.write_text(folder / "methods.csv", methods.sheet(rows))
+    files.write_text(folder / "methods.md", methods.text(rows, pairs, folds=study.folds))
+    _report(folder)
+
+
+def _report(folder: Path) -> None:
+    from tunewright.report import study
+
+    study.build(folder)
 
 
 def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iterator[dict[str, Any]]:
@@ -345,103 +415,19 @@ def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iter
     for row in rows:
         system, decoding = row["cell"].split("/")
         path = folder / row["run"] / "systems" / system / f"predictions-{decoding}.jsonl"
-        answers[_key(row)] = [Prediction.from_row(one) for one in files.read_lines(path)]
+        answers[methods.key(row)] = [Prediction.from_row(one) for one in files.read_lines(path)]
     examples = [task.example(record) for record in prepare.records(first, TEST)]
-    chief = _key(trained[0])
+    chief = methods.key(trained[0])
     found = paired.compare(
         [paired.Trial(TEST, examples, answers)],
         pairs=[
-            *((_key(row), chief) for row in rows if "epochs" not in row),
-            *((chief, _key(row)) for row in trained[1:]),
+            *((methods.key(row), chief) for row in rows if "epochs" not in row),
+            *((chief, methods.key(row)) for row in trained[1:]),
         ],
-        metrics=SCORES,
+        metrics=[name for name in COMPARED if all(name in row["metrics"] for row in rows)],
         level=recipe.evaluate.confidence_level,
         resamples=recipe.evaluate.bootstrap_resamples,
         seed=recipe.seed,
+        options=recipe.evaluate,
     )
     yield from found
-
-
-def _key(row: dict[str, Any]) -> str:
-    """A row's name among the compared: a method's run, or a system of one."""
-    return str(row["run"]) if "epochs" in row else f"{row['run']}/{row['method']}"
-
-
-COLUMNS = (
-    "method", "epochs", "learning_rate", "n", "exact_match", "exact_match_low", "exact_match_high", "field_f1",
-    "field_f1_low", "field_f1_high", "field_accuracy", "field_accuracy_low", "field_accuracy_high", "json_validity",
-    "json_validity_cleaned", "validation_loss", "trainable_parameters", "peak_memory_bytes",
-    "train_seconds", "saved_bytes", "mean_rank",
-)  # fmt: skip
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    sets = _sets(rows)
-    forgotten = [f"{name.replace(' ', '_')}_{part}" for name in sets for part in ("difference", "low", "high")]
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow([*COLUMNS, *forgotten])
-    for row in rows:
-        flat = dict(row)
-        flat |= {name: metric["value"] for name, metric in row["free"].items()}
-        for name, metric in row["metrics"].items():
-            flat |= {name: metric["value"], f"{name}_low": metric["low"], f"{name}_high": metric["high"]}
-        line = ["" if flat.get(column) is None else flat[column] for column in COLUMNS]
-        kept = row.get("kept", {})
-        table.writerow(
-            [*line, *(kept[name][part] if kept else "" for name in sets for part in ("difference", "low", "high"))]
-        )
-    return out.getvalue()
-
-
-def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]]) -> str:
-    """The table in Markdown, with what it says and does not say."""
-    sets = _sets(rows)
-    heads = ["method", "epochs", "rate", "exact match", "F1", "fields", "JSON, free",
-             *(f"bits/byte, {name}" for name in sets), "trained", "memory", "time", "size"]  # fmt: skip
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    for row in rows:
-        scores = [_share(row["metrics"].get(name)) for name in SCORES]
-        scores.append(_percent(row["free"].get("json_validity")))
-        if "epochs" not in row:
-            lines.append(f"| {row['method']} | | | {' | '.join(scores)} |{' |' * (len(sets) + 4)}")
-            continue
-        kept = [f"{row['kept'][name]['after']:.3f} ({row['kept'][name]['difference']:+.3f})" for name in sets]
-        rank = f" (rank {row['mean_rank']:.1f})" if "mean_rank" in row else ""
-        lines.append(
-            f"| {row['method']}{rank} | {row['epochs']:g} | {row['learning_rate']:g} | {' | '.join([*scores, *kept])} "
-            f"| {row['trainable_parameters']:,} | {meter.size(row['peak_memory_bytes'])} "
-            f"| {meter.clock(row['train_seconds'])} | {meter.size(row['saved_bytes'])} |"
-        )
-    said = [_sentence(pair, rows) for pair in pairs if pair["metric"] == "exact_match"]
-    notes = [
-        "Rates were chosen on validation loss after a short training. In brackets: intervals; for bits per byte the",
-        "difference to the model before fine-tuning (above 0: it has forgotten). JSON, free: replies that are JSON by",
-        "themselves, without a grammar.",
-    ]
-    return "\n".join([*lines, "", *notes, "", *said]).strip() + "\n"
-
-
-def _sets(rows: Sequence[dict[str, Any]]) -> list[str]:
-    return next((list(row["kept"]) for row in rows if "kept" in row), [])
-
-
-def _percent(metric: dict[str, Any] | None) -> str:
-    return "" if metric is None else f"{100 * metric['value']:.1f} %"
-
-
-def _share(metric: dict[str, Any] | None) -> str:
-    if metric is None:
-        return ""
-    return f"{100 * metric['value']:.1f} % ({100 * metric['low']:.1f}–{100 * metric['high']:.1f})"
-
-
-def _sentence(pair: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    names = {
-        _key(row): f"{row['method']} ({row['epochs']:g} epochs)" if "epochs" in row else row["method"] for row in rows
-    }
-    low, high = 100 * pair["low"], 100 * pair["high"]
-    return (
-        f"- {names[pair['b']]} against {names[pair['a']]}: {100 * pair['difference']:+.1f} points "
-        f"({low:.1f} to {high:.1f}) on {pair['n']} documents: {pair['verdict']}."
-    )

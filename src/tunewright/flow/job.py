@@ -158,6 +158,8 @@ def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
         locate_model(recipe.model)
     if "compare" in wanted:
         judge.check_metrics(recipe.evaluate.gates)
+    if "evaluate" in wanted:
+        judge.check_embedding(recipe)
 
 
 def locate_model(name: str) -> None:

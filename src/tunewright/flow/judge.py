@@ -9,6 +9,7 @@ from typing import Any
 from tunewright.core import files
 from tunewright.core.errors import RunError
 from tunewright.core.events import Events
+from tunewright.core.recipe import Recipe
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.evals import paired
@@ -45,6 +46,7 @@ def compare(job: Run, events: Events) -> None:
         level=options.confidence_level,
         resamples=options.bootstrap_resamples,
         seed=recipe.seed,
+        options=options,
     )
     gates: list[dict[str, Any]] = []
     if options.gates and main is not None:
@@ -70,6 +72,13 @@ def check_metrics(names: Iterable[str]) -> None:
         answer_to = Prediction("1", example.completion, target)
         known |= score([example], [answer_to], level=0.95, resamples=1, seed=0)["metrics"]
     paired.gates(known, dict.fromkeys(names, 0.0))
+
+
+def check_embedding(recipe: Recipe) -> None:
+    """Raises ModelError where the recipe names an embedding model that is not here, before hours are spent."""
+    from tunewright.evals.metrics import semantic
+
+    semantic.configured(recipe.evaluate)
 
 
 def report(job: Run, *, again: bool = False) -> dict[str, Path]:

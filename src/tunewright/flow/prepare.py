@@ -15,7 +15,7 @@ from tunewright.core.contracts import Task
 from tunewright.core.errors import DataError
 from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe, TaskOptions
-from tunewright.core.records import JSON, Record
+from tunewright.core.records import JSON, Record, number_of
 from tunewright.core.run import Run
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ def closed(schemas: Mapping[str, dict[str, JSON]], known: Sequence[Record]) -> d
 def dressed(
     recipe: Recipe, schemas: dict[str, dict[str, JSON]], parts: dict[str, list[Record]], say: Callable[[str], None]
 ) -> dict[str, list[Record]]:
-    """The sides of a split as they are used: train with the records made of it, each with the prompt it is asked with.
+    """The sides of a split as they are used: train, or a share of it, with the records made of it, each with the prompt
+    it is asked with.
 
     Ways of augmentation that the task knows nothing of are left out, with a word.
     """
@@ -188,9 +189,10 @@ def dressed(
 
     task = make_task(recipe.task, schemas)
     asked, asks = getattr(task, "asked", None), getattr(task, "asks", ())
-    options, train = recipe.data.augment, parts["train"]
+    options, train = recipe.data.augment, _share(parts["train"], recipe.data.train_share, say)
+    parts = {**parts, "train": train}
     if options.copies and train:
-        if not schemas:
+        if not schemas and not any("schema" in record.provenance for record in train):
             raise DataError("data.augment makes more of answers in JSON", hint="--set data.augment.copies=0")
         ways = {way: share for way, share in options.ways.items() if way in asks or way not in ASKING}
         if lost := [way for way in options.ways if way not in ways]:
@@ -204,6 +206,14 @@ def dressed(
                 say(f"{len(made.records) - len(fitting)} of them are left out: no prompt of the task fits them")
             parts = {**parts, "train": train + fitting}
     return {name: [asked(record) for record in part] for name, part in parts.items()} if asked else parts
+
+
+def _share(records: list[Record], share: float, say: Callable[[str], None]) -> list[Record]:
+    if share == 1:
+        return records
+    kept = [record for record in records if number_of(f"share {record.id}") < share * 2**64]
+    say(f"data.train_share: {len(kept):,} of {len(records):,} records of train are used")
+    return kept
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -156,7 +156,7 @@ def best_dtype(device: str | torch.device = "cpu") -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def _config(folder: Path) -> Any:
+def config_of(folder: Path) -> Any:
     """The model's config without anything that names code or private switches."""
     from transformers import CONFIG_MAPPING, AutoConfig
 
@@ -228,7 +228,7 @@ def load(
         )
 
     def read(dtype: torch.dtype, **more: Any) -> Any:
-        own = {"trust_remote_code": True} if trust_remote_code else {"config": _config(folder)}
+        own = {"trust_remote_code": True} if trust_remote_code else {"config": config_of(folder)}
         return AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, local_files_only=True, **own, **more
         )

@@ -10,7 +10,6 @@ from typing import Any
 from tunewright.report import charts, sentences
 from tunewright.report.evidence import Evidence, Training, mapping
 from tunewright.report.figures import (
-    NONE,
     count,
     duration,
     language_name,
@@ -134,35 +133,6 @@ def _folder_bytes(folder: Path | None) -> int | None:
         sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.suffix == ".safetensors")
         or None
     )
-
-
-def costs(evidence: Evidence) -> dict[str, Any] | None:
-    kinds = (
-        ("seconds_per_document", "Time a document", duration),
-        ("prompt_tokens_per_document", "Tokens read", lambda v: significant(v, 3)),
-        ("tokens_per_document", "Tokens written", lambda v: significant(v, 3)),
-        ("passes_per_document", "Passes", lambda v: significant(v, 3)),
-        ("peak_memory_bytes", "Peak memory", size),
-        ("model_bytes", "Model", size),
-        ("adapter_bytes", "Adapter", size),
-    )
-    cells = [cell for cell in evidence.on() if any(cell.cost(key) is not None for key, _, _ in kinds)]
-    columns = [entry for entry in kinds if any(cell.cost(entry[0]) is not None for cell in cells)]
-    if not cells:
-        return None
-    main = evidence.main()
-    return {
-        "columns": [title for _, title, _ in columns],
-        "rows": [
-            {
-                "system": cell.system,
-                "name": sentences.cell_name(cell.name),
-                "main": cell is main,
-                "values": [show(cell.cost(key)) if cell.cost(key) else NONE for key, _, show in columns],
-            }
-            for cell in cells
-        ],
-    }
 
 
 def data(evidence: Evidence) -> dict[str, Any] | None:

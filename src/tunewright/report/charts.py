@@ -95,12 +95,16 @@ def stack(parts: Sequence[tuple[str, float]]) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line of (x, y) points. kind: "line" or "dots" (a line with a dot at every point). style: CSS class."""
+    """A line of (x, y) points. kind: "line" or "dots" (a line with a dot at every point). style: CSS class.
+
+    spans: (x, low, high) of intervals, drawn as upright lines.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
     style: str
     kind: str = "line"
+    spans: tuple[tuple[float, float, float], ...] = ()
 
 
 def lines(
@@ -113,6 +117,7 @@ def lines(
     """
     series = [one for one in series if one.points]
     values = [y for one in series for _, y in one.points]
+    values += [y for one in series for _, low, high in one.spans for y in (low, high)]
     if not series or max(len(one.points) for one in series) < 2:
         return Markup("")
     if log is None:
@@ -131,30 +136,34 @@ def lines(
         f'<svg class="plot" width="100%" height="{height}" role="img" aria-label="{escape(_spoken(title, series))}">'
     ]
     for tick in ticks:
-        height_of = _plain(100 * at(0, tick)[1])
+        height_of = plain(100 * at(0, tick)[1])
         drawn.append(f'<line class="grid" x1="0" x2="100%" y1="{height_of}%" y2="{height_of}%"/>')
     if mark is not None:
-        where = _plain(100 * at(mark[0], top)[0])
+        where = plain(100 * at(mark[0], top)[0])
         drawn.append(f'<line class="best" x1="{where}%" x2="{where}%" y1="0" y2="100%"/>')
     drawn.append(
         '<svg width="100%" height="100%" viewBox="0 0 1000 1000" preserveAspectRatio="none" overflow="visible">'
     )
     for one in series:
-        path = " ".join(f"{_plain(1000 * x)},{_plain(1000 * y)}" for x, y in (at(*point) for point in one.points))
+        for x, least, most in one.spans:
+            (place_x, top_y), (_, end_y) = at(x, most), at(x, least)
+            ends = f'y1="{plain(1000 * top_y)}" y2="{plain(1000 * end_y)}"'
+            drawn.append(
+                f'<line class="{one.style} span" x1="{plain(1000 * place_x)}" x2="{plain(1000 * place_x)}" {ends}/>'
+            )
+        path = " ".join(f"{plain(1000 * x)},{plain(1000 * y)}" for x, y in (at(*point) for point in one.points))
         drawn.append(f'<polyline class="{one.style}" points="{path}"/>')
     drawn.append("</svg>")
     for one in series:
         if one.kind == "dots":
             for point in one.points:
                 x, y = at(*point)
-                drawn.append(f'<circle class="{one.style}" cx="{_plain(100 * x)}%" cy="{_plain(100 * y)}%" r="3"/>')
+                drawn.append(f'<circle class="{one.style}" cx="{plain(100 * x)}%" cy="{plain(100 * y)}%" r="3"/>')
     drawn.append("</svg>")
     y_labels = "".join(
-        f'<span style="top:{_plain(100 * at(0, tick)[1])}%">{escape(compact(tick))}</span>' for tick in ticks
+        f'<span style="top:{plain(100 * at(0, tick)[1])}%">{escape(compact(tick))}</span>' for tick in ticks
     )
-    x_labels = "".join(
-        f'<span style="left:{_plain(100 * at(t, top)[0])}%">{escape(compact(t))}</span>' for t in x_ticks
-    )
+    x_labels = "".join(f'<span style="left:{plain(100 * at(t, top)[0])}%">{escape(compact(t))}</span>' for t in x_ticks)
     note = '<span class="quiet">, logarithmic scale</span>' if log else ""
     legend = ""
     if len(series) > 1 or mark is not None:
@@ -231,8 +240,8 @@ def _spoken(title: str, series: Sequence[Series]) -> str:
 
 def _percent(value: float, low: float, high: float) -> str:
     inside = min(1.0, max(0.0, (value - low) / (high - low)))
-    return f"{_plain(100 * inside)}%"
+    return f"{plain(100 * inside)}%"
 
 
-def _plain(value: float) -> str:
+def plain(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") or "0"

@@ -21,6 +21,7 @@ from tunewright.report.figures import Estimate, number
 
 SYSTEM_ORDER = (*MODEL_FREE, "base", "few-shot")
 TEST = "test"
+TUNED = "tuned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +264,8 @@ def read(path: Path | str) -> Evidence:
         raise RunError(f"there is no run folder at {path}", hint="tunewright ls")
     found = Evidence(path=path, name=path.resolve().name)
     _read_recipe(found)
-    found.lock = _json(found, path / "lock.json")
-    found.manifest = _json(found, path / "data" / "manifest.json")
+    found.lock = json_of(found, path / "lock.json")
+    found.manifest = json_of(found, path / "data" / "manifest.json")
     _read_events(found)
     _read_systems(found)
     _read_folds(found)
@@ -298,7 +299,7 @@ def _read_systems(found: Evidence) -> None:
 
 
 def _training(found: Evidence, folder: Path) -> Training | None:
-    metrics = _json(found, folder / "training_metrics.json")
+    metrics = json_of(found, folder / "training_metrics.json")
     weights = next((folder / name for name in ("adapter", "model") if (folder / name).is_dir()), None)
     return Training(folder.name, metrics, weights) if metrics or weights else None
 
@@ -315,7 +316,7 @@ def _read_folds(found: Evidence) -> None:
 def _cells(found: Evidence, folder: Path, system: str, on: str) -> list[Cell]:
     cells = []
     for path in sorted(folder.glob("scores-*.json")) if folder.is_dir() else ():
-        scores = _json(found, path)
+        scores = json_of(found, path)
         if scores:
             decoding = path.stem.removeprefix("scores-")
             cells.append(Cell(system, decoding, on, scores, folder / f"predictions-{decoding}.jsonl"))
@@ -330,9 +331,18 @@ def _rank(system: str) -> tuple[int, str]:
 
 
 def _read_comparison(found: Evidence) -> None:
-    written = _json(found, found.path / "metrics_comparison.json")
+    written = json_of(found, found.path / "metrics_comparison.json")
     found.level = number(written.get("level")) or number(found.setting("evaluate.confidence_level")) or 0.95
-    rows = written.get("pairs")
+    found.pairs = pairs_of(written.get("pairs"))
+    gates = written.get("gates")
+    found.gates = (
+        [gate for gate in gates if isinstance(gate, dict) and "metric" in gate] if isinstance(gates, list) else []
+    )
+
+
+def pairs_of(rows: Any) -> list[Pair]:
+    """Paired comparisons as they are written; what is none is left out."""
+    pairs = []
     for row in rows if isinstance(rows, list) else ():
         if not isinstance(row, dict) or not row.get("a") or not row.get("b"):
             continue
@@ -340,7 +350,7 @@ def _read_comparison(found: Evidence) -> None:
         numbers = {
             key: number(row.get(key)) for key in ("a_value", "b_value", "difference", "low", "high", "p", "p_holm")
         }
-        found.pairs.append(
+        pairs.append(
             Pair(
                 a=str(row["a"]),
                 b=str(row["b"]),
@@ -354,10 +364,7 @@ def _read_comparison(found: Evidence) -> None:
                 **numbers,
             )
         )
-    gates = written.get("gates")
-    found.gates = (
-        [gate for gate in gates if isinstance(gate, dict) and "metric" in gate] if isinstance(gates, list) else []
-    )
+    return pairs
 
 
 def _turned(pair: Pair) -> Pair:
@@ -423,7 +430,7 @@ def _name_missing(found: Evidence) -> None:
         say("No paired comparison has been computed, so no difference between systems is claimed here.")
 
 
-def _json(found: Evidence, path: Path) -> dict[str, Any]:
+def json_of(found: Evidence, path: Path) -> dict[str, Any]:
     """A JSON object from a file; {} where absent, or damaged (told in `faults`)."""
     if not path.is_file():
         return {}

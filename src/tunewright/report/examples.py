@@ -19,6 +19,7 @@ from tunewright.core.records import JSON, Prediction, Record
 from tunewright.report.evidence import TEST, Cell, Evidence
 from tunewright.report.figures import field_name
 from tunewright.text import align, unicode
+from tunewright.text.accepted import target_for
 from tunewright.text.outcomes import Outcome, outcomes
 from tunewright.text.schema import path_of
 
@@ -139,8 +140,8 @@ def _records(evidence: Evidence, on: str) -> Iterable[Record]:
 
 
 def _judge(record: Record, answer: Prediction, other: Prediction | None) -> _Judged:
-    results = compare(record.target, answer)
-    others = compare(record.target, other) if other else {}
+    results = compare(target_for(record, answer.value), answer)
+    others = compare(target_for(record, other.value), other) if other else {}
     sliced = record.provenance.get("slice")
     return _Judged(
         record.id,
@@ -194,8 +195,8 @@ def _kind(one: Outcome) -> str:
 
 
 def _case(record: Record, answer: Prediction, baseline: str | None, other: Prediction | None) -> Case:
-    found = became(record.target, answer)
-    others = became(record.target, other) if other else {}
+    found = became(target_for(record, answer.value), answer)
+    others = became(target_for(record, other.value), other) if other else {}
     rows = []
     for path, one in found.items():
         before = others.get(path)

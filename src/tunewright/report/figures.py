@@ -36,6 +36,12 @@ METRIC_NAMES = {
     "structure_similarity": "Structure",
     "structure_ordered": "Structure, in order",
     "schema_adherence": "Schema kept",
+    "semantic_accuracy": "Right by meaning",
+    "semantic_f1": "F1 by meaning",
+    "semantic_similarity": "Likeness",
+    "semantic_ambiguous": "Ambiguous",
+    "semantic_embedding": "Cosine of texts",
+    "overall": "Overall",
 }
 
 OUTCOMES = ("correct", "omitted", "hallucinated", "substituted")

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 import tunewright
 from tunewright.core.recipe import MODEL_FREE
-from tunewright.report import account, charts, examples, fonts, references, sentences
+from tunewright.report import account, charts, examples, fonts, profile, references, sentences
 from tunewright.report.charts import Lane
 from tunewright.report.evidence import TEST, Cell, Evidence
 from tunewright.report.figures import (
@@ -39,15 +39,19 @@ from tunewright.report.figures import (
 )
 
 SIDES = ("train", "validation", "test")
-SHOWN_METRICS = ("exact_match", "field_accuracy", "field_f1", "json_validity")
+SHOWN_METRICS = ("exact_match", "field_accuracy", "field_f1", "semantic_f1", "json_validity")
 MANY_FIELDS = 40
 """Rows of the table of fields; nested schemas can have hundreds, the CSV has them all."""
 
 
 def render(evidence: Evidence) -> str:
     """The page. Lone surrogates, which JSON can carry and UTF-8 cannot, become "?"."""
-    page = _environment().get_template("page.html").render(view(evidence))
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return page("page.html", view(evidence))
+
+
+def page(template: str, shown: dict[str, Any]) -> str:
+    """A template of this folder with what it shows."""
+    return _environment().get_template(template).render(shown).encode("utf-8", "replace").decode("utf-8")
 
 
 @cache
@@ -90,6 +94,7 @@ def breakable(path: str) -> Markup:
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template shows, under the names it uses."""
     main = evidence.main()
+    cells = profile.named(evidence.on())
     found: dict[str, Any] = {
         "name": evidence.name,
         "description": str(evidence.recipe.get("description") or ""),
@@ -99,7 +104,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "gates": sentences.gate_rows(evidence),
         "systems": _systems(evidence, TEST),
         "every_metric": _every_metric(evidence.on()),
-        "pairs": [_pair_row(evidence, pair) for pair in evidence.pairs],
+        "pairs": [pair_row(evidence, pair) for pair in evidence.pairs],
         "folds": _folds(evidence),
         "slice_systems": [_name(cell) for cell in _contrasted(evidence, TEST)],
         "slices": _slices(evidence, TEST),
@@ -109,9 +114,11 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "exams": [_exam(evidence, exam) for exam in evidence.exams],
         "learnt": sentences.learnt(evidence),
         "limits": sentences.limits(evidence),
-        "examples": _cases(evidence, TEST, worst=4, best=2),
+        "examples": cases(evidence, TEST, worst=4, best=2),
         "trainings": [account.training(evidence, one) for one in evidence.trainings.values() if one.metrics],
-        "costs": account.costs(evidence),
+        "overall": profile.overall(cells, evidence.setting("evaluate.weights"), main=main, reference=main),
+        "costs": profile.costs(cells, main=main),
+        "latency": profile.latency(cells, main=main),
         "stages": [(stage, duration(seconds)) for stage, seconds in evidence.spent.items() if seconds],
         "data": account.data(evidence),
         "recipe": evidence.recipe_text,
@@ -131,6 +138,7 @@ def _contents(found: dict[str, Any]) -> list[tuple[str, str]]:
     sections: list[tuple[str, str, Any]] = [
         ("main", "Result", True),
         ("systems", "Systems", found["systems"]),
+        ("overall", "Overall", found["overall"]),
         ("folds", "Folds", found["folds"]),
         ("slices", "Where it holds", found["slices"] or found["square"]),
         ("fields", "Fields", found["fields"]),
@@ -244,7 +252,7 @@ def _every_metric(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     return [{"label": metric_name(name), "estimates": [cell.metric(name) for cell in cells]} for name in names]
 
 
-def _pair_row(evidence: Evidence, pair: Any) -> dict[str, Any]:
+def pair_row(evidence: Evidence, pair: Any) -> dict[str, Any]:
     between = f"{points(pair.low)} to {points(pair.high)}" if pair.low is not None and pair.high is not None else ""
     holm = pair.p_holm is not None
     return {
@@ -446,11 +454,11 @@ def _exam(evidence: Evidence, exam: str) -> dict[str, Any]:
         or {"title": "", "note": "", "low": 0.0, "high": 1.0, "metrics": [], "rows": []},
         "slices": _slices(evidence, exam),
         "slice_systems": [_name(cell) for cell in _contrasted(evidence, exam)],
-        "cases": _cases(evidence, exam, worst=3, best=1),
+        "cases": cases(evidence, exam, worst=3, best=1),
     }
 
 
-def _cases(evidence: Evidence, on: str, *, worst: int, best: int) -> dict[str, Any]:
+def cases(evidence: Evidence, on: str, *, worst: int, best: int) -> dict[str, Any]:
     bad, good, judged, wrong = examples.choose(evidence, on, worst=worst, best=best)
     main, base = evidence.main(on), evidence.baseline(on)
     names = {

@@ -7,6 +7,7 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
+from tunewright.core.files import spreadsheet
 from tunewright.report import sentences
 from tunewright.report.evidence import Cell, Evidence
 from tunewright.report.figures import Estimate, number
@@ -43,15 +44,10 @@ def _row(cell: Cell, place: str, metric: str, estimate: Estimate) -> list[str]:
     numbers = (estimate.value, estimate.low, estimate.high)
     words = (cell.system, cell.decoding, cell.on, place, metric)
     return [
-        *map(_safe, words),
+        *map(spreadsheet, words),
         *("" if x is None else f"{x:.10g}" for x in numbers),
         "" if estimate.n is None else str(estimate.n),
     ]
-
-
-def _safe(word: str) -> str:
-    """A label that a spreadsheet cannot take for a formula."""
-    return f"'{word}" if word[:1] in ("=", "+", "@", "\t", "\r") or (word[:1] == "-" and len(word) > 1) else word
 
 
 def metadata(evidence: Evidence) -> dict[str, Any]:

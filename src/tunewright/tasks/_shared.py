@@ -20,7 +20,8 @@ class Structured:
     """A task whose answer is JSON that obeys a schema.
 
     options: where it has a json_schema (inline, or a file's path), that is the one of all records.
-    schemas: JSON Schema by doc_type; used where the options name none. A single one also serves records without a type.
+    schemas: JSON Schema by doc_type; used where the options name none and a record brings none of its own
+      (provenance["schema"]). A single one also serves records without a type.
 
     Raises DataError for a schema that is missing or not usable.
     """
@@ -45,9 +46,11 @@ class Structured:
         return schema if parts is None else schemas_of.several(schema, parts)
 
     def known_schema(self, record: Record) -> dict[str, JSON]:
-        """The schema of a record's type."""
+        """The schema that a record brings, or that of its type."""
         if self.schema is not None:
             return self.schema
+        if "schema" in record.provenance:
+            return schemas_of.check(record.provenance["schema"], where=f"record {record.id}")
         if record.doc_type in self.schemas:
             return self.schemas[record.doc_type]
         if record.doc_type is None and len(self.schemas) == 1:

@@ -50,7 +50,8 @@ class TextToJson(Structured):
         """The record with the prompt that it is asked with, and what its results are sliced by.
 
         One that has its prompt keeps it. Prompts that would show more than MOST characters of a schema are not drawn,
-        where there are others. provenance["prompt"]: the prompt; provenance["keys"], where it is there: the keys that
+        where there are others; a record that brings its own schema gets one that shows all of it, where there is one.
+        provenance["prompt"]: the prompt; provenance["keys"], where it is there: the keys that
         are asked for, in order.
         """
         if "prompt" in record.provenance:
@@ -72,12 +73,17 @@ class TextToJson(Structured):
         return self.options.test_prompts if kept else self.options.prompts
 
     def _fitting(self, record: Record) -> tuple[str, ...]:
+        if self._own(record):  # nobody could know what its answer looks like without all of its schema
+            return tuple(prompt for prompt in self._prompts(record) if "{schema}" in prompt)
         named = "keys" in record.provenance  # nobody could know which are asked for where the prompt does not say
         return tuple(
             prompt
             for prompt in self._prompts(record)
             if (_shows(prompt) or not named) and all(self._short(place, record) for place in _PLACE.findall(prompt))
         )
+
+    def _own(self, record: Record) -> bool:
+        return self.schema is None and "schema" in record.provenance
 
     def _short(self, place: str, record: Record) -> bool:
         return place == "text" or len(self._form(place, record)) <= MOST
@@ -114,6 +120,8 @@ class TextToJson(Structured):
 
     def _form(self, place: str, record: Record) -> str:
         """A record's schema as a prompt shows it in this place; made once for all that are asked alike."""
+        if self._own(record):
+            return _FORMS[place][1](self.schema_of(record))
         asked = record.provenance.get("keys"), record.provenance.get("parts")
         key = place, record.doc_type, dumps(list(asked))
         if key not in self._forms:

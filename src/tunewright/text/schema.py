@@ -236,6 +236,18 @@ def several(schema: dict[str, JSON], count: int) -> dict[str, JSON]:
     return {**root, "type": "object", "properties": {PARTS: parts}, **closed}
 
 
+def at_path(schema: dict[str, JSON], steps: Sequence[str | int]) -> dict[str, JSON]:
+    """The schema of the value that these steps lead to, references followed; {} where it cannot be told."""
+    known = resolve(schema, schema)
+    for step in steps:
+        if isinstance(step, str):
+            inner = (known.get("properties") or {}).get(step, known.get("additionalProperties"))
+        else:
+            inner = known.get("items")
+        known = resolve(inner, schema)
+    return known
+
+
 # -- in a prompt
 
 

@@ -93,6 +93,7 @@ class Reading(Iterator[Record]):
             return None
         for key, value in row.value.items():
             known = key in layout.uses or key in _layouts.COMMON or key == self.group_column
+            known = known or key in record.provenance
             if not known and value not in (None, "", [], {}) and key not in record.provenance.get("fields", ()):
                 self.unused[key] += 1
         return record

@@ -29,6 +29,8 @@ GROUPS = ("group", "group_id", "series", "speaker_id", "article", "context_id", 
 
 LANGUAGES = ("language", "lang")
 COMMON = ("id", *LANGUAGES, "doc_type", "split", "spans", "provenance")
+OWN = {"schema": dict, "functions": list, "services": list, "accept": list}
+"""Columns of `record` rows that say what their own answers look like (`data.own`), with the type they have then."""
 _FIELD = 200  # characters up to which further columns are kept in the provenance
 _ROLES = {
     "system": "system",
@@ -305,6 +307,8 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
     provenance = {"file": file, "line": line, **provenance}
     if turn.before:
         provenance["before"] = list(turn.before)
+    own = _own(row, layout)
+    provenance |= own
     fields = {key: value for key, value in row.items() if kept(key, value, layout, group_column)}
     if fields:
         provenance["fields"] = fields
@@ -319,6 +323,19 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
         spans=_spans(row.get("spans")),
         provenance=provenance,
     )
+
+
+def _own(row: Row, layout: Layout) -> Row:
+    """What a row says of its own answer."""
+    if layout.name != "record":
+        return {}
+    found = {key: row.get(key) for key in OWN}
+    found = {key: _parsed(value, key) if _looks_like_json(value) else value for key, value in found.items()}
+    return {key: value for key, value in found.items() if value and isinstance(value, OWN[key])}
+
+
+def _looks_like_json(value: JSON) -> bool:
+    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
 
 
 def kept(key: str, value: JSON, layout: Layout, group_column: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tunewright.data.synth.draw import DEVANAGARI_DIGITS, Draw, slot
+from tunewright.text.numerals import words
 
 ASCII_DIGITS = str.maketrans("०१२३४५६७८९", "0123456789")
 
@@ -120,43 +121,6 @@ def wage(draw: Draw) -> str:
 
 # In words ------------------------------------------------------------------------------------------------------------
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
-_HINDI = (
-    "शून्य एक दो तीन चार पाँच छह सात आठ नौ दस ग्यारह बारह तेरह चौदह पंद्रह सोलह सत्रह अठारह उन्नीस बीस इक्कीस बाईस तेईस "
-    "चौबीस पच्चीस छब्बीस सत्ताईस अट्ठाईस उनतीस तीस इकतीस बत्तीस तैंतीस चौंतीस पैंतीस छत्तीस सैंतीस अड़तीस उनतालीस चालीस "
-    "इकतालीस बयालीस तैंतालीस चवालीस पैंतालीस छियालीस सैंतालीस अड़तालीस उनचास पचास इक्यावन बावन तिरपन चौवन पचपन छप्पन "
-    "सत्तावन अट्ठावन उनसठ साठ इकसठ बासठ तिरसठ चौंसठ पैंसठ छियासठ सड़सठ अड़सठ उनहत्तर सत्तर इकहत्तर बहत्तर तिहत्तर चौहत्तर "
-    "पचहत्तर छिहत्तर सतहत्तर अठहत्तर उन्यासी अस्सी इक्यासी बयासी तिरासी चौरासी पचासी छियासी सत्तासी अट्ठासी नवासी नब्बे "
-    "इक्यानवे बानवे तिरानवे चौरानवे पंचानवे छियानवे सत्तानवे अट्ठानवे निन्यानवे"
-).split()
-_UNITS = ((10_000_000, "crore", "करोड़"), (100_000, "lakh", "लाख"), (1000, "thousand", "हजार"), (100, "hundred", "सौ"))
-
-
-def _below_hundred(n: int, language: str) -> str:
-    if language == "hi":
-        return _HINDI[n]
-    if n < 20:
-        return _ONES[n]
-    return _TENS[n // 10] + (f" {_ONES[n % 10]}" if n % 10 else "")
-
-
-def words(rupees: int, language: str) -> str:
-    """A whole number in English or Hindi words, lakh and crore."""
-    if rupees < 100:
-        return _below_hundred(rupees, language)
-    parts: list[str] = []
-    for size, english, hindi in _UNITS:
-        count, rupees = divmod(rupees, size)
-        if count:
-            parts.append(f"{words(count, language)} {hindi if language == 'hi' else english}")
-    if rupees:
-        parts.append(_below_hundred(rupees, language))
-    return " ".join(parts)
-
 
 @slot("words")
 def total_in_words(draw: Draw) -> str:
@@ -164,7 +128,7 @@ def total_in_words(draw: Draw) -> str:
     rupees, paise = divmod(draw.notes.get("total", 0), 100)
     text = words(rupees, draw.language)
     if paise:
-        tail = _below_hundred(paise, draw.language)
+        tail = words(paise, draw.language)
         text += f" रुपये {tail} पैसे" if draw.language == "hi" else f" and paise {tail}"
     if draw.language == "hi":
         return text

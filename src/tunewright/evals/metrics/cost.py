@@ -1,4 +1,7 @@
-"""What an answer costs: seconds, tokens read and written, forward passes, each per document. No quality."""
+"""What an answer costs: seconds, tokens read and written, forward passes, each per document; tokens written a second.
+
+Seconds are a document's share of the time of those that were answered with it. No quality.
+"""
 
 from __future__ import annotations
 
@@ -23,4 +26,5 @@ def statistics(example: Example, prediction: Prediction) -> dict[str, float]:
 
 def summarise(sums: dict[str, Any]) -> dict[str, Any]:
     kinds = ("seconds", "prompt_tokens", "tokens", "passes")
-    return {f"{kind}_per_document": ratio(sums[kind], sums["n"]) for kind in kinds}
+    means = {f"{kind}_per_document": ratio(sums[kind], sums["n"]) for kind in kinds}
+    return {**means, "tokens_per_second": ratio(sums["tokens"], sums["seconds"])}

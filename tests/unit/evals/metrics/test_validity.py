@@ -90,4 +90,5 @@ def test_cost_is_a_mean_per_document(answer):
         "prompt_tokens_per_document": 0.0,
         "tokens_per_document": 15.0,
         "passes_per_document": 3.0,
+        "tokens_per_second": 7.5,
     }

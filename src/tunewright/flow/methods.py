@@ -1,0 +1,117 @@
+"""The table of a study: its methods side by side, in CSV and in Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from tunewright.core import meter
+
+SCORES = ("exact_match", "field_f1", "field_accuracy", "semantic_f1", "overall")
+"""What stands in the table, and in a study's curves."""
+
+LATENCY = ("seconds_median", "seconds_p90", "seconds_p99", "seconds_max", "tokens_per_second")
+
+
+def key(row: dict[str, Any]) -> str:
+    """A row's name among the compared: a method's run, or a system of one."""
+    return str(row["run"]) if "epochs" in row else f"{row['run']}/{row['method']}"
+
+
+COLUMNS = (
+    "method", "epochs", "learning_rate", "n", "exact_match", "exact_match_low", "exact_match_high", "field_f1",
+    "field_f1_low", "field_f1_high", "field_accuracy", "field_accuracy_low", "field_accuracy_high", "semantic_f1",
+    "semantic_f1_low", "semantic_f1_high", "overall", "overall_low", "overall_high", "json_validity",
+    "json_validity_cleaned", *LATENCY, "validation_loss", "trainable_parameters", "peak_memory_bytes",
+    "train_seconds", "saved_bytes", "mean_rank",
+)  # fmt: skip
+
+
+def sheet(rows: Sequence[dict[str, Any]]) -> str:
+    """The table as CSV, every number in it."""
+    sets = _sets(rows)
+    forgotten = [f"{name.replace(' ', '_')}_{part}" for name in sets for part in ("difference", "low", "high")]
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow([*COLUMNS, *forgotten])
+    for row in rows:
+        flat = dict(row) | row.get("latency", {})
+        flat |= {name: metric["value"] for name, metric in row["free"].items()}
+        for name, metric in row["metrics"].items():
+            flat |= {name: metric["value"], f"{name}_low": metric["low"], f"{name}_high": metric["high"]}
+        line = ["" if flat.get(column) is None else flat[column] for column in COLUMNS]
+        kept = row.get("kept", {})
+        table.writerow(
+            [*line, *(kept[name][part] if kept else "" for name in sets for part in ("difference", "low", "high"))]
+        )
+    return out.getvalue()
+
+
+def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, folds: int = 0) -> str:
+    """The table in Markdown, with what it says and does not say. folds: of a cross-validation."""
+    sets = _sets(rows)
+    heads = ["method", "epochs", "rate", "exact match", "F1", "fields", "F1 by meaning", "overall", "JSON, free",
+             *(f"bits/byte, {name}" for name in sets), "trained", "memory", "time", "size", "answer"]  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for row in rows:
+        scores = [_share(row["metrics"].get(name)) for name in SCORES]
+        scores.append(_percent(row["free"].get("json_validity")))
+        answer = _median(row)
+        if "epochs" not in row:
+            lines.append(f"| {row['method']} | | | {' | '.join(scores)} |{' |' * (len(sets) + 4)} {answer} |")
+            continue
+        kept = [f"{row['kept'][name]['after']:.3f} ({row['kept'][name]['difference']:+.3f})" for name in sets]
+        rank = f" (rank {row['mean_rank']:.1f})" if "mean_rank" in row else ""
+        lines.append(
+            f"| {row['method']}{rank} | {row['epochs']:g} | {row['learning_rate']:g} | {' | '.join([*scores, *kept])} "
+            f"| {row['trainable_parameters']:,} | {meter.size(row['peak_memory_bytes'])} "
+            f"| {meter.clock(row['train_seconds'])} | {meter.size(row['saved_bytes'])} | {answer} |"
+        )
+    said = [_sentence(pair, rows) for pair in pairs if pair["metric"] == "exact_match"]
+    notes = [
+        "Rates were chosen on validation loss after a short training. In brackets: intervals; for bits per byte the",
+        "difference to the model before fine-tuning (above 0: it has forgotten). JSON, free: replies that are JSON by",
+        "themselves, without a grammar. Answer: the median of a document's share of the time.",
+    ]
+    if folds:
+        notes.append(f"\n{FOLDED.format(folds)}")
+    return "\n".join([*lines, "", *notes, "", *said]).strip() + "\n"
+
+
+FOLDED = (
+    "Scores are of the answers of {} folds together, each by a model that was not shown the fold's groups. The rates "
+    "were chosen once for all folds, on one split of the same records, so choosing them is not cross-validated; they "
+    "were chosen by validation loss, not by answers. Time is that of all folds."
+)
+
+
+def _median(row: dict[str, Any]) -> str:
+    seconds = row.get("latency", {}).get("seconds_median")
+    return "" if seconds is None else f"{1000 * seconds:.3g} ms"
+
+
+def _sets(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return next((list(row["kept"]) for row in rows if "kept" in row), [])
+
+
+def _percent(metric: dict[str, Any] | None) -> str:
+    return "" if metric is None else f"{100 * metric['value']:.1f} %"
+
+
+def _share(metric: dict[str, Any] | None) -> str:
+    if metric is None:
+        return ""
+    return f"{100 * metric['value']:.1f} % ({100 * metric['low']:.1f}–{100 * metric['high']:.1f})"
+
+
+def _sentence(pair: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+    names = {
+        key(row): f"{row['method']} ({row['epochs']:g} epochs)" if "epochs" in row else row["method"] for row in rows
+    }
+    low, high = 100 * pair["low"], 100 * pair["high"]
+    return (
+        f"- {names[pair['b']]} against {names[pair['a']]}: {100 * pair['difference']:+.1f} points "
+        f"({low:.1f} to {high:.1f}) on {pair['n']} documents: {pair['verdict']}."
+    )
