@@ -69,8 +69,8 @@ def augment(
     """Records made of `records`, with ids and groups of their own parents; the same for the same seed, in any order.
 
     schemas: by doc_type; the first also serves records without a type of its own. Records that bring a schema are only
-    asked in other words and with noise. provenance["made"]: {"by", "of"};
-    provenance["keys"], ["parts"]: what is asked for where that is not the whole schema, or several times it.
+    asked in other words and with noise. provenance["made"]: {"by", "of"}; provenance["keys"], ["parts"]: what is asked
+    for where that is not the whole schema, or several times it.
     """
     found = Augmented()
     sets = {kind: _key_sets(schema, options.key_sets, f"{seed}/{kind}") for kind, schema in schemas.items()}
@@ -89,7 +89,7 @@ def augment(
             [way] = dice.choices(list(options.ways), list(options.ways.values()))
             made: Made | None
             parents = [record]
-            if own and way in ("keys", "together"):
+            if own and way not in ("prompt", "noise"):
                 made = None
             elif way == "keys":
                 made = _narrowed(record, schema, dice.choice(sets[kind]))
