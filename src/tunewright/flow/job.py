@@ -157,7 +157,7 @@ def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
     if "train" in wanted or "evaluate" in wanted:
         locate_model(recipe.model)
     if "compare" in wanted:
-        judge.check_metrics(recipe.evaluate.gates)
+        judge.check_metrics(recipe.evaluate.gates, recipe.evaluate)
     if "evaluate" in wanted:
         judge.check_embedding(recipe)
 

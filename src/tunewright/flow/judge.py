@@ -9,7 +9,7 @@ from typing import Any
 from tunewright.core import files
 from tunewright.core.errors import RunError
 from tunewright.core.events import Events
-from tunewright.core.recipe import Recipe
+from tunewright.core.recipe import EvaluateOptions, Recipe
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.evals import paired
@@ -59,8 +59,11 @@ def compare(job: Run, events: Events) -> None:
     )
 
 
-def check_metrics(names: Iterable[str]) -> None:
-    """Refuse a gate on a score that will never be computed, before hours are spent. Raises UsageError."""
+def check_metrics(names: Iterable[str], options: EvaluateOptions | None = None) -> None:
+    """Refuse a gate on a score that will never be computed, before hours are spent. Raises UsageError.
+
+    options: of the recipe, where there is one.
+    """
     names = list(names)
     if not names:
         return
@@ -70,7 +73,7 @@ def check_metrics(names: Iterable[str]) -> None:
     for target in ({"a": "b"}, "b"):
         example = Example(Record("1", "b", target), (), dumps(target), {"type": "object"})
         answer_to = Prediction("1", example.completion, target)
-        known |= score([example], [answer_to], level=0.95, resamples=1, seed=0)["metrics"]
+        known |= score([example], [answer_to], level=0.95, resamples=1, seed=0, options=options)["metrics"]
     paired.gates(known, dict.fromkeys(names, 0.0))
 
 

@@ -65,6 +65,7 @@ def overall(
         else "How the answers are spread over the documents."
     )
     return {
+        "title": "Overall and its parts" if scored else "Document by document",
         "lede": lede,
         "parts": [(metric_name(PARTS[part][1]), share(weight, digits=0)) for part, weight in parts.items()],
         "rows": rows,

@@ -11,8 +11,9 @@ from test_report_page import Page
 
 from tunewright.core import files
 from tunewright.core.errors import RunError
-from tunewright.report import plots, study
+from tunewright.report import plots, profile, study
 from tunewright.report.charts import Series, lines
+from tunewright.report.evidence import Cell
 from tunewright.report.figures import Estimate
 
 
@@ -142,3 +143,13 @@ def test_intervals_of_a_curve_are_inside_its_frame():
     ]
     assert len(heights) == 4
     assert all(0 <= y <= 1000 for y in heights)
+
+
+def test_answers_that_are_text_have_their_spread_and_no_parts():
+    cell = Cell("tuned", "free", "test", {"metrics": {"chrf": 0.5}, "distributions": {"chrf": spread(0.5)}}, Path("x"))
+    found = profile.overall([(cell, "tuned")], None, main=cell, reference=cell)
+    assert found is not None
+    assert (found["title"], found["rows"], found["radars"]) == ("Document by document", [], [])
+    assert found["boxes"]["title"] == "chrF++ of single documents."
+    bare = Cell("tuned", "free", "test", {"metrics": {"chrf": 0.5}, "distributions": {"chrf": {"min": 0.5}}}, Path("x"))
+    assert profile.overall([(bare, "tuned")], None, main=bare, reference=bare) is None
