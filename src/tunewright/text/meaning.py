@@ -5,8 +5,8 @@
 - 5, `5`, `five` and `पाँच` are one number, `5 kg` and `5000 g` one quantity, `₹5,000` and `INR 5000` one sum. A number
   without a unit is not the same as one with it.
 - Other texts mean the same where they are the same but for case, spacing and marks at their ends, or so alike that at
-  most one in ten characters (`ALIKE`) is another one. Texts with other digits, signs of reckoning or negations are
-  never alike, and neither are codes: addresses, paths, anything with `@`, `/` or `_`.
+  most one in ten characters (`ALIKE`) is another one. Texts with other digits, words for numbers, signs of reckoning or
+  negations are never alike, and neither are codes: addresses, paths, anything with `@`, `/` or `_`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rapidfuzz.distance import Levenshtein
 from tunewright.core.records import JSON
 from tunewright.text import dates
 from tunewright.text.numbers import ascii_digits
+from tunewright.text.numerals import number_in
 from tunewright.text.outcomes import equal
 from tunewright.text.quantities import quantity
 from tunewright.text.unicode import graphemes, nfc, words
@@ -95,5 +96,6 @@ def _plain(value: JSON) -> str:
 
 
 def _kept(text: str) -> tuple[list[str], list[str]]:
-    """What two texts have to share to be alike: digits and signs of reckoning, negations."""
-    return _EXACT.findall(text), sorted(_NEGATIONS.intersection(words(text)))
+    """What two texts have to share to be alike: digits and signs of reckoning, negations and words for numbers."""
+    telling = (word for word in words(text) if word in _NEGATIONS or number_in(word) is not None)
+    return _EXACT.findall(text), sorted(telling)

@@ -71,6 +71,7 @@ def test_what_means_the_same(gold, reply, how):
         ("male", "female", "different"), ("asha.verma@mail.example", "asha.varma@mail.example", "different"),
         ("x**2 + 3*x + 17 and so on", "x**2 - 3*x + 17 and so on", "different"), ("a long name of flight 17", "a long name of flight 18", "different"),
         ("you may not bring your pets in", "you may now bring your pets in", "different"), (None, "x", "different"),
+        ("seven hours from now", "inven hours from now", "different"),
     ],
 )  # fmt: skip
 def test_what_does_not_mean_the_same(gold, reply, how):
