@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core import files
+from tunewright.core.contracts import System
 from tunewright.core.events import Progress
 from tunewright.core.recipe import MODEL_FREE
 from tunewright.core.records import Example, Prediction
@@ -86,14 +87,10 @@ def _answered(
     if (place / "scores.json").is_file():
         return dict(files.read_json(place / "scores.json"))
     asked = _examples(run, share)
-    if progress is not None:
-        progress.start(f"{place.name} on texts with noise", len(asked), unit="documents")
-    said: list[Prediction] = []
-    for prediction in models.system(cell).predict(asked):
-        said.append(prediction)
-        if progress is not None:
-            progress.update(len(said))
-    files.write_lines(place / "predictions.jsonl", [prediction.to_row() for prediction in said])
+    answers = place / "predictions.jsonl"
+    if not answers.is_file():
+        files.write_lines(answers, _rows(models.system(cell), asked, place.name, progress))
+    said = [Prediction.from_row(row) for row in files.read_lines(answers)]
     options = run.recipe.evaluate
     found = score(
         asked,
@@ -105,6 +102,15 @@ def _answered(
     )
     files.write_json(place / "scores.json", found)
     return found
+
+
+def _rows(system: System, asked: Sequence[Example], name: str, progress: Progress | None) -> Iterator[dict[str, Any]]:
+    if progress is not None:
+        progress.start(f"{name} on texts with noise", len(asked), unit="documents")
+    for done, prediction in enumerate(system.predict(asked), 1):
+        yield prediction.to_row()
+        if progress is not None:
+            progress.update(done)
 
 
 def _examples(run: Run, share: float) -> list[Example]:
