@@ -216,6 +216,10 @@ def over_seeds(
         by_seed = [float(two[name]) - float(one[name]) for one, two in zip(*single, strict=True)]
         difference = float(values[1][name]) - float(values[0][name])
         documents = float(np.var(replicates[1][name] - replicates[0][name])) * groups / max(1, groups - 1)
+        if documents < 1e-24:  # no spread was seen, which is not the same as none
+            leaning = groups * min(1.0, abs(difference))
+            least, most = difference_of_shares(leaning * (difference < 0), leaning * (difference > 0), groups, level)
+            documents = ((most - least) / (2 * float(ndtri((1 + level) / 2)))) ** 2
         seeds = float(np.var(by_seed, ddof=1)) / len(by_seed) if len(by_seed) > 1 else 0.0
         rows.append(
             {

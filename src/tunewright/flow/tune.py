@@ -657,11 +657,12 @@ def _usable(study: Study, chosen: Recipe) -> Recipe:
 
 
 def _finals(study: Study, chosen: Recipe) -> Iterator[dict[str, Any]]:
-    """Rows of the finals, seed by seed: {"which", "seed", "run", "metrics", …}."""
+    """Rows of the finals, seed by seed: {"which", "seed", "run", "metrics", …}. Their seeds are not that of the trials: the
+    best of many trials owes some of its place to its seed."""
     recipes = {BEST: chosen, OWN: study.space.recipe}
     total = study.options.seeds * len(recipes)
     for number in range(total):
-        which, seed = list(recipes)[number % 2], study.recipe.seed + number // 2
+        which, seed = list(recipes)[number % 2], study.recipe.seed + 1 + number // 2
         line = _Line(study.progress, f"final {number + 1} of {total}")
         run = Run.create(
             study.folder / "finals", recipes[which].model_copy(update={"seed": seed}), name=f"{which}-{seed}"
