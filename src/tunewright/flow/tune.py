@@ -22,6 +22,7 @@ come about, none lost and none twice, and one process tries the same ones howeve
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import math
 import os
@@ -468,9 +469,10 @@ class Study:
 
 def library() -> Any:
     """Optuna, with its talk kept off the screen. Raises MissingExtra."""
+    if importlib.util.find_spec("sklearn") is None:
+        raise MissingExtra("scikit-learn (needed to tell what mattered in a search)", "tune")
     try:
         import optuna
-        import sklearn  # noqa: F401
     except ImportError:
         raise MissingExtra("optuna (needed to search for options)", "tune") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
