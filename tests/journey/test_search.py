@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -31,6 +32,14 @@ def drive(folder: Path, recipe: Recipe, how: str, moments: list[str]) -> list[st
     return done.stdout.splitlines()
 
 
+def stand_in() -> tune.Attempt:
+    """The driver's."""
+    spec = importlib.util.spec_from_file_location("tune_driver", HERE / "tune_driver.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.stand_in
+
+
 def check_whole(study: tune.Study, planned: int) -> None:
     """The planned trials, each once, each ended, each with its folder."""
     rows = study.rows()
@@ -43,20 +52,21 @@ def check_whole(study: tune.Study, planned: int) -> None:
 
 
 def test_a_search_killed_at_any_moment_ends_with_the_planned_trials(tmp_path):
-    recipe = recipe_file.read("smoke", [SPACE, "tune.trials=8", "tune.pruner=none"], environment={})
-    moments = ["0:0", "3:0", "7:0.004", "9:0", "1:0.01", "14:0.002"]
+    recipe = recipe_file.read("smoke", [SPACE, "tune.trials=5", "tune.pruner=none"], environment={})
+    moments = ["3:0", "9:0.004", "14:0"]
     ends = drive(tmp_path / "killed", recipe, "stand-in", moments)
-    assert ends == ["killed"] * 6 + ["finished"]
+    assert ends == ["killed"] * 3 + ["finished"]
     study = tune.Study(recipe, tmp_path / "killed")
-    check_whole(study, 8)
-    assert drive(tmp_path / "whole", recipe, "stand-in", []) == ["finished"]
-    rows, whole = study.rows(), tune.Study(recipe, tmp_path / "whole").rows()
-    for row, other in zip(rows, whole, strict=True):
+    check_whole(study, 5)
+    whole = tune.Study(recipe, tmp_path / "whole", storage="sqlite:///:memory:")
+    whole.work(stand_in())
+    rows = study.rows()
+    for row, other in zip(rows, whole.rows(), strict=True):
         assert (row["options"], row["value"], row["validations"]) == (other["options"], other["value"], other["validations"])
         steps = [line["step"] for line in files.whole_lines(study.folder / "trials" / str(row["number"]) / "events.jsonl")]
         assert set(steps) == set(range(1, 9))
         assert len(steps) <= 8 + row["starts"]  # what was behind a checkpoint was not done again
-    assert sum(row["starts"] for row in rows) > 8
+    assert sum(row["starts"] for row in rows) > 5
 
 
 def test_a_search_that_forgot_its_trials_would_be_noticed(tmp_path, monkeypatch):
@@ -91,25 +101,25 @@ def test_a_search_killed_ten_times_in_training_ends_with_the_planned_trials(tmp_
 def searched(tmp_path_factory, changes) -> Path:
     """A search in miniature, all of it, by a score of the answers."""
     runs = tmp_path_factory.mktemp("runs")
-    sets = [*changes, SPACE, "train.max_steps=4", "tune.metric=field_f1", "decode.max_new_tokens=16", "evaluate.bootstrap_resamples=50", "tune.seeds=2"]  # fmt: skip
-    return api.tune("smoke", trials=3, sets=sets, runs=runs)
+    sets = [*changes, SPACE, "train.max_steps=4", "tune.metric=field_f1", "decode.max_new_tokens=16", "evaluate.bootstrap_resamples=50", "tune.seeds=1"]  # fmt: skip
+    return api.tune("smoke", trials=2, sets=sets, runs=runs)
 
 
 def test_everything_that_a_search_is_to_leave_stands_there(searched):
     found = files.read_json(searched / "metrics_comparison.json")
-    assert [row["state"] for row in found["trials"]] == ["complete"] * 3
+    assert [row["state"] for row in found["trials"]] == ["complete"] * 2
     assert all(row["peak_memory_bytes"] > 1e6 and row["saved_bytes"] > 0 for row in found["trials"])
     assert all(row["train_seconds"] > 0 and row["trainable_parameters"] > 0 for row in found["trials"])
     assert all(0 <= row["value"] <= 1 for row in found["trials"])
     assert recipe_file.read(searched / "best.yaml", environment={}).name == "smoke-tuned"
-    page = (searched / "optimization_analysis.md").read_text(encoding="utf-8")
+    page = (searched / "optimization_analysis.md").read_text(encoding="utf-8").replace("\xa0", " ")
     assert "# What the search smoke-tune found" in page
-    assert "Too few trials to tell: 3 trials were completed" in page
+    assert "Too few trials to tell: 2 trials were completed" in page
     assert (searched / "tune_history.png").read_bytes().startswith(b"\x89PNG")
     if found["best_is_own"]:
         assert found["finals"] == found["pairs"] == []
     else:
-        assert [(row["which"], row["seed"]) for row in found["finals"]] == [("best", 12), ("own", 12), ("best", 13), ("own", 13)]
+        assert [(row["which"], row["seed"]) for row in found["finals"]] == [("best", 12), ("own", 12)]
         assert [row["metric"] for row in found["pairs"]] == ["exact_match", "field_accuracy", "field_f1"]
         assert {row["n"] for row in found["finals"]} == {12}
 
@@ -147,10 +157,10 @@ def test_test_documents_that_are_spoilt_change_no_trial(tmp_path, changes):
 def test_the_same_command_again_changes_nothing_and_more_trials_go_on(searched, changes, capsys):
     kept = {path: path.stat().st_mtime_ns for path in searched.rglob("*") if path.suffix in (".json", ".md", ".jsonl")}
     page = files.read_json(searched / "tune.json")["recipe"]
-    sets = [*changes, SPACE, "train.max_steps=4", "tune.metric=field_f1", "decode.max_new_tokens=16", "evaluate.bootstrap_resamples=50", "tune.seeds=2"]  # fmt: skip
+    sets = [*changes, SPACE, "train.max_steps=4", "tune.metric=field_f1", "decode.max_new_tokens=16", "evaluate.bootstrap_resamples=50", "tune.seeds=1"]  # fmt: skip
     assert page["tune"]["metric"] == "field_f1"
     words = [word for change in sets for word in ("--set", change)]
-    line = ["tune", "smoke", "--runs", str(searched.parent), "--trials", "3", *words]
+    line = ["tune", "smoke", "--runs", str(searched.parent), "--trials", "2", *words]
     assert cli.invoke([*line, "--quiet"]) == 0
     said = capsys.readouterr()
     assert said.err == ""

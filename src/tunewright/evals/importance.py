@@ -48,15 +48,22 @@ def measure(
     in all but a few of the bootstraps. An option that fewer than FEWEST trials have, or all at one value, or that all
     of equal value have, gets {"option", "n", "share": None}.
     """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     rows, judged = [], []
     shares: dict[str, Any] = {}
+    made: dict[tuple[int, ...], Any] = {}  # options that the same trials have share their forests
     for key in axes:
         own = [trial for trial in trials if key in trial[0]]
         varied = len({str(options[key]) for options, _ in own}) > 1 and len({value for _, value in own}) > 1
         if len(own) < FEWEST or not varied:
             rows.append({"option": key, "n": len(own), "share": None})
             continue
-        found, boots, deals = _shares(own, axes, seed)
+        who = tuple(i for i, trial in enumerate(trials) if key in trial[0])
+        if who not in made:
+            made[who] = _shares(own, axes, seed)
+        found, boots, deals = made[who]
         shares[key] = boots[key]
         tail = (1 - level) / 2
         low, high = (float(q) for q in np.quantile(boots[key], (tail, 1 - tail)))
@@ -86,26 +93,20 @@ def measure(
     return sorted(judged, key=lambda row: -row["share"]) + rows
 
 
-_kept: dict[Any, Any] = {}
-
-
 def _shares(trials: Sequence[Trial], axes: Mapping[str, Any], seed: int) -> tuple[Any, Any, Any]:
     """(share, shares of bootstraps, shares of deals) by option, of the options that all these trials have."""
     keys = [key for key in axes if all(key in options for options, _ in trials)]
     given, kinds = _encoded(trials, {key: axes[key] for key in keys})
     values = np.array([value for _, value in trials])
-    mark = (str(given), values.tobytes(), seed)
-    if mark not in _kept:
-        draw = np.random.default_rng(seed)
-        whole = _forest(given, values, kinds, seed)
-        boots = []
-        for i in range(BOOTSTRAPS):
-            rows = draw.integers(0, len(values), len(values))
-            boots.append(_forest([given[row] for row in rows], values[rows], kinds, seed + i))
-        deals = [_forest(given, draw.permutation(values), kinds, seed + i) for i in range(DEALS)]
-        _kept.clear()
-        _kept[mark] = (whole, np.array(boots), np.array(deals))
-    whole, boots, deals = _kept[mark]
+    draw = np.random.default_rng(seed)
+    whole = _forest(given, values, kinds, seed)
+    resampled, dealt = [], []
+    for i in range(BOOTSTRAPS):
+        rows = draw.integers(0, len(values), len(values))
+        resampled.append(_forest([given[row] for row in rows], values[rows], kinds, seed + i))
+    for i in range(DEALS):
+        dealt.append(_forest(given, draw.permutation(values), kinds, seed + i))
+    boots, deals = np.array(resampled), np.array(dealt)
     return (
         {key: float(whole[i]) for i, key in enumerate(keys)},
         {key: boots[:, i] for i, key in enumerate(keys)},
