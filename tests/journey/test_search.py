@@ -62,8 +62,14 @@ def test_a_search_killed_at_any_moment_ends_with_the_planned_trials(tmp_path):
     whole.work(stand_in())
     rows = study.rows()
     for row, other in zip(rows, whole.rows(), strict=True):
-        assert (row["options"], row["value"], row["validations"]) == (other["options"], other["value"], other["validations"])
-        steps = [line["step"] for line in files.whole_lines(study.folder / "trials" / str(row["number"]) / "events.jsonl")]
+        assert (row["options"], row["value"], row["validations"]) == (
+            other["options"],
+            other["value"],
+            other["validations"],
+        )
+        steps = [
+            line["step"] for line in files.whole_lines(study.folder / "trials" / str(row["number"]) / "events.jsonl")
+        ]
         assert set(steps) == set(range(1, 9))
         assert len(steps) <= 8 + row["starts"]  # what was behind a checkpoint was not done again
     assert sum(row["starts"] for row in rows) > 5
@@ -128,7 +134,7 @@ def test_no_trial_meets_the_test_documents(searched):
     tested = {record.id for record in prepare.records(Run.open(searched / "prepared"), "test")}
     for folder in sorted((searched / "trials").iterdir()):
         run = Run.open(folder)
-        assert not [path for path in run.path.rglob("*test*")]
+        assert not list(run.path.rglob("*test*"))
         assert "test" not in run.manifest("data")["counts"]
         read = {record.id for name in ("train", "validation") for record in prepare.records(run, name)}
         assert read

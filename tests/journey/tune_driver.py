@@ -60,7 +60,7 @@ def main(folder: Path, recipe: str, how: str, moments: list[str]) -> int:
     import optuna.storages
 
     import tunewright.core.recipe_file
-    import tunewright.flow.tune  # noqa: F401
+    import tunewright.flow.tune
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if how == "train":

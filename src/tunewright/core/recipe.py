@@ -634,7 +634,9 @@ class TuneOptions(Options):
     )
     trials: Positive = Field(20, description="How many are tried, whatever becomes of them.")
     minutes: float | None = Field(
-        None, gt=0, description="After so many minutes of search, over all starts, no further trial begins; None: never."
+        None,
+        gt=0,
+        description="After so many minutes of search, over all starts, no further trial begins; None: never.",
     )
     seeds: int = Field(
         3, ge=0, description="Trainings of the best trial's options and of the recipe's own that are compared on test."
@@ -660,7 +662,9 @@ class TuneOptions(Options):
                 try:
                     pages[key].model_validate({field: int(value) if whole else value}, strict=True)
                 except ValidationError as error:
-                    raise ValueError(f"a mapping in which {key} has values that it may have: {value!r} is none") from error
+                    raise ValueError(
+                        f"a mapping in which {key} has values that it may have: {value!r} is none"
+                    ) from error
         return space
 
 

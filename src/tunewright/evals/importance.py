@@ -121,6 +121,7 @@ def _encoded(trials: Sequence[Trial], axes: Mapping[str, Any]) -> tuple[list[dic
     kinds: dict[str, Any] = {}
     given: list[dict[str, Any]] = [{} for _ in trials]
     for key, axis in axes.items():
+        found: list[Any]
         if isinstance(axis, Range):
             place = log10 if axis.log else float
             low, high = place(axis.low), place(axis.high)

@@ -205,7 +205,7 @@ def over_seeds(
     modules = list({id(owner): owner for owner in owners.values()}.values())
     tables = [[Table.of(one, modules) for one in side] for side in pairs]
     first, width = tables[0][0], tables[0][0].matrix.shape[1]
-    summed = [sum(table.matrix for table in side) for side in tables]
+    summed = [np.sum([table.matrix for table in side], axis=0) for side in tables]
     sums = resampled_sums(cluster_sums(np.hstack(summed), first.clusters), resamples, seed)
     groups = len(cluster_sums(first.matrix, first.clusters))
     values = [first.summarise(side.sum(axis=0)) for side in summed]

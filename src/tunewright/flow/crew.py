@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.core import catalogue, errors, files, meter, recipe_file
 from tunewright.core.errors import RunError, TunewrightError
-from tunewright.core.events import Progress, quieten
+from tunewright.core.events import quieten
 
 if TYPE_CHECKING:
-    from tunewright.flow.tune import Study
+    from tunewright.flow.study import Study
 
 
 def work(study: Study, count: int, storage: str | None) -> None:
@@ -116,6 +116,7 @@ def _failure(told: dict[str, Any]) -> TunewrightError:
 def join() -> None:
     """One of the processes that `work` starts."""
     from tunewright.flow import scale, tune
+    from tunewright.flow.study import Study
     from tunewright.train.material import remembering
 
     told = json.loads(sys.argv[1])
@@ -126,7 +127,7 @@ def join() -> None:
         for kind, path in told["code"]:
             catalogue.add(kind, Path(path))
         recipe = recipe_file.parse(told["recipe"], "the recipe", environment={})
-        study = tune.Study(recipe, Path(told["folder"]), storage=told["storage"], data=told["data"])
+        study = Study(recipe, Path(told["folder"]), storage=told["storage"], data=told["data"])
         with remembering():
             study.work(tune.train)
     except KeyboardInterrupt:

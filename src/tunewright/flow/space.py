@@ -50,13 +50,15 @@ class Space:
         methods = ordered.get(METHOD, (recipe.method.name,))
         for name in methods if isinstance(methods, tuple) else ():
             if name not in (known := recipe_file.known_names(METHOD)):
-                raise UsageError(f"there is no method '{name}'", hint=did_you_mean(str(name), known) or ", ".join(known))
+                raise UsageError(
+                    f"there is no method '{name}'", hint=did_you_mean(str(name), known) or ", ".join(known)
+                )
         own = recipe.evaluate.model_copy(update={"systems": ("tuned",), "folds": 0, "exams": (), "gates": {}})
         tuned = recipe.model_copy(update={"evaluate": own, "tune": TuneOptions()})
         read = {
             key: axis
             for key, axis in ordered.items()
-            if key == METHOD or any(reads(str(name), key) for name in methods)  # type: ignore[union-attr]
+            if key == METHOD or any(reads(str(name), key) for name in methods)
         }
         if not read:
             raise UsageError(

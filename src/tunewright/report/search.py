@@ -237,10 +237,9 @@ def importance(found: Found) -> list[str]:
     rows = [row for row in found["importance"] if row["share"] is not None]
     few = [row["option"] for row in found["importance"] if row["share"] is None]
     if not rows:
-        return [
-            f"Too few trials to tell: {plural(len(completed(found)), 'trial was', 'trials were')} completed, and a share "
-            "is told from 10 that have the option and differ in it."
-        ]
+        done = plural(len(completed(found)), "trial was", "trials were")
+        least = "a share is told from 10 that have the option and differ in it"
+        return [f"Too few trials to tell: {done} completed, and {least}."]
     said = []
     matter = [row for row in rows if row["matters"]]
     for row in matter:
@@ -310,7 +309,9 @@ def test(found: Found) -> list[str]:
     if not found["pairs"]:
         return ["Nothing was measured on test (tune.seeds is 0)."]
     one = found["pairs"][0]
-    seeds = "one training each, with the same seed" if one["seeds"] == 1 else f"{one['seeds']} trainings each, with the same seeds"  # fmt: skip
+    seeds = f"{one['seeds']} trainings each, with the same seeds"
+    if one["seeds"] == 1:
+        seeds = "one training each, with the same seed"
     head = (
         f"The best options against the recipe's own, {seeds}, on {plural(one['n'], 'test document')}, "
         f"{level(found['level'])} intervals over documents{' and seeds' if one['seeds'] > 1 else ''}:"
@@ -335,28 +336,25 @@ def recommendation(found: Found) -> list[str]:
     if found["best_is_own"]:
         return ["Keep the recipe's own options."]
     if not found["pairs"]:
-        return [
-            "None: the best trial is best on validation, by which it was chosen, and nothing was measured on test. "
-            "With `--set tune.seeds=3` the same command goes on."
-        ]
+        why = "None: the best trial is best on validation, by which it was chosen, and nothing was measured on test."
+        return [f"{why} With `--set tune.seeds=3` the same command goes on."]
     better = [row["metric"] for row in found["pairs"] if row["verdict"] == "better"]
     down = [row["metric"] for row in found["pairs"] if row["verdict"] == "worse"]
     cheaper, dearer = _cheaper(found, "best", "own"), _cheaper(found, "own", "best")
-    own = [f"They also need {one}." for one in cheaper] + [f"They cost more, though: the recipe's own need {one}." for one in dearer]  # fmt: skip
+    own = [f"They also need {one}." for one in cheaper]
+    own += [f"They cost more, though: the recipe's own need {one}." for one in dearer]
     if better and not down:
-        return [" ".join([f"Take the best trial's options (best.yaml): better on test in {_and(_names(better))}.", *own])]
+        return [
+            " ".join([f"Take the best trial's options (best.yaml): better on test in {_and(_names(better))}.", *own])
+        ]
     if down and not better:
         return [f"Keep the recipe's own options: the best trial's are worse on test in {_and(_names(down))}."]
     if better:
-        return [
-            f"It depends: the best trial's options are better on test in {_and(_names(better))}, and worse in "
-            f"{_and(_names(down))}."
-        ]
+        both = f"better on test in {_and(_names(better))}, and worse in {_and(_names(down))}"
+        return [f"It depends: the best trial's options are {both}."]
     if cheaper and not dearer:
-        return [
-            "On test no difference in quality was shown, and the best trial's options (best.yaml) need "
-            f"{_and(cheaper)}. Take them where that counts."
-        ]
+        need = f"the best trial's options (best.yaml) need {_and(cheaper)}. Take them where that counts."
+        return [f"On test no difference in quality was shown, and {need}"]
     return ["Keep the recipe's own options: on test no difference was shown."]
 
 
@@ -376,25 +374,26 @@ def limits(found: Found) -> list[str]:
     rows, said = found["trials"], []
     states = [row["state"] for row in rows]
     if "pruned" in states:
+        were = plural(states.count("pruned"), "trial was", "trials were")
         said.append(
-            f"{plural(states.count('pruned'), 'trial was', 'trials were')} given up on the way: how good they would have "
-            "become is not known, and importance is told without them."
+            f"{were} given up on the way: how good they would have become is not known, and importance is told without "
+            "them."
         )
     for state, what in (("diverged", "diverged"), ("out of memory", "did not fit into memory"), ("failed", "failed")):
         if state in states:
-            said.append(f"{plural(states.count(state), 'trial')} {what}: the best of what works here need not be the best of all.")
+            many = plural(states.count(state), "trial")
+            said.append(f"{many} {what}: the best of what works here need not be the best of all.")
     if found["sampler"] == "tpe" and len(rows) > 1:
         said.append("TPE tries more where it found good ones, so what lies elsewhere was seen less.")
-    unseen = [key for key in found["space"] if len({str(row["options"].get(key)) for row in rows if key in row["options"]}) < 2]  # fmt: skip
+    met = {key: {str(row["options"][key]) for row in rows if key in row["options"]} for key in found["space"]}
+    unseen = [key for key, values in met.items() if len(values) < 2]
     if unseen:
         said.append(f"All trials had the same {_and(unseen)}.")
     if len(completed(found)) > 1:
+        side = "low" if found["direction"] == "minimize" else "high"
         said.append(
-            f"All {len(completed(found))} completed trials were measured on the same validation records and trained with "
-            "the same seed: the best value is lower than it would be on new ones."
-            if found["direction"] == "minimize"
-            else f"All {len(completed(found))} completed trials were measured on the same validation records and trained "
-            "with the same seed: the best value is higher than it would be on new ones."
+            f"All {len(completed(found))} completed trials were measured on the same validation records and trained "
+            f"with the same seed, and the best was picked by that: on new ones its value is likely not so {side}."
         )
     if found["pairs"]:
         seeds = found["pairs"][0]["seeds"]

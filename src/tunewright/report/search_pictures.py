@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 Found = dict[str, Any]
 BEST, OTHER, GONE = COLOURS["tuned"], COLOURS["base"], "#c2410c"
-COSTS = (("peak_memory_bytes", "memory, MB", 1e6), ("train_seconds", "training, seconds", 1.0), ("saved_bytes", "saved weights, MB", 1e6))  # fmt: skip
+COSTS = (
+    ("peak_memory_bytes", "memory, MB", 1e6),
+    ("train_seconds", "training, seconds", 1.0),
+    ("saved_bytes", "saved weights, MB", 1e6),
+)
 
 
 def _figure(width: float, height: float, panels: int) -> tuple[Any, list[Axes]]:
@@ -60,7 +64,9 @@ def _drawn(draw: Callable[[], Any], title: str) -> bytes:
 
 
 def _metric(found: Found) -> str:
-    return "validation loss" if found["metric"] == "validation_loss" else f"{metric_name(found['metric'])} on validation"
+    return (
+        "validation loss" if found["metric"] == "validation_loss" else f"{metric_name(found['metric'])} on validation"
+    )
 
 
 def _limits(values: Sequence[float], lower: bool) -> tuple[float, float] | None:
@@ -80,6 +86,8 @@ def history(found: Found) -> bytes | None:
     done = [row for row in found["trials"] if row["state"] == "complete"]
     if not done:
         return None
+    from matplotlib.ticker import MaxNLocator
+
     lower = found["direction"] == "minimize"
 
     def draw() -> Any:
@@ -105,9 +113,9 @@ def history(found: Found) -> bytes | None:
         pruned = [row for row in found["trials"] if row["state"] == "pruned" and row["validations"]]
         low, high = axes.get_ylim()
         if lower and pruned:
-            axes.plot([row["number"] for row in pruned],
-                      [min(high, min(loss for _, loss in row["validations"]) if found["metric"] == "validation_loss" else high)
-                       for row in pruned], "x", color=QUIET, markersize=5, label="given up (its lowest loss till then)")  # fmt: skip
+            lowest = [min(high, *(loss for _, loss in row["validations"])) for row in pruned]
+            axes.plot([row["number"] for row in pruned], lowest, "x", color=QUIET, markersize=5,
+                      label="given up (its lowest loss till then)")  # fmt: skip
         elif pruned:
             axes.plot([row["number"] for row in pruned], [low] * len(pruned), "x", color=QUIET, clip_on=False,
                       label="given up")  # fmt: skip
@@ -123,7 +131,7 @@ def history(found: Found) -> bytes | None:
                       textcoords="offset points", color=BEST, fontsize=9)  # fmt: skip
         axes.set_title(f"{_metric(found).capitalize()} by trial")
         axes.set_xlabel("trial", loc="right")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return figure
 
@@ -182,8 +190,8 @@ def costs(found: Found) -> bytes | None:
                                   ha="right", va="top" if lower else "bottom", fontsize=8, color=QUIET)  # fmt: skip
             axes.plot([row[key] / unit for row in rows], [row["value"] for row in rows], "o", color=OTHER, markersize=5,
                       alpha=0.8, label="completed")  # fmt: skip
-            axes.plot([row[key] / unit for row in front], [row["value"] for row in front], "-o", color=BEST, markersize=5,
-                      linewidth=1.2, label="front")  # fmt: skip
+            axes.plot([row[key] / unit for row in front], [row["value"] for row in front], "-o", color=BEST,
+                      markersize=5, linewidth=1.2, label="front")  # fmt: skip
             for row in front:
                 if not limits or limits[0] <= row["value"] <= limits[1]:
                     axes.annotate(str(row["number"]), (row[key] / unit, row["value"]), xytext=(5, 4),

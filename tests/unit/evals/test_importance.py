@@ -11,7 +11,11 @@ from tunewright.core.recipe import Range
 from tunewright.evals import importance
 
 pytest.importorskip("sklearn")
-AXES = {"learning_rate": Range(low=1e-4, high=1e-2, log=True), "lora_r": (4, 8, 16), "lora_dropout": Range(low=0, high=0.1)}
+AXES = {
+    "learning_rate": Range(low=1e-4, high=1e-2, log=True),
+    "lora_r": (4, 8, 16),
+    "lora_dropout": Range(low=0, high=0.1),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +62,7 @@ def test_in_noise_shares_are_large_and_nothing_matters():
 
 
 def test_too_few_trials_and_options_that_never_differed_get_no_share():
+    assert importance.FEWEST == 10  # as the page of a search says
     same = [({**options, "lora_r": 8}, value) for options, value in trials(12, lambda options, rng: rng.normal())]
     rows = {row["option"]: row for row in importance.measure(same, AXES, level=0.95, seed=0)}
     assert rows["lora_r"] == {"option": "lora_r", "n": 12, "share": None}

@@ -75,7 +75,11 @@ def test_every_adapter_reads_what_its_file_reads():
 
 
 def test_values_become_the_recipe_of_a_trial():
-    around = Space.of(recipe("tune.space={target_modules: [all-linear, [q_proj, v_proj]], lora_r: [4, 8], method: [lora, full, dora]}"))
+    around = Space.of(
+        recipe(
+            "tune.space={target_modules: [all-linear, [q_proj, v_proj]], lora_r: [4, 8], method: [lora, full, dora]}"
+        )
+    )
     made = around.recipe_of({"target_modules": "q_proj,v_proj", "lora_r": 4})
     assert (made.method.target_modules, made.method.lora_r, made.method.name) == (("q_proj", "v_proj"), 4, "lora")
     assert made.evaluate.systems == ("tuned",)
@@ -92,7 +96,7 @@ def test_an_adapter_in_the_place_of_a_whole_model_learns_with_adamw():
 
 def test_options_that_do_not_go_together_are_told():
     around = Space.of(recipe("method.name=adalora", "tune.space={target_r: [8, 16]}"))
-    with pytest.raises(UsageError, match="do not go together.*target_r below init_r"):
+    with pytest.raises(UsageError, match=r"do not go together.*target_r below init_r"):
         around.recipe_of({"target_r": 16})
     assert around.recipe_of({"target_r": 8}).method.target_r == 8
 

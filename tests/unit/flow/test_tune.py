@@ -13,6 +13,7 @@ from tunewright.core import files, recipe_file
 from tunewright.core.errors import DataError, MissingExtra, ModelError, RunError, UsageError
 from tunewright.core.events import Progress
 from tunewright.core.recipe import Recipe
+from tunewright.flow import study as study_module
 from tunewright.flow import tune
 from tunewright.flow.tune import Study
 
@@ -77,7 +78,9 @@ def test_a_grid_tries_every_point_once(tmp_path):
     rows = search(asked, tmp_path, planted).rows()
     assert len(rows) == 2 * 2 + 2
     assert len({str(sorted(row["options"].items())) for row in rows}) == len(rows)
-    few = search(asked.model_copy(update={"tune": asked.tune.model_copy(update={"trials": 3})}), tmp_path / "few", planted)
+    few = search(
+        asked.model_copy(update={"tune": asked.tune.model_copy(update={"trials": 3})}), tmp_path / "few", planted
+    )
     assert [row["options"] for row in few.rows()] == [row["options"] for row in rows[:3]]
 
 
@@ -156,7 +159,8 @@ def test_how_trials_end_is_kept_and_the_search_goes_on(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "problem", [DataError("has changed"), RunError("locked"), OSError(28, "No space left on device"), KeyboardInterrupt()]
+    "problem",
+    [DataError("has changed"), RunError("locked"), OSError(28, "No space left on device"), KeyboardInterrupt()],
 )
 def test_what_is_no_fault_of_a_trial_ends_the_search_and_leaves_the_trial(tmp_path, problem):
     def failing(study: Study, number: int, made: Recipe, report: tune.Report) -> dict[str, Any]:
@@ -239,7 +243,7 @@ def test_a_score_is_raised_and_a_loss_lowered(tmp_path):
 
 def test_minutes_count_over_all_starts_and_side_by_side_only_once(tmp_path, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(tune.time, "time", lambda: now[0])
+    monkeypatch.setattr(study_module.time, "time", lambda: now[0])
 
     def attempt(study: Study, number: int, made: Recipe, report: tune.Report) -> dict[str, Any]:
         now[0] += 25
@@ -308,7 +312,7 @@ def test_a_trial_of_a_living_process_is_not_taken(tmp_path):
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(MissingExtra) as caught:
-        tune.library()
+        study_module.library()
     assert caught.value.hint == "pip install 'tunewright[tune]'"
 
 
