@@ -183,11 +183,13 @@ def over_seeds(
     level: float,
     resamples: int,
     seed: int,
+    options: EvaluateOptions | None = None,
 ) -> list[dict[str, Any]]:
     """Compare two ways of training on the same documents, each trained with several seeds, Holm over the metrics.
 
-    a, b: the answers to `examples` of one training after the other; the i-th of both have the same seed. A score is
-    that of all answers of all seeds together. Its difference varies for two reasons, whose variances are added:
+    a, b: the answers to `examples` of one training after the other; the i-th of both have the same seed. metrics,
+    options: as in `compare`. A score is that of all answers of all seeds together. Its difference varies for two
+    reasons, whose variances are added:
     - documents: the bootstrap over whole groups, in which a document comes with its answers of every seed, so that one
       document answered by three trainings is not taken for three;
     - seeds: the sample variance of the differences of single seeds over their number. It holds some of the documents'
@@ -201,7 +203,7 @@ def over_seeds(
         raise UsageError("the two were not trained with the same seeds")
     names = _usual_metrics(examples) if metrics is None else metrics
     pairs = [[paired_by_id(examples, answers) for answers in side] for side in (a, b)]
-    owners = _owners(examples, pairs[0][0][0], names)
+    owners = _owners(examples, pairs[0][0][0], names, options)
     modules = list({id(owner): owner for owner in owners.values()}.values())
     tables = [[Table.of(one, modules) for one in side] for side in pairs]
     first, width = tables[0][0], tables[0][0].matrix.shape[1]

@@ -248,6 +248,7 @@ def _pairs(study: Study, finals: Sequence[dict[str, Any]]) -> list[dict[str, Any
         level=options.confidence_level,
         resamples=options.bootstrap_resamples,
         seed=study.recipe.seed,
+        options=options,
     )
 
 
