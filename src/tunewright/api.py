@@ -58,6 +58,7 @@ __all__ = [
     "run",
     "runs",
     "synthesise",
+    "tune",
     "verify",
 ]
 
@@ -203,6 +204,40 @@ def benchmark(
     read = read_recipe(recipe, sets)
     asked = study.Study.of(read, methods=methods, rates=rates, epochs=epochs, skip=skip, folds=folds, curves=curves)
     return study.benchmark(read, asked, runs=runs, name=name, data=data, progress=progress)
+
+
+def tune(
+    recipe: Recipe | str | Path,
+    *,
+    trials: int | None = None,
+    minutes: float | None = None,
+    workers: int = 1,
+    storage: str | None = None,
+    sets: Sequence[str] = (),
+    runs: Path | str = "runs",
+    name: str | None = None,
+    data: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Search for better options of a recipe (its `tune.space`), judged on validation, and compare the best trial's with
+    the recipe's own on test, both trained with several seeds.
+
+    trials, minutes: how long; None: as the recipe says. workers: processes that do trials side by side. storage: a
+    database's URL, for several machines that share the folder. Returns the folder: metrics_comparison.json,
+    optimization_analysis.md, best.yaml, and the trials, each a run. The same call after an interruption goes on, and
+    another process that makes it joins. Raises MissingExtra without Optuna, RunError where no trial was completed.
+
+    >>> folder = tune("smoke", trials=2, sets=["tune.seeds=1"])
+    >>> sorted(path.name for path in folder.glob("trials/*"))
+    ['0', '1']
+    """
+    from tunewright.flow import tune as search
+
+    read = read_recipe(recipe, sets)
+    given = {"trials": trials, "minutes": minutes}
+    budget = {key: value for key, value in given.items() if value is not None}
+    asked = read.model_copy(update={"tune": read.tune.model_copy(update=budget)})
+    return search.tune(asked, runs=runs, name=name, data=data, workers=workers, storage=storage, progress=progress)
 
 
 def merge(

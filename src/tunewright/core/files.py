@@ -109,6 +109,18 @@ def one_writer(folder: Path, hint: str) -> Iterator[None]:
             file.flush()
 
 
+@contextlib.contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Wait until nobody else has their turn in a folder, and have it within; a process that died has none.
+
+    For moments, such as drawing the next of several pieces of work; not to be nested in one process.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".turn", "a", encoding="utf-8") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        yield
+
+
 def write_text(path: Path | str, text: str) -> None:
     with replacing(path) as file:
         file.write(text)
@@ -146,6 +158,11 @@ def write_json(path: Path | str, value: Any) -> None:
 def line(row: Any) -> str:
     """`row` as one line of a JSON-lines file."""
     return _dumps(row) + "\n"
+
+
+def line_sha256(row: Any) -> str:
+    """Hexadecimal digest of a row as a line."""
+    return hashlib.sha256(line(row).encode()).hexdigest()
 
 
 def _dumps(value: Any, indent: int | None = None) -> str:

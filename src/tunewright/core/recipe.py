@@ -7,9 +7,22 @@ and the JSON Schema for editors stand in `core.recipe_file`.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from tunewright.core.errors import did_you_mean
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -198,6 +211,22 @@ PRESETS: dict[str, dict[str, Any]] = {
     "hybrid": {"adapter": "lora", "trainable_layers": 1},
 }
 """The well-known methods: what each name means where the recipe does not say otherwise."""
+
+_BELOW = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")
+_TARGETS = ("target_modules", "modules_to_save")
+ADAPTER_OPTIONS: dict[str, frozenset[str]] = {
+    "full": frozenset(("trainable_layers",)),
+    "lora": frozenset(
+        (*_BELOW, *_TARGETS, "lora_r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "init_lora_weights",
+         "loraplus_lr_ratio", "trainable_layers")
+    ),
+    "adalora": frozenset(
+        (*_BELOW, *_TARGETS, "lora_alpha", "lora_dropout", "target_r", "init_r", "tinit", "tfinal", "delta_t",
+         "orth_reg_weight")
+    ),
+    "ia3": frozenset((*_BELOW, *_TARGETS)),
+}  # fmt: skip
+"""The options of a method that each adapter reads; the others change nothing of what it does."""
 
 
 class MethodOptions(Options):
@@ -529,6 +558,138 @@ class BenchmarkOptions(Options):
     search_share: float = Field(0.25, gt=0, le=1, description="How long a trial of a rate is, of a whole training.")
 
 
+def searchable() -> dict[str, type[Options]]:
+    """What a search may vary: the options of `method` and `train` by their own names, `method` its name."""
+    own = {"name", "report_to", "lr_scheduler_kwargs"}
+    pages = (MethodOptions, TrainOptions)
+    return {"method": MethodOptions} | {key: page for page in pages for key in page.model_fields if key not in own}
+
+
+def _is_searchable(key: str) -> str:
+    known = searchable()
+    if key not in known:
+        hint = did_you_mean(key.rpartition(".")[2], known)
+        raise ValueError(f"under the name of an option of method or train{f': {hint}' if hint else ''}")
+    return key
+
+
+class Range(Options):
+    """Numbers from `low` to `high`, both included; whole ones where the option is."""
+
+    low: float = Field(description="The least.")
+    high: float = Field(description="The most.")
+    log: bool = Field(False, description="Factors count, not differences: as many values from 1 to 10 as to 100.")
+    step: float | None = Field(None, gt=0, description="Only low, low + step, … ; None: any.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.low >= self.high:
+            raise ValueError("a range whose low is below its high")
+        if self.log and (self.low <= 0 or self.step is not None):
+            raise ValueError("used with log only where low is above 0 and there is no step")
+        return self
+
+
+Choice = bool | int | float | str | tuple[str, ...]
+Axis = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[tuple[Choice, ...], Tag("choices")],
+    Discriminator(lambda given: "range" if isinstance(given, dict | Range) else "choices"),
+]
+"""What an option may be in a search: a range of numbers, or one of several values."""
+
+
+class TuneOptions(Options):
+    """`tunewright tune`: a search for better options of `method` and `train`."""
+
+    space: dict[Annotated[str, AfterValidator(_is_searchable)], Axis] = Field(
+        {
+            "learning_rate": Range(low=1e-4, high=1e-2, log=True),
+            "per_device_train_batch_size": (8, 16, 32, 64),
+            "lora_r": (8, 16, 32, 64),
+            "lora_alpha": Range(low=8, high=128, log=True),
+            "lora_dropout": Range(low=0, high=0.1, step=0.05),
+            "target_modules": ("all-linear", "attention"),
+        },
+        min_length=1,
+        description="What is varied: an option of method or train → {low, high, log, step} or a list of values; "
+        "`method` → a list of names. An option that a method does not read is not varied where that method is.",
+    )
+    sampler: Literal["tpe", "grid", "random"] = Field(
+        "tpe",
+        description="Who chooses: tpe goes where it was good (Bergstra et al. 2011), random anywhere, grid everywhere.",
+    )
+    grid_points: Positive = Field(3, description="grid: values of a range without a step.")
+    pruner: Literal["median", "hyperband", "none"] = Field(
+        "median",
+        description="Who gives up trials by their validation loss on the way: median, those that are worse than half "
+        "of the others were; hyperband, more and sooner (Li et al. 2018).",
+    )
+    n_startup_trials: int = Field(
+        5, ge=0, description="Trials that tpe draws at random first, and that end before median gives one up."
+    )
+    n_warmup_steps: int = Field(3, ge=0, le=10, description="Tenths of a training in which median gives none up.")
+    metric: str = Field(
+        "validation_loss",
+        description="What is best: validation_loss, or a score of the answers to the validation records.",
+    )
+    trials: Positive = Field(20, description="How many are tried, whatever becomes of them.")
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        description="After so many minutes of search, over all starts, no further trial begins; None: never.",
+    )
+    seeds: int = Field(
+        3, ge=0, description="Trainings of the best trial's options and of the recipe's own that are compared on test."
+    )
+    max_retry: Positive = Field(
+        5, description="A trial that was killed so often without getting further counts as failed."
+    )
+
+    @field_validator("space")
+    @classmethod
+    def _allowed(cls, space: dict[str, Any]) -> dict[str, Any]:
+        pages = searchable()
+        for key, axis in space.items():
+            field = "name" if key == "method" else key
+            if isinstance(axis, Range) and not is_number(key):
+                raise ValueError(f"a mapping in which {key} has a list of values: it is no number")
+            if not isinstance(axis, Range) and len(set(axis)) < max(1, len(axis)):
+                raise ValueError(f"a mapping in which {key} has different values, one at least")
+            for value in (axis.low, axis.high) if isinstance(axis, Range) else axis:
+                whole = isinstance(axis, Range) and is_whole(key)
+                if whole and value != int(value):
+                    raise ValueError(f"a mapping in which {key} has whole numbers, unlike {value:g}")
+                try:
+                    pages[key].model_validate({field: int(value) if whole else value}, strict=True)
+                except ValidationError as error:
+                    raise ValueError(
+                        f"a mapping in which {key} has values that it may have: {value!r} is none"
+                    ) from error
+        return space
+
+
+def _types(key: str) -> set[Any]:
+    """The plain types that an option's values may have."""
+
+    def within(annotation: Any) -> set[Any]:
+        inner = get_args(annotation)
+        if get_origin(annotation) is Literal:
+            return {str}
+        return set().union(*map(within, inner)) if inner else {annotation}
+
+    return within(searchable()[key].model_fields["name" if key == "method" else key].annotation)
+
+
+def is_whole(key: str) -> bool:
+    """Whether an option that a search may vary takes whole numbers only."""
+    return int in _types(key) and float not in _types(key)
+
+
+def is_number(key: str) -> bool:
+    """Whether an option that a search may vary takes numbers."""
+    return bool(_types(key) & {int, float})
+
+
 class Recipe(Options):
     """One job, from data to report."""
 
@@ -543,3 +704,4 @@ class Recipe(Options):
     decode: DecodeOptions = DecodeOptions()
     evaluate: EvaluateOptions = EvaluateOptions()
     benchmark: BenchmarkOptions = BenchmarkOptions()
+    tune: TuneOptions = TuneOptions()

@@ -9,12 +9,13 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from tunewright.core import catalogue
 from tunewright.core.errors import Fault, RecipeError, UsageError, did_you_mean, nearest
@@ -23,7 +24,7 @@ from tunewright.core.yaml_page import Dumper, Key, Page, dotted, short
 
 MAX_BYTES = 256 * 1024
 SUFFIXES = (".yaml", ".yml")
-UNHASHED: tuple[tuple[str, ...], ...] = (("description",), ("data", "workers"), ("evaluate", "workers"))
+UNHASHED: tuple[tuple[str, ...], ...] = (("description",), ("data", "workers"), ("evaluate", "workers"), ("tune",))
 """Keys that do not change what comes out of a run, and so do not make another run of it."""
 
 
@@ -203,7 +204,8 @@ def _default(parts: list[str]) -> dict[str, Any]:
     """What a mapping of the recipe holds where nothing is said: one of its keys is changed, not all others dropped."""
     model = _model(tuple(parts[:-1]))
     field = model.model_fields.get(parts[-1]) if model is not None else None
-    return dict(field.default) if field is not None and isinstance(field.default, dict) else {}
+    default = field.default if field is not None and isinstance(field.default, dict) else {}
+    return dict(to_jsonable_python(default))
 
 
 def _paths(page: Page, data: dict[str, Any], folder: Path, file_only: set[Key], origin: str) -> None:
@@ -283,26 +285,42 @@ def _one_of(names: Sequence[str]) -> str:
 def _key(data: Any, detail: Any) -> Key:
     """The part of an error's place that is a place in the data: pydantic adds the branches of a union."""
     key: list[str | int] = []
-    for part in detail["loc"]:
-        inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
-        if not inside:
-            if detail["type"] == "missing" and isinstance(data, dict):
-                key.append(part)
-            break
-        key.append(part)
-        data = data[part]
+    *above, last = detail["loc"]
+    for part in (*above, last):
+        if part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int):
+            key.append(part)
+            data = data[part]
+    if detail["type"] == "missing" and isinstance(data, dict):
+        key.append(last)
     return tuple(key)
 
 
 def _model(key: Key) -> type[BaseModel] | None:
     """The page of the recipe that a key leads to, or None."""
     model: type[BaseModel] = Recipe
-    for part in key:
+    parts = iter(key)
+    for part in parts:
         field = model.model_fields.get(str(part))
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        page = None if field is None else field.annotation
+        if get_origin(page) is dict and next(parts, None) is not None:
+            page = next((one for one in _within(page) if _is_page(one)), None)
+        if not _is_page(page):
             return None
-        model = field.annotation
+        model = page
     return model
+
+
+def _is_page(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _within(annotation: Any) -> Iterator[Any]:
+    """The plain types that a type is made of."""
+    inner = get_args(annotation)
+    for one in inner:
+        yield from _within(one)
+    if not inner:
+        yield annotation
 
 
 def keys() -> list[str]:

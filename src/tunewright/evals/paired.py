@@ -174,6 +174,96 @@ def compare(
     return rows
 
 
+def over_seeds(
+    examples: Sequence[Example],
+    a: Sequence[Sequence[Prediction]],
+    b: Sequence[Sequence[Prediction]],
+    *,
+    metrics: Sequence[str] | None = None,
+    level: float,
+    resamples: int,
+    seed: int,
+    options: EvaluateOptions | None = None,
+) -> list[dict[str, Any]]:
+    """Compare two ways of training on the same documents, each trained with several seeds, Holm over the metrics.
+
+    a, b: the answers to `examples` of one training after the other; the i-th of both have the same seed. metrics,
+    options: as in `compare`. A score is that of all answers of all seeds together. Its difference varies for two
+    reasons, whose variances are added:
+    - documents: the bootstrap over whole groups, in which a document comes with its answers of every seed, so that one
+      document answered by three trainings is not taken for three;
+    - seeds: the sample variance of the differences of single seeds over their number. It holds some of the documents'
+      variance as well, so the sum is rather too large than too small.
+    Interval and p are Student's with the degrees of freedom of Welch and Satterthwaite (Satterthwaite 1946): few seeds
+    that differ make a wide interval. With one seed nothing is said about others, and only documents count.
+
+    Returns rows as `compare` does, for "own" and "best", with "seeds" and "by_seed", the differences of single seeds.
+    """
+    if len(a) != len(b) or not a:
+        raise UsageError("the two were not trained with the same seeds")
+    names = _usual_metrics(examples) if metrics is None else metrics
+    pairs = [[paired_by_id(examples, answers) for answers in side] for side in (a, b)]
+    owners = _owners(examples, pairs[0][0][0], names, options)
+    modules = list({id(owner): owner for owner in owners.values()}.values())
+    tables = [[Table.of(one, modules) for one in side] for side in pairs]
+    first, width = tables[0][0], tables[0][0].matrix.shape[1]
+    summed = [np.sum([table.matrix for table in side], axis=0) for side in tables]
+    sums = resampled_sums(cluster_sums(np.hstack(summed), first.clusters), resamples, seed)
+    groups = len(cluster_sums(first.matrix, first.clusters))
+    values = [first.summarise(side.sum(axis=0)) for side in summed]
+    replicates = [first.summarise(side) for side in (sums[:, :width], sums[:, width:])]
+    single = [[table.summarise(table.matrix.sum(axis=0)) for table in side] for side in tables]
+    rows = []
+    for name in names:
+        by_seed = [float(two[name]) - float(one[name]) for one, two in zip(*single, strict=True)]
+        difference = float(values[1][name]) - float(values[0][name])
+        documents = float(np.var(replicates[1][name] - replicates[0][name])) * groups / max(1, groups - 1)
+        if documents < 1e-24:  # no spread was seen, which is not the same as none
+            leaning = groups * min(1.0, abs(difference))
+            least, most = difference_of_shares(leaning * (difference < 0), leaning * (difference > 0), groups, level)
+            documents = ((most - least) / (2 * float(ndtri((1 + level) / 2)))) ** 2
+        seeds = float(np.var(by_seed, ddof=1)) / len(by_seed) if len(by_seed) > 1 else 0.0
+        rows.append(
+            {
+                "a": "own",
+                "b": "best",
+                "on": "test",
+                "metric": name,
+                "n": len(examples),
+                "seeds": len(by_seed),
+                "a_value": float(values[0][name]),
+                "b_value": float(values[1][name]),
+                "difference": difference,
+                **_by_variances(difference, (documents, groups - 1), (seeds, len(by_seed) - 1), level),
+                "by_seed": by_seed,
+                "primary": False,
+            }
+        )
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
+        row["verdict"] = _verdict(row, level)
+    return rows
+
+
+def _by_variances(
+    difference: float, documents: tuple[float, int], seeds: tuple[float, int], level: float
+) -> dict[str, Any]:
+    """Student's interval and p of a difference. documents, seeds: (variance, degrees of freedom)."""
+    variance = documents[0] + seeds[0]
+    parts = sum(one**2 / free for one, free in (documents, seeds) if free > 0)
+    free = variance**2 / parts if parts > 0 else 0.0
+    spread = sqrt(variance)
+    if free <= 0:  # nothing varied that could tell how much it may vary
+        low, high, p, effect = -1.0, 1.0, 1.0, 1.0
+    else:
+        reach = float(stdtrit(free, (1 + level) / 2)) * spread
+        low, high = difference - reach, difference + reach
+        p = 2 * float(stdtr(free, -abs(difference) / spread))
+        effect = min(1.0, reach + float(stdtrit(free, POWER)) * spread)
+    test = "Welch and Satterthwaite" if seeds[1] > 0 else "bootstrap variance"
+    return {"low": low, "high": high, "test": test, "p": p, "minimum_detectable_effect": effect}
+
+
 def usual_pairs(cells: Iterable[str], chief: str | None = None) -> list[tuple[str, str]]:
     """Every other cell against the chief one, and base against few-shot and tuned, all free.
 
@@ -217,8 +307,7 @@ def _differences(
 ) -> list[dict[str, Any]]:
     examples = [example for example, _ in a]
     if names is None:
-        text = all(isinstance(example.record.target, str) for example in examples)
-        names = ("exact_match", "rouge_l", "chrf") if text else ("exact_match", "field_accuracy", "field_f1")
+        names = _usual_metrics(examples)
     owners = _owners(examples, a[0], names, options)
     metrics = list({id(owner): owner for owner in owners.values()}.values())
     first, second = Table.of(a, metrics), Table.of(b, metrics)
@@ -243,6 +332,11 @@ def _differences(
             row |= _by_bootstrap(b_value - a_value, spread, len(clustered), differing, level)
         rows.append(row)
     return rows
+
+
+def _usual_metrics(examples: Sequence[Example]) -> Sequence[str]:
+    text = all(isinstance(example.record.target, str) for example in examples)
+    return ("exact_match", "rouge_l", "chrf") if text else ("exact_match", "field_accuracy", "field_f1")
 
 
 def _owners(

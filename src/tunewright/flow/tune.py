@@ -1,0 +1,301 @@
+"""A search for better options: many short-lived runs of one recipe, each with options of its own, and what came of it.
+
+    runs/<name>-tune/
+      tune.json            what was asked; the same command goes on with it
+      study.db             Optuna's storage (SQLite): what was drawn, every validation on the way, how it ended
+      prepared/            a run up to its data: all trials learn from the same records
+      trials/<n>/          runs up to training, with trial.json: options, state, result
+      claims/<n>/          held by the process whose trial it is; one that died holds nothing
+      best.yaml            the recipe with the best trial's options
+      finals/<which>-<seed>/     whole runs: the best options and the recipe's own, with the same seeds
+      metrics_comparison.json optimization_analysis.md tune_*.png
+
+Trials choose by validation records alone: a trial's folder has no test documents. Only the finals do, and nothing is
+chosen by them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunewright.core import files, recipe_file
+from tunewright.core.errors import RunError, UsageError, did_you_mean
+from tunewright.core.events import Events, Progress
+from tunewright.core.recipe import Recipe
+from tunewright.core.records import Prediction
+from tunewright.core.run import Run
+from tunewright.flow import answer, job, judge, prepare, space
+from tunewright.flow.outcome import STAGES, TEST, main_cell
+from tunewright.flow.space import Space
+from tunewright.flow.study import COMPLETE, LOSS, Attempt, Report, Study, library
+
+BEST, OWN = "best", "own"
+"""The options that the finals compare: the best trial's, and the recipe's own."""
+
+# ---------------------------------------------------------------- a trial
+
+
+class _Heard(Events):
+    """The events of a trial, whose validations go to the study as well."""
+
+    def __init__(self, folder: Path, report: Report, *, progress: Progress | None):
+        super().__init__(folder, progress=progress)
+        self._report = report
+
+    def add(self, stage: str, event: str, **values: Any) -> None:
+        super().add(stage, event, **values)
+        if (stage, event) == ("train", "validation"):
+            self._report(values["step"] / values["total_steps"], values["loss"])
+
+
+class _Line(Progress):
+    """The progress of a run within a search: the search stands before it, and its sentences are in its own log."""
+
+    def __init__(self, outer: Progress, head: str):
+        super().__init__(outer.stream, quiet=outer.quiet)
+        self.head = head
+
+    def say(self, text: str, *, painted: str | None = None) -> None: ...
+
+    def line(self) -> str:
+        return f"{self.head}  {super().line()}"
+
+
+def train(study: Study, number: int, recipe: Recipe, report: Report) -> dict[str, Any]:
+    """Train a trial, or go on with it, and measure it on the validation records."""
+    run = Run.create(study.folder / "trials", recipe, name=str(number))
+    line = _Line(study.progress, study.head(study.rows(), own=number))
+    with run.writing(), _Heard(run.path, report, progress=line) as events:
+        study.lend(run, test=False)
+        with job.stage(run, events, "train"):
+            job.train(run, events)
+        metrics = files.read_json(run.path / "systems" / "tuned" / "training_metrics.json")
+        if metrics.get("best_loss") is None:
+            raise UsageError("it has no validation loss: there was no validation after which it could be the result")
+        value = float(metrics["best_loss"])
+        if study.options.metric != LOSS:
+            value = _score(run, study.options.metric, events)
+    return {"value": value, "best_loss": metrics["best_loss"], **measured(run)}
+
+
+def _score(run: Run, metric: str, events: Events) -> float:
+    """A score of the answers to the validation records, in the decoding that the recipe is used with."""
+    cell = answer.Cell(run.path, "tuned", main_cell(run.recipe).split("/")[1], "validation")
+    if not answer.whole(cell):
+        models = answer.Models(run)
+        cost = models.cost(cell) if cell.predictions.is_file() else answer.write_answers(run, cell, models, events)
+        said = [Prediction.from_row(row) for row in files.read_lines(cell.predictions)]
+        answer.score_cell(run, cell, answer.examples(run, cell), said, cost, events)
+    found = files.read_json(cell.scores)["metrics"]
+    if metric not in found:
+        raise MetricMissing(
+            f"the answers have no score '{metric}'", where="tune.metric", hint=did_you_mean(metric, found)
+        )
+    return float(found[metric]["value"])
+
+
+class MetricMissing(RunError):
+    """A score that this task's answers do not have: no trial will have it."""
+
+
+def measured(run: Run) -> dict[str, Any]:
+    """Time, memory and size of a trained run. peak_memory_bytes: of the whole process, or of the GPU where one is."""
+    folder = run.path / "systems" / "tuned"
+    metrics = files.read_json(folder / "training_metrics.json")
+    return {
+        "train_seconds": metrics["total_seconds"],
+        "peak_memory_bytes": metrics.get("peak_memory_bytes"),
+        "trainable_parameters": metrics.get("trainable_parameters"),
+        "saved_bytes": sum(files.folder_bytes(folder / kind) for kind in ("adapter", "model")),
+    }
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def tune(
+    recipe: Recipe,
+    *,
+    runs: Path | str = "runs",
+    name: str | None = None,
+    data: Path | str | None = None,
+    workers: int = 1,
+    storage: str | None = None,
+    progress: Progress | None = None,
+    attempt: Attempt = train,
+) -> Path:
+    """Search for better options of a recipe, compare the best with its own on test, and write down what came of it.
+
+    workers: processes that do trials side by side on this machine; others may join by the same call elsewhere, where
+    they see the same folder. storage: a database's URL in the place of the folder's own. attempt: does one trial.
+    Returns the folder. Raises RunError where it belongs to another search, where no trial was completed, and
+    MissingExtra without Optuna.
+    """
+    from tunewright.flow import crew
+    from tunewright.train.material import remembering
+
+    library()
+    recipe = job.settled(recipe)
+    check(recipe)
+    folder = Path(runs) / (name or f"{recipe.name}-tune")
+    study = Study(recipe, folder, storage=storage, data=data, progress=progress)
+    unread = [key for key in recipe.tune.space if key not in study.space.axes]
+    if unread:
+        study.progress.say(f"not varied, for {recipe.method.name} does not read it: {', '.join(unread)}")
+    study.prepare()
+    if workers > 1 and study.more():
+        crew.work(study, workers, storage)
+    with remembering():
+        study.work(attempt)
+        finish(study)
+    return folder
+
+
+def check(recipe: Recipe) -> None:
+    """Refuse now what every trial would fail by. Raises UsageError, ModelError, MissingExtra."""
+    found = Space.of(recipe)
+    job.resolve(found.recipe, STAGES[:3])
+    space.check_adapters(found)
+    if recipe.tune.metric != LOSS:
+        judge.check_metrics([recipe.tune.metric])
+
+
+def finish(study: Study) -> None:
+    """Train the best options and the recipe's own with every seed, compare them on test, write everything down."""
+    best = study.best()
+    for row in study.rows():
+        study.write_row(row["number"])
+    if best is None:
+        failed = next((row["error"].strip().splitlines()[-1] for row in study.rows() if "error" in row), None)
+        raise RunError(
+            "no trial was completed" + (f"; the first that failed: {failed}" if failed else ""),
+            where=str(study.folder),
+            hint="trials/<number>/trial.json tells what became of each; more --trials go on",
+        )
+    chosen = study.space.recipe_of(best["options"])
+    files.write_text(study.folder / "best.yaml", recipe_file.resolved(_usable(study, chosen)))
+    with files.turn(study.folder / "finals"):
+        finals = [] if same(chosen, study.space.recipe) else list(_finals(study, chosen))
+        _write(study, best, finals)
+
+
+def same(one: Recipe, other: Recipe) -> bool:
+    """Whether two recipes train in the same way."""
+    return (one.method, one.train) == (other.method, other.train)
+
+
+def _usable(study: Study, chosen: Recipe) -> Recipe:
+    """The recipe as it was given, with the chosen options."""
+    return study.recipe.model_copy(
+        update={"name": f"{study.recipe.name}-tuned", "method": chosen.method, "train": chosen.train}
+    )
+
+
+def _finals(study: Study, chosen: Recipe) -> Iterator[dict[str, Any]]:
+    """Rows of the finals, seed by seed: {"which", "seed", "run", "metrics", …}.
+
+    Their seeds are not that of the trials: the best of many trials owes some of its place to its seed.
+    """
+    recipes = {BEST: chosen, OWN: study.space.recipe}
+    total = study.options.seeds * len(recipes)
+    for number in range(total):
+        which, seed = list(recipes)[number % 2], study.recipe.seed + 1 + number // 2
+        line = _Line(study.progress, f"final {number + 1} of {total}")
+        run = Run.create(
+            study.folder / "finals", recipes[which].model_copy(update={"seed": seed}), name=f"{which}-{seed}"
+        )
+        done = run.done("systems")
+        with run.writing():
+            study.lend(run, test=True)
+        job.go_on(run, data=study.data, until="evaluate", progress=line)
+        cell = answer.Cell(run.path, *main_cell(run.recipe).split("/"))
+        scores = files.read_json(cell.scores)
+        metrics = files.read_json(run.path / "systems" / "tuned" / "training_metrics.json")
+        yield {
+            "which": which,
+            "seed": seed,
+            "run": str(run.path.relative_to(study.folder)),
+            "n": scores["n"],
+            "metrics": {name: metric["value"] for name, metric in scores["metrics"].items()},
+            "best_loss": metrics["best_loss"],
+            **measured(run),
+        }
+        if not done:
+            study.progress.say(f"{which} options, seed {seed}: validation loss {metrics['best_loss']:.4g}")
+
+
+def _pairs(study: Study, finals: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The best options against the recipe's own on test, over seeds and documents."""
+    from tunewright.evals import paired
+
+    if not finals:
+        return []
+    first = Run.open(study.folder / finals[0]["run"])
+    system, decoding = main_cell(first.recipe).split("/")
+    task = prepare.task_of(first, TEST)
+    answers: dict[str, list[list[Prediction]]] = {BEST: [], OWN: []}
+    for row in finals:
+        path = study.folder / row["run"] / "systems" / system / f"predictions-{decoding}.jsonl"
+        answers[row["which"]].append([Prediction.from_row(one) for one in files.read_lines(path)])
+    options = study.recipe.evaluate
+    return paired.over_seeds(
+        [task.example(record) for record in prepare.records(first, TEST)],
+        answers[OWN],
+        answers[BEST],
+        level=options.confidence_level,
+        resamples=options.bootstrap_resamples,
+        seed=study.recipe.seed,
+        options=options,
+    )
+
+
+def _write(study: Study, best: dict[str, Any], finals: Sequence[dict[str, Any]]) -> None:
+    """metrics_comparison.json and what is made of it."""
+    from tunewright.evals import importance
+    from tunewright.report import search
+
+    rows, options = study.rows(), study.recipe.evaluate
+    own = study.space.own()
+    begun = next((row["number"] for row in rows if own is not None and row["options"] == own), None)
+    done = [row for row in rows if row["state"] == COMPLETE]
+    content = {
+        "name": study.folder.name,
+        "recipe": study.recipe.name,
+        "model": study.recipe.model,
+        "metric": study.options.metric,
+        "direction": "minimize" if study.sign > 0 else "maximize",
+        "sampler": study.options.sampler,
+        "pruner": study.options.pruner,
+        "planned": study.planned,
+        "seconds": round(study.worked(), 1),
+        "level": options.confidence_level,
+        "space": {
+            key: axis.model_dump() if hasattr(axis, "model_dump") else [space.label(choice) for choice in axis]
+            for key, axis in study.space.axes.items()
+        },
+        "trials": rows,
+        "best": best["number"],
+        "best_is_own": not finals and same(study.space.recipe_of(best["options"]), study.space.recipe),
+        "own": begun,
+        "finals": list(finals),
+        "pairs": _pairs(study, finals),
+        "importance": importance.measure(
+            [(row["options"], row["value"]) for row in done],
+            study.space.axes,
+            level=options.confidence_level,
+            seed=study.recipe.seed,
+        ),
+    }
+    path = study.folder / "metrics_comparison.json"
+    if path.is_file() and _lasting(files.read_json(path)) == _lasting(json.loads(json.dumps(content))):
+        return
+    files.write_json(path, content)
+    search.build(study.folder)
+
+
+def _lasting(content: dict[str, Any]) -> dict[str, Any]:
+    """What of metrics_comparison.json does not change by looking again."""
+    return {key: value for key, value in content.items() if key != "seconds"}
