@@ -409,8 +409,10 @@ class TrainOptions(Options):
         0.0, ge=0, description="A gain counts for that only where the validation loss falls by more (nats per token)."
     )
     load_best_model_at_end: bool = Field(True, description="End with the weights of the lowest validation loss.")
-    report_to: Literal["none"] | Tracker | tuple[Tracker, ...] = Field(
-        "none", description="Who is told of the curves: tensorboard, wandb, mlflow, trackio, a list of them, or none."
+    report_to: Literal["none", "environment"] | Tracker | tuple[Tracker, ...] = Field(
+        "none",
+        description="Who is told of the curves: tensorboard, wandb, mlflow, trackio, a list of them, or none. "
+        "environment: wandb where WANDB_API_KEY is set, mlflow where MLFLOW_TRACKING_URI is, if they are installed.",
     )
 
     @property
@@ -421,9 +423,9 @@ class TrainOptions(Options):
 
     @property
     def trackers(self) -> tuple[Tracker, ...]:
-        """Who is told of the curves."""
+        """Who is told of the curves by name; whom the environment names, `train.trackers` knows."""
         asked = self.report_to
-        return asked if isinstance(asked, tuple) else () if asked == "none" else (asked,)
+        return asked if isinstance(asked, tuple) else () if asked in ("none", "environment") else (asked,)
 
     @model_validator(mode="after")
     def _one_precision(self) -> TrainOptions:
