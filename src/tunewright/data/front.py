@@ -99,6 +99,8 @@ def taken_apart(record: Record) -> Paper | None:
     target = record.target
     if not isinstance(target, dict) or not all(target.get(key) for key in ("title", "authors", "abstract")):
         return None
+    if not set(target) <= set(FIELDS):
+        return None  # nobody knows how a page prints the others
     title, authors, abstract = target["title"], target["authors"], target["abstract"]
     at = record.text.find(abstract)
     head = record.text[: max(at, 0)]

@@ -95,6 +95,7 @@ def test_a_record_whose_head_cannot_be_told_apart_is_left_as_it_is(records):
     assert front.rearranged(record.replace(target={**record.target, "abstract": None}), dice) is None
     assert front.rearranged(record.replace(target={**record.target, "authors": ["Nobody Here"]}), dice) is None
     assert front.rearranged(record.replace(target="a reply"), dice) is None
+    assert front.rearranged(record.replace(target={**record.target, "journal": "J"}), dice) is None
 
 
 def test_a_value_that_is_not_printed_is_told():
