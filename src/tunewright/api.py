@@ -489,7 +489,8 @@ def evaluate(
     from tunewright.flow import answer, use
 
     chosen = model if isinstance(model, use.Model) else use.load(model)
-    cleaned = clean(records).records
+    cleaned = clean(records, pages=bool(chosen.reading.get("clean_pages"))).records
+    cleaned = [record.replace(text=chosen.read(record.text)[0]) for record in cleaned]
     examples = [chosen.task.example(record) for record in cleaned]
     system = LocalSystem(
         "model",

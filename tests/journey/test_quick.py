@@ -48,3 +48,29 @@ def test_methods_side_by_side_in_miniature_on_a_file_of_ones_own(tmp_path, capsy
     asked = next(files.read_lines(tmp_path / "text-to-json-methods" / "methods" / "full-1" / "data" / "test.jsonl"))
     assert asked["provenance"]["prompt"] == "{text}"  # the file's own prompt is all that is asked
     assert asked["text"].startswith("create a JSON object from: 'Carla")
+
+
+def test_papers_in_miniature(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("TUNEWRIGHT_DATA", raising=False)
+    sets = ["decode.max_new_tokens=400", 'evaluate.exams=["title-pages"]', "data.conversations=llama-3"]
+    line = ["run", "paper-metadata", "--quick", "--sample", "--runs", str(tmp_path), "--set", "data.augment.copies=1"]
+    code = cli.invoke([*line, *(word for one in sets for word in ("--set", one))])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    done = api.outcome(tmp_path / "paper-metadata")
+    assert {"base/free", "tuned/grammar", "rules/free"} <= set(done.cells["test"])
+    assert set(done.cells) == {"test", "title-pages"}
+    assert done.value("json_validity") == 1.0
+    assert done.value("title_exact", "rules/free") >= done.value("title_exact", "rules/free", "title-pages")
+    assert 0 <= done.value("abstract_rouge_l") <= 1
+    assert {"authors_f1", "doi_exact", "abstract_starts_late"} <= set(done.cells["test"]["tuned/grammar"]["metrics"])
+    assert "title_exact" in {row["metric"] for row in done.pairs}
+    page = (tmp_path / "paper-metadata" / "report.html").read_text(encoding="utf-8")
+    assert "Authors F1" in page
+    assert "Abstract rouge l" not in page
+    # What a tuned model answers is what the paper says.
+    model = api.load(tmp_path / "paper-metadata")
+    record = next(files.read_lines(tmp_path / "paper-metadata" / "data" / "test.jsonl"))
+    value = model.extract(record["text"])
+    assert set(value) == {"id", "title", "authors", "abstract", "doi"}
+    assert value["title"] in " ".join(record["text"].split()) + record["text"]

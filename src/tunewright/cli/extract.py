@@ -36,12 +36,13 @@ def verb(
 ) -> int:
     """Answer documents with a tuned model, one JSON line each.
 
-    Documents are text files, all files of a folder, the rows of .jsonl, .json, .csv or .parquet, or stdin (-). Each
-    line holds id, value, where each value stands in the text (spans) and how sure the model is (confidence). Exits
+    Documents are text and PDF files, all files of a folder, the rows of .jsonl, .json, .csv or .parquet, or stdin (-).
+    Each line holds id, value, where each value stands in the text (spans) and how sure the model is (confidence). Exits
     with 1 where a document could not be read; the others are answered all the same.
 
     \b
       tunewright extract letter.txt
+      tunewright extract paper.pdf --run runs/paper-metadata
       tunewright extract inbox/ --run runs/invoices > found.jsonl
       cat letter.txt | tunewright extract - --values
       tunewright extract inbox/ --model wren --schema order.schema.json

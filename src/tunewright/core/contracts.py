@@ -42,6 +42,9 @@ class Metric(Protocol):
     bootstrap resamples rows of statistics and never calls a model or reparses a text.
 
     A metric that the recipe can set also has `configured(options) -> Metric`, given its page `evaluate`.
+
+    A module with a `kind` scores fields that a schema marks so (`x-score`), under names that begin with the field's;
+    its statistics are called `field.statistic`, and are those of the fields that a record's schema has.
     """
 
     name: str

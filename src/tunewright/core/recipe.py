@@ -43,6 +43,7 @@ LayoutName = Literal[
     "prompt_completion",
     "prompt_reference",
     "question_answer",
+    "paper",
     "text",
 ]
 NOISE_GRADES = ("none", "light", "medium", "heavy")
@@ -103,7 +104,7 @@ SYNTH_DOCUMENTS = 10_000
 """How many documents are synthesised where the recipe does not say."""
 
 
-AUGMENTATIONS = ("prompt", "keys", "values", "noise", "together")
+AUGMENTATIONS = ("prompt", "keys", "values", "noise", "together", "front")
 
 
 def _shares_of(names: tuple[str, ...], given: dict[str, float]) -> dict[str, float]:
@@ -120,7 +121,7 @@ class AugmentOptions(Options):
         {"prompt": 0.15, "keys": 0.2, "values": 0.4, "noise": 0.15, "together": 0.1},
         description="Shares of what is done. prompt: asked in other words. keys: asked for some of its keys, in other "
         "orders. values: with other records' values, in text and answer. noise: other words, case and spelling around "
-        "its values. together: two records as one.",
+        "its values. together: two records as one. front: a paper with its title page set otherwise.",
     )
     key_sets: Positive = Field(24, description="How many choices of keys there are for each type of record.")
 
@@ -177,6 +178,24 @@ class DataOptions(Options):
         False,
         description="Narrow the schemas to what answers in train are like: free keys to those met, strings of few "
         "values that are not copied from the text to a choice between them.",
+    )
+    clean_pages: bool = Field(
+        False,
+        description="Texts come from printed pages: words parted at line ends are joined, ligatures written out, "
+        "running heads and page numbers left out, in training and in use.",
+    )
+    max_document_tokens: Positive | None = Field(
+        None,
+        description="Longest document in the model's tokens, in training and in use. A longer one keeps its beginning "
+        "and its `keep_lines`, which is counted. None: all of it.",
+    )
+    keep_lines: tuple[str, ...] = Field(
+        (), description="Short lines with one of these words stay where a document is cut before them."
+    )
+    conversations: str | None = Field(
+        None,
+        description="Also write <split>_conversations.json: `messages`, or with a `text` in the template `llama-3`, a "
+        "model's, or a Jinja file's.",
     )
     augment: AugmentOptions = AugmentOptions()
 
@@ -419,8 +438,10 @@ class TrainOptions(Options):
         0.0, ge=0, description="A gain counts for that only where the validation loss falls by more (nats per token)."
     )
     load_best_model_at_end: bool = Field(True, description="End with the weights of the lowest validation loss.")
-    report_to: Literal["none"] | Tracker | tuple[Tracker, ...] = Field(
-        "none", description="Who is told of the curves: tensorboard, wandb, mlflow, trackio, a list of them, or none."
+    report_to: Literal["none", "environment"] | Tracker | tuple[Tracker, ...] = Field(
+        "none",
+        description="Who is told of the curves: tensorboard, wandb, mlflow, trackio, a list of them, or none. "
+        "environment: wandb where WANDB_API_KEY is set, mlflow where MLFLOW_TRACKING_URI is, if they are installed.",
     )
 
     @property
@@ -431,9 +452,11 @@ class TrainOptions(Options):
 
     @property
     def trackers(self) -> tuple[Tracker, ...]:
-        """Who is told of the curves."""
+        """Who is told of the curves by name; whom the environment names, `train.trackers` knows."""
         asked = self.report_to
-        return asked if isinstance(asked, tuple) else () if asked == "none" else (asked,)
+        if isinstance(asked, tuple):
+            return asked
+        return () if asked == "none" or asked == "environment" else (asked,)
 
     @model_validator(mode="after")
     def _one_precision(self) -> TrainOptions:

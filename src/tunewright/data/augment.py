@@ -1,5 +1,5 @@
 """More records for training, made of those there are: asked otherwise, for other keys, with other records' values, in a
-noisier text, two at once.
+noisier text, two at once, papers with their title pages set otherwise (`data.front`).
 
 What is made is right by construction, and looked at again all the same (`faults`): the answer obeys its schema, has no
 value that its parents have not, and every value that a parent says in so many words is still said. What fails is left
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from tunewright.core.recipe import AugmentOptions
 from tunewright.core.records import JSON, Record
+from tunewright.data import front
 from tunewright.text import align
 from tunewright.text import schema as schemas_of
 
@@ -98,6 +99,10 @@ def augment(
                 parents += others
             elif way == "noise":
                 made = _noisy(record, schema, dice)
+            elif way == "front":
+                page = front.rearranged(record, dice)
+                made = (page, schema) if page is not None else None
+                parents = [page] if page is not None else parents  # the answer is what the new page prints
             elif way == "together":
                 parents.append(dice.choice(partners[record.doc_type, record.language]))
                 made = _together(parents, schema, dice)

@@ -2,7 +2,8 @@
 
 What is changed, in this order: line ends become `\\n`; control characters and invisible marks go (joiners stay where
 a script uses them); rare spaces become plain ones; Unicode form C; spaces at line ends and blank ends go. Strings of
-the target are cleaned alike, so that a value that stood in its text verbatim still does.
+the target are cleaned alike, so that a value that stood in its text verbatim still does. Of texts of printed pages
+(`data.clean_pages`) running heads go before that, words parted at line ends and ligatures after the line ends.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 import regex
 
 from tunewright.core.records import JSON, Record, Span
+from tunewright.data import pages as pages_of
 from tunewright.data.read import Rejected
 from tunewright.text.align import locate
 from tunewright.text.numbers import amount
@@ -59,7 +61,9 @@ def _composed(text: str) -> list[Edit]:
     return edits
 
 
-_STEPS: tuple[tuple[str, Callable[[str], list[Edit]]], ...] = (
+Steps = tuple[tuple[str, Callable[[str], list[Edit]]], ...]
+
+_STEPS: Steps = (
     ("line_ends", _to("\n", _BREAKS)),
     ("control_characters", _to("", _CONTROLS)),
     ("invisible_marks", _to("", _INVISIBLE)),
@@ -68,6 +72,9 @@ _STEPS: tuple[tuple[str, Callable[[str], list[Edit]]], ...] = (
     ("unicode_form", _composed),
     ("trailing_spaces", _to("", _TRAILING)),
 )
+_OF_VALUES: Steps = (("hyphenation", pages_of.hyphenation), ("ligatures", pages_of.ligatures))
+_OF_PAGES: Steps = (("running_heads", pages_of.running_heads), _STEPS[0], *_OF_VALUES, *_STEPS[1:])
+_STEPS_OF = {False: _STEPS, True: _OF_PAGES}
 
 
 @dataclass(slots=True)
@@ -76,8 +83,8 @@ class Cleaned:
 
     counts: "records", "changed_texts", "changed_targets", "rejected"; per kind of change the places changed in texts
     ("line_ends", "control_characters", "invisible_marks", "stray_joiners", "rare_spaces", "unicode_form",
-    "trailing_spaces"); "spans", "spans_moved" (found anew elsewhere), "spans_dropped" (their value is not in the text).
-    Kinds that did not occur are 0.
+    "trailing_spaces", of pages "running_heads", "hyphenation", "ligatures"); "spans", "spans_moved" (found anew
+    elsewhere), "spans_dropped" (their value is not in the text). Kinds that did not occur are 0.
     """
 
     records: list[Record]
@@ -86,7 +93,7 @@ class Cleaned:
 
     def note(self) -> str:
         """One sentence for the screen."""
-        changes = [f"{count} {name.replace('_', ' ')}" for name, _ in _STEPS if (count := self.counts[name])]
+        changes = [f"{count} {name.replace('_', ' ')}" for name, _ in _OF_PAGES if (count := self.counts.get(name))]
         said = f"{self.counts['changed_texts']} of {self.counts['records']} texts cleaned"
         said += f" ({', '.join(changes)})" if changes else ""
         for name in ("rejected", "spans_moved", "spans_dropped"):
@@ -95,20 +102,23 @@ class Cleaned:
         return said
 
 
-def clean(records: Iterable[Record]) -> Cleaned:
-    """Clean texts, targets and spans. A record whose text is empty then is set aside."""
+def clean(records: Iterable[Record], *, pages: bool = False) -> Cleaned:
+    """Clean texts, targets and spans. A record whose text is empty then is set aside.
+
+    pages: the texts are those of printed pages (see `data.pages`).
+    """
     counts: Counter[str] = Counter()
     kept: list[Record] = []
     rejected: list[Rejected] = []
     for record in records:
         counts["records"] += 1
-        text, edits = _cleaned(record.text)
+        text, edits = _cleaned(record.text, _STEPS_OF[pages])
         if not text.strip():
             rejected.append(Rejected.of(record, f"record '{record.id}' has no text after cleaning"))
             continue
         for name, done in edits:
             counts[name] += len(done)
-        target = _cleaned_value(record.target)
+        target = _cleaned_value(record.target, pages)
         provenance = _cleaned_turns(record.provenance)
         counts["changed_texts"] += text != record.text
         counts["changed_targets"] += target is not record.target
@@ -120,17 +130,17 @@ def clean(records: Iterable[Record]) -> Cleaned:
         kept.append(record)
     counts["rejected"] = len(rejected)
     names = ("records", "changed_texts", "changed_targets", "rejected", "spans", "spans_moved", "spans_dropped")
-    return Cleaned(kept, rejected, {name: counts[name] for name in (*names, *(name for name, _ in _STEPS))})
+    return Cleaned(kept, rejected, {name: counts[name] for name in (*names, *(name for name, _ in _STEPS_OF[pages]))})
 
 
-def clean_text(text: str) -> str:
+def clean_text(text: str, *, pages: bool = False) -> str:
     """`text` as `clean` leaves it. Cleaning twice changes nothing more."""
-    return _cleaned(text)[0]
+    return _cleaned(text, _STEPS_OF[pages])[0]
 
 
-def with_way_back(text: str) -> tuple[str, Callable[[int, int], tuple[int, int]]]:
+def with_way_back(text: str, *, pages: bool = False) -> tuple[str, Callable[[int, int], tuple[int, int]]]:
     """(`text` as `clean_text` leaves it, a function from a place (start, end) in that to its place in `text`)."""
-    new, done = _cleaned(text)
+    new, done = _cleaned(text, _STEPS_OF[pages])
     steps = [_back(edits) for _, edits in reversed(done)]
 
     def back(start: int, end: int) -> tuple[int, int]:
@@ -162,9 +172,9 @@ def _back(edits: list[Edit]) -> Callable[[int, bool], int]:
     return before
 
 
-def _cleaned(text: str) -> tuple[str, list[tuple[str, list[Edit]]]]:
+def _cleaned(text: str, steps: Steps = _STEPS) -> tuple[str, list[tuple[str, list[Edit]]]]:
     done = []
-    for name, find in _STEPS:
+    for name, find in steps:
         edits = find(text)
         if edits:
             text = _applied(text, edits)
@@ -181,16 +191,19 @@ def _applied(text: str, edits: list[Edit]) -> str:
     return "".join(pieces)
 
 
-def _cleaned_value(value: JSON) -> JSON:
-    """`value` with clean strings; the very same object where nothing changes. Keys stay as they are."""
+def _cleaned_value(value: JSON, pages: bool = False) -> JSON:
+    """`value` with clean strings; the very same object where nothing changes. Keys stay as they are.
+
+    pages: as of `clean`; a value has no running heads.
+    """
     if isinstance(value, str):
-        new = clean_text(value)
+        new, _ = _cleaned(value, _OF_VALUES + _STEPS if pages else _STEPS)
         return value if new == value else new
     if isinstance(value, dict):
-        items = {key: _cleaned_value(inner) for key, inner in value.items()}
+        items = {key: _cleaned_value(inner, pages) for key, inner in value.items()}
         return items if any(items[key] is not inner for key, inner in value.items()) else value
     if isinstance(value, list):
-        elements = [_cleaned_value(inner) for inner in value]
+        elements = [_cleaned_value(inner, pages) for inner in value]
         return elements if any(a is not b for a, b in zip(elements, value, strict=True)) else value
     return value
 

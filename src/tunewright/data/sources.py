@@ -22,7 +22,7 @@ from tunewright.core.files import sha256
 from tunewright.core.recipe import DataOptions
 from tunewright.core.records import JSON, Record
 from tunewright.data import infer, own
-from tunewright.data.read import Reading, Rejected, excerpt, read, reader_of, rows_as_records
+from tunewright.data.read import DOCUMENTS, Reading, Rejected, excerpt, read, reader_of, rows_as_records
 from tunewright.text.serialise import STRICT
 
 ENVIRONMENT = "TUNEWRIGHT_DATA"
@@ -258,7 +258,7 @@ def _files(source: str, kind: str, path: Path, options: DataOptions, seed: int) 
             )
         readings = [(read(file, **arguments), _split_of(file)) for file in files]
         found.sha256 = {file.name: sha256(file) for file in files}
-        left = [each.name for each in sorted(path.iterdir()) if reader_of(each) not in (None, "text")]
+        left = [each.name for each in sorted(path.iterdir()) if reader_of(each) not in (None, *DOCUMENTS)]
         left = [name for name in left if name not in found.sha256 and not _NOT_DATA.fullmatch(name)]
         if left:
             found.notes.append(f"not read beside {', '.join(found.sha256)}: {', '.join(left)}")
@@ -288,7 +288,7 @@ def _data_files(folder: Path) -> list[Path]:
         if each.is_file()
         and not each.name.startswith(".")
         and not _NOT_DATA.fullmatch(each.name)
-        and reader_of(each) not in (None, "text")
+        and reader_of(each) not in (None, *DOCUMENTS)
     ]
     named = [each for each in files if each.name.split(".")[0] == "data"]
     order = {"train": 0, "validation": 1, "dev": 2, "test": 3}

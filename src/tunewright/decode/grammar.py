@@ -29,6 +29,9 @@ VERBATIM = "x-verbatim"
 AMOUNT = "amount"
 """Its value for a number of the document in plain form."""
 
+NAME = "name"
+"""Its value for a run of the document that may also end between a letter and a digit: names bear marks of notes."""
+
 MAX_BYTES = 64_000
 """Longest schema that is compiled, in bytes of canonical JSON."""
 
@@ -232,15 +235,19 @@ def _prepare(schema: dict[str, JSON], longest: int) -> dict[str, JSON]:
         if not isinstance(node, dict):
             return node
         made = {key: _children(key, value, walk) for key, value in node.items()}
-        if made.pop(VERBATIM, True) not in (True, False, AMOUNT):
-            raise GrammarError(f"{VERBATIM} is true, false or '{AMOUNT}', not {dumps(node[VERBATIM])}")
+        if made.pop(VERBATIM, True) not in (True, False, AMOUNT, NAME):
+            raise GrammarError(f"{VERBATIM} is true, false, '{AMOUNT}' or '{NAME}', not {dumps(node[VERBATIM])}")
+        made.pop(schemas.SCORE, None)
         _tighten_format(made)
         kinds = made.get("type")
         kinds = kinds if isinstance(kinds, list) else [kinds]
         joined = any(word in made for word in ("anyOf", "oneOf", "$ref", "allOf"))
         if closes and not joined and "properties" in made and "patternProperties" not in made:
             made.setdefault("additionalProperties", False)
-        if "string" in kinds and not joined and not any(word in made for word in _BOUNDS["string"]):
+        # What is copied ends with its document. A bound would be counted character by character, each a state of its
+        # own, and llguidance gives up after some thousand of them: an abstract is longer.
+        copied = node.get(VERBATIM) in (True, NAME)
+        if "string" in kinds and not joined and not copied and not any(word in made for word in _BOUNDS["string"]):
             made["maxLength"] = max(longest, made.get("minLength", 0))
         if (
             "integer" in kinds

@@ -19,7 +19,7 @@ import numpy as np
 import regex
 
 from tunewright.core.records import JSON, Record, number_of
-from tunewright.decode.grammar import AMOUNT, VERBATIM, Vocabulary
+from tunewright.decode.grammar import AMOUNT, NAME, VERBATIM, Vocabulary
 from tunewright.text.align import is_wordlike
 from tunewright.text.numbers import amounts, ascii_digits
 from tunewright.text.schema import leaves, path_of, resolve
@@ -34,16 +34,23 @@ _QUOTE, _BACKSLASH, _OBJECT, _COMMA = b'"\\{,'
 class Said:
     """A text in the bytes that a JSON string writes it with, and where its words begin and end there."""
 
-    __slots__ = ("closes", "data", "opens")
+    __slots__ = ("closes", "data", "noted", "opens")
 
     def __init__(self, text: str):
         text = text.rstrip()
         data = bytearray()
         opens: list[int] = []
         closes: set[int] = set()
-        before, before_blank = False, True  # of the character before: part of a word? white space?
+        noted: set[int] = set()
+        before, before_blank, letter = (
+            False,
+            True,
+            False,
+        )  # the character before: part of a word? white space? a letter?
         for character in text:
             wordlike, blank = is_wordlike(character), character.isspace()
+            if letter and character.isdigit():
+                noted.add(len(data))
             if not (before and wordlike):
                 if not before_blank:
                     closes.add(len(data))
@@ -51,13 +58,19 @@ class Said:
                     opens.append(len(data))
             written = character if character >= " " and character not in '"\\' else dumps(character)[1:-1]
             data += written.encode("utf-8", "surrogatepass")
-            before, before_blank = wordlike, blank
+            before, before_blank, letter = wordlike, blank, character.isalpha()
         closes.add(len(data))
         self.data = bytes(data)
         self.opens = tuple(opens)
         """Byte offsets at which a value may begin: never inside a word or number."""
         self.closes = frozenset(closes)
         """Byte offsets at which a value may end."""
+        self.noted = self.closes | noted
+        """Byte offsets at which a name may end: also between a letter and a digit."""
+
+    def ends(self, mark: JSON) -> frozenset[int]:
+        """Byte offsets at which a value with this mark may end."""
+        return self.noted if mark == NAME else self.closes
 
 
 class Source:
@@ -79,7 +92,7 @@ class Source:
         if mark == AMOUNT:
             return written in self.amounts
         return bool(written) and any(
-            said.data.startswith(written, at) and at + len(written) in said.closes
+            said.data.startswith(written, at) and at + len(written) in said.ends(mark)
             for said in self.said
             for at in said.opens
         )
@@ -204,9 +217,9 @@ class Verbatim:
         source = self._source
         if mark == AMOUNT:
             return [(value, frozenset((len(value),)), 0) for value in source.amounts]
-        if mark is not True:
+        if mark not in (True, NAME):
             return None
-        return [(said.data, said.closes, at) for said in source.said for at in said.opens]
+        return [(said.data, said.ends(mark), at) for said in source.said for at in said.opens]
 
 
 # -- which strings are verbatim

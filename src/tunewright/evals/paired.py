@@ -30,10 +30,13 @@ from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction
 from tunewright.evals.intervals import Array, cluster_sums, resampled_sums
 from tunewright.evals.metrics import fields as _fields
-from tunewright.evals.table import Table, metrics_for, paired_by_id
+from tunewright.evals.metrics import passages
+from tunewright.evals.table import Table, matches, metrics_for, paired_by_id
 
 POWER = 0.8
-LOWER_IS_BETTER = frozenset({"omitted", "hallucinated", "substituted", "semantic_ambiguous"})
+LOWER_IS_BETTER = frozenset(
+    {"omitted", "hallucinated", "substituted", "semantic_ambiguous", *(f"*_{fault}" for fault in passages.FAULTS)}
+)
 FIELD = "field:"
 """`field:date` compares the accuracy of one field."""
 
@@ -133,7 +136,8 @@ def compare(
 
     pairs: (a, b), a the one to beat; a pair is taken on every trial that has both cells. None: `usual_pairs`.
     metrics: names of scores (`exact_match`, `field_accuracy`, `chrf`, `field:date`, …); None: exact match, field
-    accuracy and field F1 for JSON, exact match, ROUGE-L and chrF++ for text.
+    accuracy and field F1 for JSON, exact match, ROUGE-L and chrF++ for text, and the chief scores of fields that
+    have some of their own (`x-score`).
     chief: the cell that the usual pairs are about. primary: (a, b, on, metric) of the comparison that the work was made
     for, chosen before any answer is known. options: of the recipe, for metrics that can be set.
 
@@ -201,8 +205,8 @@ def over_seeds(
     """
     if len(a) != len(b) or not a:
         raise UsageError("the two were not trained with the same seeds")
-    names = _usual_metrics(examples) if metrics is None else metrics
     pairs = [[paired_by_id(examples, answers) for answers in side] for side in (a, b)]
+    names = _usual_metrics(examples, pairs[0][0][0], options) if metrics is None else metrics
     owners = _owners(examples, pairs[0][0][0], names, options)
     modules = list({id(owner): owner for owner in owners.values()}.values())
     tables = [[Table.of(one, modules) for one in side] for side in pairs]
@@ -284,7 +288,7 @@ def gates(metrics: Mapping[str, Mapping[str, Any]], floors: Mapping[str, float])
     """
     rows = []
     for name, floor in floors.items():
-        if name in LOWER_IS_BETTER:
+        if matches(name, LOWER_IS_BETTER):
             raise UsageError(f"'{name}' is better when lower and cannot have a floor", hint="use field_accuracy")
         if name not in metrics:
             raise UsageError(f"there is no score '{name}' to hold to a floor", hint=did_you_mean(name, metrics))
@@ -307,7 +311,7 @@ def _differences(
 ) -> list[dict[str, Any]]:
     examples = [example for example, _ in a]
     if names is None:
-        names = _usual_metrics(examples)
+        names = _usual_metrics(examples, a[0], options)
     owners = _owners(examples, a[0], names, options)
     metrics = list({id(owner): owner for owner in owners.values()}.values())
     first, second = Table.of(a, metrics), Table.of(b, metrics)
@@ -334,9 +338,26 @@ def _differences(
     return rows
 
 
-def _usual_metrics(examples: Sequence[Example]) -> Sequence[str]:
+def _usual_metrics(
+    examples: Sequence[Example], pair: tuple[Example, Prediction], options: EvaluateOptions | None
+) -> Sequence[str]:
+    """Scores to compare where none is named, with those of single fields that their metrics name (`paired`)."""
     text = all(isinstance(example.record.target, str) for example in examples)
-    return ("exact_match", "rouge_l", "chrf") if text else ("exact_match", "field_accuracy", "field_f1")
+    names = ("exact_match", "rouge_l", "chrf") if text else ("exact_match", "field_accuracy", "field_f1")
+    givers = _givers(examples, pair, options)
+    return (*names, *(name for name, module in givers.items() if matches(name, getattr(module, "paired", ()))))
+
+
+def _givers(
+    examples: Sequence[Example], pair: tuple[Example, Prediction], options: EvaluateOptions | None
+) -> dict[str, Any]:
+    """Score → the metric that gives it."""
+    found: dict[str, Any] = {}
+    for module in metrics_for(examples, options=options):
+        if getattr(module, "measures", "quality") == "quality":
+            sums = {key: np.float64(value) for key, value in module.statistics(*pair).items()}
+            found |= dict.fromkeys(module.summarise(sums), module)
+    return found
 
 
 def _owners(
@@ -346,11 +367,7 @@ def _owners(
     options: EvaluateOptions | None,
 ) -> dict[str, Any]:
     """The metric that gives each score named. Raises UsageError for a score that none gives."""
-    found: dict[str, Any] = {}
-    for module in metrics_for(examples, options=options):
-        if getattr(module, "measures", "quality") == "quality":
-            sums = {key: np.float64(value) for key, value in module.statistics(*pair).items()}
-            found |= dict.fromkeys(module.summarise(sums), module)
+    found = _givers(examples, pair, options)
     found |= {name: _OneField(name.removeprefix(FIELD)) for name in names if name.startswith(FIELD)}
     for name in names:
         if name not in found:
@@ -398,7 +415,7 @@ def _verdict(row: Mapping[str, Any], level: float) -> str:
     if row["p_holm"] > 1 - level or row["low"] <= 0 <= row["high"]:
         return "no difference shown"
     risen = row["difference"] > 0
-    return "better" if risen != (row["metric"] in LOWER_IS_BETTER) else "worse"
+    return "better" if risen != matches(row["metric"], LOWER_IS_BETTER) else "worse"
 
 
 class _OneField:

@@ -18,6 +18,7 @@ import regex
 
 from tunewright.core.records import JSON, Example, Prediction, Span
 from tunewright.evals import rule_labels as known
+from tunewright.evals import rule_papers as papers
 from tunewright.text.align import locate
 from tunewright.text.numbers import Amount, amounts, ascii_digits
 from tunewright.text.schema import leaves, resolve
@@ -114,6 +115,8 @@ class Rules:
 
 def extract(text: str, schema: dict[str, JSON]) -> JSON:
     """A value for `schema` from `text` by rules; null (an empty list for lists) for what is not found."""
+    if papers.fits(schema):
+        return papers.extract(text, schema)
     return _value(_Document(text), "", schema, None, schema)
 
 

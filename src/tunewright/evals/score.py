@@ -12,7 +12,7 @@ from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.evals.intervals import Array, cluster_sums, interval, leave_one_out, resampled_sums
 from tunewright.evals.metrics import fields
-from tunewright.evals.table import Table, clusters_of, metrics_for, paired_by_id
+from tunewright.evals.table import Table, clusters_of, matches, metrics_for, paired_by_id
 
 
 def score(
@@ -141,7 +141,8 @@ class _Bootstrap:
             if len(clustered) == 1 and not np.isfinite(apart).all():
                 apart = apart[:0]  # nothing is left without the only cluster
             _check(name, value, some, apart)
-            low, high, method = interval(float(value), some, apart, proportion=name in proportions, level=self.level)
+            share = matches(name, proportions)
+            low, high, method = interval(float(value), some, apart, proportion=share, level=self.level)
             found[name] = {"value": float(value), "low": low, "high": high, "n": n, "method": method}
         return found
 

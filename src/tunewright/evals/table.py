@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from tunewright.core.errors import DataError
 from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction
 from tunewright.text.accepted import target_for
+from tunewright.text.schema import SCORE
+from tunewright.text.serialise import dumps
 
 Array = NDArray[np.float64]
 
@@ -24,17 +27,32 @@ Array = NDArray[np.float64]
 def metrics_for(
     examples: Sequence[Example], names: Iterable[str] | None = None, options: EvaluateOptions | None = None
 ) -> list[Any]:
-    """The metrics that fit the examples (those of JSON answers are left out for text), by name in order.
+    """The metrics that fit the examples, by name in order.
+
+    Those of JSON answers are left out for text, those of one kind of field (`kind`) where no schema has such a field.
 
     names: only these files of `tunewright.evals.metrics`. options: what the recipe says of metrics that can be set
     (`configured`). Raises UsageError for one that is not there.
     """
     modules = [catalogue.load("metric", name) for name in (catalogue.names("metric") if names is None else names)]
     text = bool(examples) and all(isinstance(example.record.target, str) for example in examples)
-    fitting = [module for module in modules if not (text and getattr(module, "structured", False))]
+    schemas = {id(example.schema): example.schema for example in examples if example.schema}
+    marks = dumps(list(schemas.values()))
+
+    def fits(module: Any) -> bool:
+        if getattr(module, "kind", None) is not None:
+            return f'"{SCORE}": "{module.kind}"' in marks
+        return not (text and getattr(module, "structured", False))
+
+    fitting = [module for module in modules if fits(module)]
     if options is None:
-        return list(fitting)
+        return fitting
     return [module.configured(options) if hasattr(module, "configured") else module for module in fitting]
+
+
+def matches(score: str, patterns: Iterable[str]) -> bool:
+    """Whether a score is one of these; `*_exact` stands for that of any field."""
+    return any(fnmatchcase(score, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True)
@@ -54,11 +72,13 @@ class Table:
         blocks: list[Array] = []
         for metric in metrics:
             rows = [metric.statistics(example, prediction) for example, prediction in pairs]
-            keys = list(rows[0]) if rows else []
-            if any(row.keys() != rows[0].keys() for row in rows):
+            keys = list(dict.fromkeys(key for row in rows for key in row))
+            by_field = getattr(metric, "kind", None) is not None  # documents of several types have several fields
+            if not by_field and any(row.keys() != rows[0].keys() for row in rows):
                 raise DataError(f"the metric '{metric.name}' gives other statistics for other documents")
             columns += [(metric.name, key) for key in keys]
-            blocks.append(np.array([[row[key] for key in keys] for row in rows], dtype=float).reshape(len(rows), -1))
+            numbers = [[row.get(key, 0.0) for key in keys] for row in rows]
+            blocks.append(np.array(numbers, dtype=float).reshape(len(rows), len(keys)))
         matrix = np.hstack(blocks) if blocks else np.zeros((len(pairs), 0))
         return cls(tuple(metrics), tuple(columns), matrix, clusters_of([example for example, _ in pairs]))
 

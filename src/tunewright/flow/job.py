@@ -153,7 +153,7 @@ def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
         from tunewright.train import trackers
 
         catalogue.load("method", recipe.method.adapter)
-        trackers.check(recipe.train.trackers)
+        trackers.check(trackers.named(recipe.train))
     if "train" in wanted or "evaluate" in wanted:
         locate_model(recipe.model)
     if "compare" in wanted:

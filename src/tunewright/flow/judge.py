@@ -15,6 +15,7 @@ from tunewright.core.run import Run
 from tunewright.evals import paired
 from tunewright.flow import answer, prepare
 from tunewright.flow.outcome import TEST, main_cell
+from tunewright.text.schema import SCORE
 from tunewright.text.serialise import dumps
 
 COMPARISON = "metrics_comparison.json"
@@ -74,6 +75,7 @@ def check_metrics(names: Iterable[str], options: EvaluateOptions | None = None) 
         example = Example(Record("1", "b", target), (), dumps(target), {"type": "object"})
         answer_to = Prediction("1", example.completion, target)
         known |= score([example], [answer_to], level=0.95, resamples=1, seed=0, options=options)["metrics"]
+    known |= {name: {"value": 0.0} for name in names if name.endswith(_of_fields())}
     paired.gates(known, dict.fromkeys(names, 0.0))
 
 
@@ -82,6 +84,21 @@ def check_embedding(recipe: Recipe) -> None:
     from tunewright.evals.metrics import semantic
 
     semantic.configured(recipe.evaluate)
+
+
+def _of_fields() -> tuple[str, ...]:
+    """How the scores of single fields end (`x-score`); they begin with the field's name, which a schema says."""
+    from tunewright.evals.table import metrics_for
+
+    found: list[str] = []
+    for kind, said in {"identifier": "1", "wording": "a", "names": ["a"], "passage": "a"}.items():
+        schema = {"type": "object", "properties": {kind: {SCORE: kind}}}
+        example = Example(Record("1", "a", {kind: said}), (), "", schema)
+        for metric in metrics_for([example]):
+            if getattr(metric, "kind", None) == kind:
+                sums = metric.statistics(example, Prediction("1", "", {kind: said}))
+                found += [name.removeprefix(kind) for name in metric.summarise(sums)]
+    return tuple(found)
 
 
 def report(job: Run, *, again: bool = False) -> dict[str, Path]:

@@ -333,7 +333,9 @@ def _data(
         warnings.append(f"exams are taken by one model, not by folds: {', '.join(recipe.evaluate.exams)}")
         return counts, sample, long, row_bytes, warnings, exams
     for name in recipe.evaluate.exams:
-        if name in sources.named_sets(data):
+        if name == prepare.TITLE_PAGES:
+            exams[name] = counts["test"]
+        elif name in sources.named_sets(data):
             from tunewright.core.recipe import DataOptions
 
             exams[name] = len(sources.load(name, DataOptions.model_validate({}), folder=data).records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
     from tunewright.data.split import Splits
 
 SPLITS = ("train", "validation", "test")
+LEARNT = SPLITS[:2]
 ALONE = "answer"
 """doc_type of a schema that was given on its own."""
 SHOWN = 8
 """Fields that are named on the screen; the manifest has all."""
+TITLE_PAGES = "title-pages"
+"""The exam that is made of the test documents."""
+CUT = "cut"
+"""In a record's provenance: tokens that its document lost."""
 TASK = "task.json"
 """Beside the weights: what they were tuned for, so that an adapter can be used without its run."""
 
@@ -58,6 +64,7 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
         events.say(note)
     exams = {name: records(job, name) for name in take_exams(job, events, found.schemas, data=data)}
     divide(job, events, found, parts, exams)
+    make_exams(job, parts.test, events)
 
 
 def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:
@@ -72,7 +79,7 @@ def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:
         events.say(note)
     files.write_lines(folder / "raw.jsonl", rows(source.records))
 
-    cleaned = clean(source.records)
+    cleaned = clean(source.records, pages=options.clean_pages)
     task = make_task(recipe.task, source.schemas)
     earlier = sum("before" in record.provenance for record in source.records)
     if earlier and not reads_turns(task):
@@ -133,6 +140,12 @@ def divide(
     if recipe.data.close_schemas:
         found = replace(found, schemas=closed(found.schemas, [*alone, *kept["validation"]]))
     kept = dressed(recipe, found.schemas, kept, events.say)
+    if alone and not kept["train"] and "tuned" in recipe.evaluate.systems:
+        raise DataError(
+            "no record is left to train on: all of their documents are cut before their answers end",
+            where=recipe.data.source,
+            hint="raise data.max_document_tokens",
+        )
     if not kept["train"] and "tuned" in recipe.evaluate.systems:
         raise DataError(
             "no record is left to train on: all of them are in test too",
@@ -150,6 +163,11 @@ def divide(
         fields = ", ".join(shown[:SHOWN])
         events.say(f"held to what the document says, as their answers in train are: {fields}{more}")
     files.write_json(folder / "schemas.json", schemas)
+    if recipe.data.conversations is not None:
+        from tunewright.flow import conversations
+
+        made = conversations.write(folder, make_task(recipe.task, schemas), kept, recipe.data.conversations)
+        events.say(f"conversations: {', '.join(path.name for path in made)} in {folder}")
     counts = {name: len(part) for name, part in kept.items()} | {"rejected": found.rejected}
     events.add("data", "split", **counts)
     events.say(", ".join(f"{count:,} {name}" for name, count in counts.items()))
@@ -159,6 +177,11 @@ def divide(
         "doc_types": tally(record.doc_type for record in everything),
         "exams": {name: len(exam) for name, exam in exams.items()},
         "split": parts.counts(),
+        "cut": {
+            name: {"documents": len(own), "tokens": sum(own)}
+            for name, part in kept.items()
+            if (own := [record.provenance[CUT] for record in part if CUT in record.provenance])
+        },
         "duplicates": alike.to_row(),
         "verbatim": verbatim,
         "notes": [*found.about["notes"], *parts.notes],
@@ -180,8 +203,8 @@ def closed(schemas: Mapping[str, dict[str, JSON]], known: Sequence[Record]) -> d
 def dressed(
     recipe: Recipe, schemas: dict[str, dict[str, JSON]], parts: dict[str, list[Record]], say: Callable[[str], None]
 ) -> dict[str, list[Record]]:
-    """The sides of a split as they are used: train, or a share of it, with the records made of it, each with the prompt
-    it is asked with.
+    """The sides of a split as they are used: documents cut to `data.max_document_tokens`; train, or a share of it, with
+    the records made of it; each with the prompt it is asked with.
 
     Ways of augmentation that the task knows nothing of are left out, with a word.
     """
@@ -189,6 +212,8 @@ def dressed(
 
     task = make_task(recipe.task, schemas)
     asked, asks = getattr(task, "asked", None), getattr(task, "asks", ())
+    if recipe.data.max_document_tokens:
+        parts = {name: shortened(recipe, part, name, say) for name, part in parts.items()}
     options, train = recipe.data.augment, _share(parts["train"], recipe.data.train_share, say)
     parts = {**parts, "train": train}
     if options.copies and train:
@@ -204,6 +229,8 @@ def dressed(
             fitting = [record for record in made.records if askable(record)]
             if len(fitting) < len(made.records):
                 say(f"{len(made.records) - len(fitting)} of them are left out: no prompt of the task fits them")
+            if recipe.data.max_document_tokens:  # what was made of them may be longer again
+                fitting = shortened(recipe, fitting, "train", say)
             parts = {**parts, "train": train + fitting}
     return {name: [asked(record) for record in part] for name, part in parts.items()} if asked else parts
 
@@ -214,6 +241,41 @@ def _share(records: list[Record], share: float, say: Callable[[str], None]) -> l
     kept = [record for record in records if number_of(f"share {record.id}") < share * 2**64]
     say(f"data.train_share: {len(kept):,} of {len(records):,} records of train are used")
     return kept
+
+
+def shortened(recipe: Recipe, found: Sequence[Record], on: str, say: Callable[[str], None]) -> list[Record]:
+    """The records with documents of at most `data.max_document_tokens`, what was cut said and kept in the provenance.
+
+    A record of train or validation whose answer is then no longer said where it was is left out; one of a test stays.
+    """
+    from tunewright.data.cut import cut
+    from tunewright.models.load import chat_of
+    from tunewright.text.schema import leaves
+
+    options = recipe.data
+    assert options.max_document_tokens is not None
+    places = chat_of(recipe.model).places
+    made: list[Record] = []
+    lost = tokens = unsaid = 0
+    for record in found:
+        left = cut(record.text, places, options.max_document_tokens, options.keep_lines)
+        text, gone = left.text, left.lost
+        before, after = (" ".join(one.split()) for one in (record.text, text))
+        said = (" ".join(value.split()) for value in leaves(record.target).values() if isinstance(value, str))
+        missing = gone > 0 and any(value in before and value not in after for value in said)
+        lost, tokens, unsaid = lost + (gone > 0), tokens + gone, unsaid + missing
+        if gone:
+            record = record.replace(text=text, spans=(), provenance={**record.provenance, CUT: gone})
+        if not missing or on not in LEARNT:
+            made.append(record)
+    if lost:
+        kept = "are left out" if on in LEARNT else "stay, and count"
+        more = f"; {unsaid} of them no longer say all of their answer and {kept}" if unsaid else ""
+        say(
+            f"{on}: {lost} of {len(found)} documents are over {options.max_document_tokens} tokens and were cut by "
+            f"{tokens:,} in all (data.max_document_tokens){more}"
+        )
+    return made
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -323,13 +385,18 @@ def take_exams(
     standing = []
     for name in job.recipe.evaluate.exams:
         path = job.path / "exams" / f"{name}.jsonl"
+        if name == TITLE_PAGES:
+            standing += [name] if path.is_file() else []
+            continue
         if not path.is_file():
             sample = job.recipe.data.sample and (sources.SAMPLES / name).is_dir()
             if not sample and name not in sources.named_sets(data):
                 events.say(f"exam '{name}' is not here and is skipped (--data DIR names the folder it stands in)")
                 continue
             source = sources.load(name, seed=job.recipe.seed, folder=data, sample=sample)
-            readable = clean(source.records).records
+            readable = clean(source.records, pages=job.recipe.data.clean_pages).records
+            if job.recipe.data.max_document_tokens:
+                readable = shortened(job.recipe, readable, name, events.say)
             cleaned = [record for record in readable if record.target is not None]
             if len(cleaned) < len(readable):
                 events.say(f"exam '{name}': {len(readable) - len(cleaned)} documents have no answer and are left out")
@@ -345,6 +412,26 @@ def take_exams(
             events.say(f"exam '{name}': {len(cleaned)} documents, never trained on")
         standing.append(name)
     return standing
+
+
+def make_exams(job: Run, test: Sequence[Record], events: Events) -> None:
+    """Write the exam that is made of the test documents: papers with their title pages set in ways kept for that.
+
+    test: they as they are before they are cut.
+    """
+    from tunewright.data.front import rearranged
+
+    if TITLE_PAGES not in job.recipe.evaluate.exams:
+        return
+    made = [rearranged(record, random.Random(f"{job.recipe.seed}/{record.id}"), kept=True) for record in test]
+    found = [record for record in made if record is not None]
+    if len(found) < len(test):
+        events.say(f"exam '{TITLE_PAGES}': {len(test) - len(found)} documents of test have no title page to set anew")
+    if found and job.recipe.data.max_document_tokens:
+        found = shortened(job.recipe, found, TITLE_PAGES, events.say)
+    if found:
+        files.write_lines(job.path / "exams" / f"{TITLE_PAGES}.jsonl", rows(found))
+        events.say(f"exam '{TITLE_PAGES}': {len(found)} documents of test with their title pages set otherwise")
 
 
 def _not_trained_on(job: Run, name: str, exam: list[Record], events: Events) -> list[Record]:
@@ -393,12 +480,23 @@ def describe_task(job: Run, folder: Path) -> None:
     """Write TASK into a folder of weights: the base, the task's options, the schemas by doc_type, the length rule."""
     options = task_options(job)
     row = {"base": job.recipe.model, "task": options.model_dump(), "schemas": _schemas(job), "length": length_of(job)}
+    row |= {"reading": reading_of(job.recipe), "decode": {"max_new_tokens": job.recipe.decode.max_new_tokens}}
     files.write_json(folder / TASK, row)
 
 
 def length_of(job: Run) -> dict[str, Any]:
     """What happens to a prompt that is too long, in training and wherever its model is evaluated."""
     return {"over_length": job.recipe.train.over_length, "max_length": job.recipe.train.max_length}
+
+
+def reading_of(recipe: Recipe) -> dict[str, Any]:
+    """How a document's text is read, in training and in use: the keys of `data` that say so."""
+    data = recipe.data
+    return {
+        "clean_pages": data.clean_pages,
+        "max_document_tokens": data.max_document_tokens,
+        "keep_lines": list(data.keep_lines),
+    }
 
 
 def make_task(options: TaskOptions, schemas: dict[str, dict[str, JSON]]) -> Task:

@@ -72,7 +72,9 @@ class Unreadable:
 class Model:
     """A model with its task, ready to answer. `what` says which it is, for people.
 
-    length: `over_length` and `max_length` that it was trained with, where that is known.
+    length: `over_length` and `max_length` that it was trained with, where that is known. reading: how its training read
+    documents (`prepare.reading_of`); theirs are read so, too, and one over `max_document_tokens` is cut and not read in
+    windows.
     """
 
     def __init__(
@@ -83,7 +85,9 @@ class Model:
         what: str,
         schemas: Mapping[str, Any],
         length: Mapping[str, Any] | None = None,
+        reading: Mapping[str, Any] | None = None,
     ):
+        self.reading = dict(reading or {})
         self.length = {key: value for key, value in (length or {}).items() if key in ("over_length", "max_length")}
         self.loaded = loaded
         self.task = task
@@ -112,14 +116,13 @@ class Model:
             changed["json_schema"] = None
         options = _options(self.task).model_copy(update=changed)
         task = prepare.make_task(options, schemas)
-        return Model(self.loaded, task, self.options, self.what, schemas, self.length)
+        return Model(self.loaded, task, self.options, self.what, schemas, self.length, self.reading)
 
     def json(self, prompt: str, *, prefix: str = "") -> JSON:
         """The JSON that answers a prompt, always an instance of the model's schema, or of one of them.
 
         prefix: how the answer begins, such as `{"name": "`. Raises ModelError where no answer comes of it.
         """
-        from tunewright.data.clean import clean_text
         from tunewright.decode.system import LocalSystem
 
         # A task that has several ways to ask asks this as it is.
@@ -133,10 +136,22 @@ class Model:
                 whole = {"anyOf": list(self.schemas.values())}
                 task = prepare.make_task(_options(task), {ALONE: whole})
             system = LocalSystem(self.what, self.loaded, task, decoding="grammar", options=self.options, **self.length)
-            [found] = system.predict([task.example(asked.replace(text=clean_text(prompt)))], opening=prefix)
+            [found] = system.predict([task.example(asked.replace(text=self.read(prompt)[0]))], opening=prefix)
         if found.failure is not None:
             raise ModelError(f"the reply is no answer: {found.failure}", where=self.what)
         return found.value
+
+    def read(self, text: str) -> tuple[str, Callable[[int, int], tuple[int, int]]]:
+        """(a document's text as the model is shown it, a place in that → its place in the text)."""
+        from tunewright.data.clean import with_way_back
+        from tunewright.data.cut import cut
+
+        clean, way_back = with_way_back(text, pages=bool(self.reading.get("clean_pages")))
+        most = self.reading.get("max_document_tokens")
+        if most is None:
+            return clean, way_back
+        left = cut(clean, self.loaded.chat.places, most, self.reading.get("keep_lines", ()))
+        return left.text, lambda start, end: way_back(*left.back(start, end))
 
     def check(self, doc_type: str | None) -> None:
         """Raises UsageError for a doc_type that the model has no schema for."""
@@ -165,11 +180,10 @@ class Model:
         yield from self._together(waiting, free)
 
     def _together(self, documents: Sequence[Record], free: bool) -> Iterator[Found]:
-        from tunewright.data.clean import with_way_back
         from tunewright.decode.extract import extract
 
         # What is read is clean, as in training; what is told counts in the text that was given.
-        texts = [with_way_back(document.text) for document in documents]
+        texts = [self.read(document.text) for document in documents]
         asked: list[Record] = []
         owners: list[int] = []
         best: dict[int, tuple[tuple[float, float], Found]] = {}
@@ -247,7 +261,9 @@ def load(
         options = recipe.task.model_copy(update={"json_schema": None}) if own else prepare.task_options(job)
         loaded = answer.load_tuned(job)
         what = f"the tuned model of {job.path}"
-        return _made(loaded, options, recipe.decode, what, schemas, prepare.length_of(job))
+        return _made(
+            loaded, options, recipe.decode, what, schemas, prepare.length_of(job), prepare.reading_of(job.recipe)
+        )
     if run is not None:
         raise UsageError("a run and a model are both named", hint="leave one of them out")
     tuned = Path(str(adapter or model)) / TASK
@@ -264,7 +280,8 @@ def load(
     if own is not None:
         options = options.model_copy(update={"json_schema": None})
     schemas = own or brought["schemas"]
-    return _made(loaded, options, DecodeOptions.model_validate({}), what, schemas, brought.get("length", {}))
+    decode = DecodeOptions.model_validate(brought.get("decode", {}))
+    return _made(loaded, options, decode, what, schemas, brought.get("length", {}), brought.get("reading", {}))
 
 
 def find(run: str | Path | Run | None, runs: str | Path) -> Run:
@@ -283,10 +300,11 @@ def _made(
     what: str,
     schemas: dict[str, JSON],
     length: Mapping[str, Any],
+    reading: Mapping[str, Any],
 ) -> Model:
     if task.json_schema is not None:
         schemas = {}
-    return Model(loaded, prepare.make_task(task, schemas), decode, what, schemas, length)
+    return Model(loaded, prepare.make_task(task, schemas), decode, what, schemas, length, reading)
 
 
 def _schema(given: Mapping[str, JSON] | str | Path | None) -> dict[str, JSON] | None:

@@ -143,6 +143,14 @@ def cached(name: str) -> Path | None:
     return folder if folder is not None and any((folder / file).is_file() for file in known) else None
 
 
+def chat_of(name: str) -> Chat:
+    """A model's tokenizer with its chat template, without its weights. Raises ModelError where it is not to be had."""
+    from transformers import AutoTokenizer
+
+    folder = locate(name, weights=False)
+    return Chat.load(folder, _tokenizer(AutoTokenizer, folder, False), stop_ids=_extra_stops(folder))
+
+
 def best_dtype(device: str | torch.device = "cpu") -> torch.dtype:
     """bf16 where the hardware computes faster in it (GPUs, processors with AMX), fp16 on GPUs without, else fp32.
 

@@ -44,6 +44,9 @@ METRIC_NAMES = {
     "overall": "Overall",
 }
 
+SPELT = ("rouge_l", "chrf", "f1")
+"""Scores of single fields whose names are spelt in a way of their own: `authors_f1`."""
+
 OUTCOMES = ("correct", "omitted", "hallucinated", "substituted")
 
 LANGUAGES = {
@@ -93,6 +96,10 @@ class Estimate:
 
 
 def metric_name(metric: str) -> str:
+    """A score's name for people; those of one field begin with the field's."""
+    for score in SPELT:
+        if metric.endswith(f"_{score}") and metric not in METRIC_NAMES:
+            return f"{metric_name(metric.removesuffix(f'_{score}'))} {METRIC_NAMES[score]}"
     return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
 
 

@@ -19,6 +19,9 @@ MAX_BYTES = 256_000
 MAX_DEPTH = 48
 """Deepest nesting of a JSON Schema, and of a value that is checked against one."""
 
+SCORE = "x-score"
+"""The keyword that says how a field is scored besides being right or wrong (see `evals.metrics`)."""
+
 MAX_FAULTS = 50
 """Most faults that `validate` lists for one value."""
 

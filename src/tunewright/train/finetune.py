@@ -74,7 +74,7 @@ def finetune(
 
     options = recipe.train
     refuse_sharded()
-    trackers.check(options.trackers)
+    trackers.check(trackers.named(options))
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and processes.count() > 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any, Protocol
 
 from tunewright.core import files
 from tunewright.core.errors import MissingExtra
-from tunewright.core.recipe import Recipe
+from tunewright.core.recipe import Recipe, Tracker, TrainOptions
 
 PROJECT = "tunewright"
 STEP = ("loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes")
 """What is told of a step, as train/NAME."""
+KEYS: dict[Tracker, str] = {"wandb": "WANDB_API_KEY", "mlflow": "MLFLOW_TRACKING_URI"}
+"""What stands in the environment of those who use a tracker."""
 _LOGIN = re.compile(r"://[^/@\s]+@")
 
 
@@ -28,6 +31,13 @@ class Curves(Protocol):
 
     def log(self, values: dict[str, float], step: int) -> None: ...
     def end(self) -> None: ...
+
+
+def named(options: TrainOptions) -> tuple[Tracker, ...]:
+    """Who is told: those that the recipe names, or those whose key stands in the environment and that are installed."""
+    if options.report_to != "environment":
+        return options.trackers
+    return tuple(name for name, key in KEYS.items() if os.environ.get(key) and importlib.util.find_spec(name))
 
 
 def check(names: Sequence[str]) -> None:
@@ -54,11 +64,12 @@ class Trackers:
     ):
         self._say = say
         self._open: dict[str, Curves] = {}
-        if not recipe.train.trackers or not first:
+        wanted = named(recipe.train)
+        if not wanted or not first:
             return
         path = folder / "trackers.json"
         ids: dict[str, str] = files.read_json(path) if path.is_file() else {}
-        for tracker in recipe.train.trackers:
+        for tracker in wanted:
             try:
                 self._open[tracker], ids[tracker] = _BEGIN[tracker](name, shown(recipe), folder, ids.get(tracker))
             except Exception as error:  # whatever a library raises, of the network or its own

@@ -360,6 +360,12 @@ LAYOUT_ROWS = {
     ),
     "prompt_reference": ({"prompt": "P", "reference": "R"}, "P", "R", None),
     "question_answer": ({"question": "Q", "answer": "A", "context": "C"}, "C\n\nQ", "A", None),
+    "paper": (
+        {"article_text": "T by A", "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1/x"},
+        "T by A",
+        {"id": None, "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1/x"},
+        None,
+    ),
     "text": ({"text": "T"}, "T", None, None),
 }
 
@@ -507,6 +513,6 @@ def test_empty_and_hopeless_files_have_no_layout(tmp_path):
 
 
 def test_readers_are_reached_by_name():
-    assert catalogue.names("reader") == ["csv", "huggingface", "json", "jsonl", "parquet", "text"]
+    assert catalogue.names("reader") == ["csv", "huggingface", "json", "jsonl", "parquet", "pdf", "text"]
     for name in catalogue.names("reader"):
         assert isinstance(catalogue.load("reader", name).suffixes, tuple)

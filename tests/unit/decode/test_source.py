@@ -217,3 +217,69 @@ def test_says_is_what_following_a_reply_says() -> None:
     for value in ("राम कुमार", "राम", "कुमा", "", "Pune", "Pun", 'House"\nPune', "12500.00", "12,500.00", "(0754", "22)"):
         for mark_, key in ((True, "name"), ("amount", "total")):
             assert source.says(value, mark_) == follows({key: value})
+
+
+NOTED = "Ada Byron1,2*, Karl Weiss³ and Noor Rao (2)\nAB12 2301v2"
+PEOPLE = {"type": "object", "properties": {"who": {"type": "string", "x-verbatim": "name"}, "what": WORD}}
+
+
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [
+        ({"who": "Ada Byron"}, True),
+        ({"who": "Karl Weiss"}, True),
+        ({"who": "Noor Rao"}, True),
+        ({"who": "Ada Byron1"}, True),
+        ({"who": "Ada Byro"}, False),
+        ({"who": "Karl Weis"}, False),
+        ({"who": "yron"}, False),
+        ({"who": "230"}, False),
+        ({"what": "Ada Byron"}, False),  # only names may leave their marks of notes behind
+        ({"what": "Noor Rao"}, True),
+    ],
+)
+def test_a_name_may_end_before_its_marks_of_notes(value: dict, good: bool) -> None:
+    source = Source(NOTED)
+    assert Verbatim(PEOPLE, source).feed(dumps(value).encode()) == good
+    [(key, text)] = value.items()
+    assert source.says(text, "name" if key == "who" else True) == good
+
+
+def test_a_schema_with_such_marks_and_scores_is_enforced() -> None:
+    tokenizer = tiny_models.loaded("llama3", 0).tokenizer
+    scored = {**PEOPLE, "properties": {"who": {**PEOPLE["properties"]["who"], "x-score": "wording"}}}
+    assert Grammar(tokenizer, scored).verbatim
+    with pytest.raises(GrammarError, match="x-verbatim is true, false, 'amount' or 'name'"):
+        Grammar(tokenizer, {"type": "object", "properties": {"who": {"type": "string", "x-verbatim": "names"}}})
+
+
+def test_what_is_copied_may_be_as_long_as_its_document() -> None:
+    """A bound would be counted character by character, and llguidance gives up after some thousand of them."""
+    from tunewright.models.load import load
+
+    loaded = load("wren")
+    reply = dumps({"abstract": "moss grows on roofs " * 300})
+    copied = {"type": "object", "properties": {"abstract": {"type": "string", "x-verbatim": True}}}
+    written = {"type": "object", "properties": {"abstract": {"type": "string"}}}
+    assert Grammar(loaded.tokenizer, copied, longest=100).fault(reply) is None
+    assert Grammar(loaded.tokenizer, written, longest=100).fault(reply) is not None
+
+
+def test_a_long_passage_is_copied_whole_and_in_few_passes() -> None:
+    """What is copied is the document's, and drafts make it cheap; plain decoding writes the same."""
+    from tunewright.decode.engine import plain
+    from tunewright.models.load import load
+
+    loaded = load("wren")
+    text = f"Abstract {' '.join(f'w{number}' for number in range(45))}"
+    passage = {"type": "string", "x-verbatim": True, "minLength": 150}
+    schema = {"type": "object", "properties": {"abstract": passage}, "required": ["abstract"]}
+    grammar = Grammar(loaded.tokenizer, schema, stop_ids=loaded.chat.stop_ids, longest=8000)
+    prompt = loaded.chat.prompt_ids([{"role": "user", "content": text}])
+    [fast] = generate(loaded, [prompt], max_new_tokens=600, grammars=grammar, sources=[Source(text)])
+    slow = plain(loaded, prompt, max_new_tokens=600, grammar=grammar, source=Source(text))
+    assert fast.ids == slow.ids
+    value = json.loads(fast.text)["abstract"]
+    assert value in text
+    assert len(value) >= 150
+    assert fast.passes < slow.passes / 3

@@ -222,3 +222,19 @@ def test_one_that_is_asked_for_would_be_noticed(tmp_path: Path, monkeypatch: pyt
     trackers.Trackers(recipe("trackio"), tmp_path, "t", said.append)
     assert sys.modules.pop("trackio").__file__ == str(tmp_path / "trackio.py")
     assert said == ["trackio is told nothing: ConnectionError: no route to host"]
+
+
+def test_the_environment_names_trackers_only_where_the_recipe_lets_it(monkeypatch):
+    from tunewright.core.recipe import TrainOptions
+
+    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    here: dict[str, object] = {"wandb": object(), "mlflow": object()}
+    monkeypatch.setattr(trackers.importlib.util, "find_spec", here.get)
+    asked = TrainOptions.model_validate({"report_to": "environment"})
+    assert trackers.named(asked) == ("wandb",)
+    assert trackers.named(TrainOptions.model_validate({})) == ()
+    assert trackers.named(TrainOptions.model_validate({"report_to": "mlflow"})) == ("mlflow",)
+    del here["wandb"]  # a key without the library stops no training
+    assert trackers.named(asked) == ()
+    trackers.check(trackers.named(asked))

@@ -21,7 +21,10 @@ from tunewright.data.read import _layouts
 from tunewright.data.read._layouts import LAYOUTS, Misfit
 from tunewright.data.read._shared import Rejected, Row, excerpt
 
-__all__ = ["LAYOUTS", "Reading", "Rejected", "Row", "read", "reader_of", "rows_as_records"]
+__all__ = ["DOCUMENTS", "LAYOUTS", "Reading", "Rejected", "Row", "read", "reader_of", "rows_as_records"]
+
+DOCUMENTS = ("text", "pdf")
+"""Formats of which a file is one document, without an answer: what a model is asked, and no data to learn from."""
 
 _ENOUGH = 200  # rows that fit some layout before one is chosen
 _PATIENCE = 2000  # well-formed rows looked at before giving up

@@ -7,6 +7,7 @@
     prompt_completion  {prompt, completion}: strings, or lists of messages
     prompt_reference   {prompt, reference}
     question_answer    {question, answer}, with context where there is one
+    paper              {article_text, title, authors, abstract, doi}; its id is asked for, too, where the text prints it
     text               {text} alone
 
 Of a conversation the last reply is the target and the turn before it the text; earlier turns stand as messages in
@@ -22,6 +23,7 @@ from typing import Any
 
 from tunewright.core.records import JSON, Message, Record, Span
 from tunewright.data.read._shared import fault, kind
+from tunewright.text import papers
 from tunewright.text.serialise import STRICT
 
 GROUPS = ("group", "group_id", "series", "speaker_id", "article", "context_id", "block", "focus")
@@ -58,6 +60,8 @@ class Turn:
     text: str
     target: JSON = None
     before: tuple[Message, ...] = ()
+    group: str | None = None
+    slices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +240,22 @@ def _question_answer(row: Row) -> Turn:
     return Turn(f"{context}\n\n{question}" if context else question, answer)
 
 
+def _paper(row: Row) -> Turn:
+    """A journal is a group: what is learnt of one says little of another. Results are sliced by it."""
+    text = _text(row, "article_text")
+    target: dict[str, JSON] = {"id": papers.printed(_name(row, "id") or "", text), "title": _text(row, "title")}
+    authors = row.get("authors")
+    if isinstance(authors, str):
+        authors = papers.listed(authors)
+    if not isinstance(authors, list) or not all(isinstance(name, str) for name in authors):
+        raise Misfit(f"authors is {kind(row.get('authors'))}, not a list of names")
+    target["authors"] = [" ".join(name.split()) for name in authors if name.strip()]
+    target |= {key: _optional(row, key) for key in ("abstract", "doi")}
+    target = {key: " ".join(value.split()) if isinstance(value, str) else value for key, value in target.items()}
+    journal = _optional(row, "journal")
+    return Turn(text, target, group=journal, slices=(("journal", journal),) if journal else ())
+
+
 def _layout(name: str, keys: str, build: Callable[[Row], Turn], *uses: str) -> Layout:
     return Layout(name, keys, frozenset(uses), build)
 
@@ -252,6 +272,12 @@ LAYOUTS = {
         _layout("prompt_completion", "{prompt, completion}", _prompt_completion, "prompt", "completion"),
         _layout("prompt_reference", "{prompt, reference}", _prompt_reference, "prompt", "reference"),
         _layout("question_answer", "{question, answer}", _question_answer, "question", "answer", "context"),
+        _layout(
+            "paper",
+            "{article_text, title, authors, abstract, doi}",
+            _paper,
+            *("article_text", "title", "authors", "abstract", "doi", "journal"),
+        ),
         _layout("text", "{text}", _plain, "text", "json", "target"),
     )
 }
@@ -309,6 +335,8 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
         provenance["before"] = list(turn.before)
     own = _own(row, layout)
     provenance |= own
+    if turn.slices:
+        provenance["slice"] = dict(turn.slices) | (provenance.get("slice") or {})
     fields = {key: value for key, value in row.items() if kept(key, value, layout, group_column)}
     if fields:
         provenance["fields"] = fields
@@ -318,7 +346,7 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
         target=turn.target,
         language=next((found for key in LANGUAGES if (found := _word(row, key))), None),
         doc_type=_word(row, "doc_type"),
-        group=_name(row, group_column) if group_column else None,
+        group=_name(row, group_column) if group_column else turn.group,
         split=split if isinstance(split := row.get("split"), str) and split else None,  # a number is a fold
         spans=_spans(row.get("spans")),
         provenance=provenance,

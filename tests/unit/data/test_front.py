@@ -1,0 +1,114 @@
+"""Title pages set otherwise: another order and dress, and every value of the answer still printed."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from tunewright.core.recipe import AugmentOptions
+from tunewright.core.records import Record
+from tunewright.data import front, sources
+from tunewright.data.augment import augment
+from tunewright.data.clean import clean_text
+from tunewright.text import papers
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {"type": ["string", "null"]},
+        "title": {"type": "string"},
+        "authors": {"type": "array", "items": {"type": "string"}},
+        "abstract": {"type": "string"},
+        "doi": {"type": ["string", "null"]},
+    },
+    "required": list(front.FIELDS),
+}
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    found = sources.load("oa_papers", sample=True).records
+    return [record.replace(text=clean_text(record.text, pages=True)) for record in found]
+
+
+def pages(records: list[Record], count: int, kept: bool = False) -> list[tuple[Record, Record]]:
+    made = []
+    for record in records:
+        for number in range(count):
+            page = front.rearranged(record, random.Random(f"{record.id}/{number}"), kept=kept)
+            if page is not None:
+                made.append((record, page))
+    return made
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_every_value_is_printed_and_means_what_it_meant(records, kept):
+    made = pages(records, 12, kept)
+    assert len(made) > 0.9 * 12 * len(records)
+    for record, page in made:
+        assert not front.unsaid(page)
+        assert list(page.target) == list(record.target)
+        assert papers.wording(page.target["title"]) == papers.wording(record.target["title"])
+        assert page.target["abstract"] == record.target["abstract"]
+        assert len(page.target["authors"]) == len(record.target["authors"])
+        surnames = [name.split()[-1].casefold() for name in record.target["authors"]]
+        assert all(one in name.casefold() for one, name in zip(surnames, page.target["authors"], strict=True))
+        assert page.target["doi"] in (record.target["doi"], None)
+        if page.target["id"]:
+            assert f"arXiv:{page.target['id']} " in page.text
+        if page.target["doi"] is None:
+            assert record.target["doi"] not in page.text
+
+
+def test_pages_differ_in_what_they_should_differ_in(records):
+    made = [page for _, page in pages(records, 12)]
+    order = Counter(
+        page.text.find(page.target["authors"][0]) < page.text.find(page.target["title"][:30]) for page in made
+    )
+    assert set(order) == {True, False}
+    stamped = Counter(page.target["id"] is None for page in made)
+    assert set(stamped) == {True, False}
+    assert any(page.target["title"].isupper() for page in made)
+    assert any("," in page.target["authors"][0] for page in made)
+    assert any(page.target["doi"] is None for page in made)
+    assert any("\n" in page.text[page.text.find(page.target["abstract"][:20]) :][:200] for page in made)
+
+
+def test_what_is_kept_for_testing_never_stands_in_training(records):
+    assert not set(front.ORDERS.seen) & set(front.ORDERS.kept)
+    assert not set(front.DOI_FORMS.seen) & set(front.DOI_FORMS.kept)
+    assert not set(front.ABSTRACT_HEADS.seen) & set(front.ABSTRACT_HEADS.kept)
+    assert not any("Digital Object Identifier" in page.text for _, page in pages(records, 12))
+    assert any("Digital Object Identifier" in page.text for _, page in pages(records, 12, kept=True))
+
+
+def test_the_same_seed_sets_the_same_page(records):
+    assert [page for _, page in pages(records, 3)] == [page for _, page in pages(records, 3)]
+
+
+def test_a_record_whose_head_cannot_be_told_apart_is_left_as_it_is(records):
+    [record, *_] = records
+    dice = random.Random(0)
+    assert front.rearranged(record.replace(text="nothing of it"), dice) is None
+    assert front.rearranged(record.replace(target={**record.target, "abstract": None}), dice) is None
+    assert front.rearranged(record.replace(target={**record.target, "authors": ["Nobody Here"]}), dice) is None
+    assert front.rearranged(record.replace(target="a reply"), dice) is None
+    assert front.rearranged(record.replace(target={**record.target, "journal": "J"}), dice) is None
+
+
+def test_a_value_that_is_not_printed_is_told():
+    page = Record("1", "A title by Ada\nByron", {"title": "A title", "authors": ["Ada Byron", "Karl"], "doi": None})
+    assert front.unsaid(page) == ["Karl"]
+
+
+def test_they_are_a_way_of_making_more_of_train(records):
+    options = AugmentOptions(copies=2.0, ways={"front": 1.0})
+    found = augment(records, {"oa_papers": SCHEMA}, options, 0)
+    assert found.counts["front"] == len(found.records) > 1.8 * len(records)
+    assert {record.provenance["made"]["by"] for record in found.records} == {"front"}
+    others = [Record("r", "Pens for Carla", {"a": "Pens"})]
+    lost = augment(others, {"x": {"type": "object"}}, options, 0)
+    assert not lost.records
+    assert lost.refused["front: not with such a record"] == 2

@@ -1,0 +1,156 @@
+"""Papers as data: rows of {article_text, title, authors, abstract, doi}, and PDF files."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import json
+
+import pytest
+
+from tunewright.core.errors import DataError, MissingExtra
+from tunewright.core.records import Record
+from tunewright.data.clean import clean_text
+from tunewright.data.read import read
+from tunewright.flow import use
+
+ROW = {
+    "id": "2301.12345",
+    "title": "Moss on  roofs",
+    "authors": ["Clara Winter", "Hamza Yusuf"],
+    "abstract": "We looked.\nIt grew.",
+    "doi": "10.5555/x",
+    "journal": "J. Moss",
+    "article_text": "arXiv:2301.12345v2 [q-bio.PE] 5 Jan 2023\nMoss on roofs\nClara Winter, Hamza Yusuf\nWe looked.\nIt grew.",
+}
+
+
+def rows(tmp_path, *found):
+    path = tmp_path / "papers.json"
+    path.write_text(json.dumps(list(found)), encoding="utf-8")
+    reading = read(path)
+    return list(reading), reading
+
+
+def test_a_list_of_papers_is_recognised(tmp_path):
+    [record], reading = rows(tmp_path, ROW)
+    assert reading.layout == "paper"
+    assert record.target == {
+        "id": "2301.12345v2",
+        "title": "Moss on roofs",
+        "authors": ["Clara Winter", "Hamza Yusuf"],
+        "abstract": "We looked. It grew.",
+        "doi": "10.5555/x",
+    }
+    assert record.id == "2301.12345"
+    assert record.group == "J. Moss"
+    assert record.provenance["slice"] == {"journal": "J. Moss"}
+
+
+def test_what_a_paper_lacks_is_null_and_names_may_be_one_string(tmp_path):
+    bare = {key: ROW[key] for key in ("title", "article_text")} | {"authors": "Winter, Clara; Yusuf, Hamza", "doi": ""}
+    [record], _ = rows(tmp_path, bare | {"id": "p-7"})
+    assert record.target["authors"] == ["Winter, Clara", "Yusuf, Hamza"]
+    assert record.target["id"] is record.target["doi"] is record.target["abstract"] is None
+
+
+def test_rows_that_are_no_papers_are_set_aside_with_a_reason(tmp_path):
+    found, reading = rows(tmp_path, ROW, {**ROW, "title": ""}, {**ROW, "authors": 3}, {**ROW, "article_text": " "})
+    assert len(found) == 1
+    assert [one.reason for one in reading.rejected] == [
+        "title is empty",
+        "authors is a number, not a list of names",
+        "article_text is empty",
+    ]
+
+
+# -- PDF
+
+
+def pdf(pages: list[list[str]]) -> bytes:
+    """A PDF written by hand: every page's lines in Helvetica."""
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for number, lines in enumerate(pages):
+        shown = " ".join(f"({line}) Tj T*" for line in lines)
+        stream = f"BT /F1 11 Tf 14 TL 72 740 Td {shown} ET"
+        font = "<< /Font << /F1 3 0 R >> >>"
+        page = f"/Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R /Resources {font}"
+        objects += [f"<< /Type /Page {page} >>", f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream"]
+    made, places = b"%PDF-1.4\n", []
+    for number, text in enumerate(objects, 1):
+        places.append(len(made))
+        made += f"{number} 0 obj\n{text}\nendobj\n".encode("latin-1")
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    size = len(objects) + 1
+    tail = f"trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{len(made)}\n%%EOF\n".encode()
+    return made + f"xref\n0 {size}\n0000000000 65535 f \n".encode() + table + tail
+
+
+PAGES = [["Winter et al. 2023", "Moss on the roofs of shel-", "ters"], ["Winter et al. 2023", "It grew.", "2"]]
+
+
+def test_a_pdf_is_one_document_with_its_pages_parted(tmp_path):
+    path = tmp_path / "moss.pdf"
+    path.write_bytes(pdf(PAGES))
+    [record] = read(path)
+    assert record.target is None
+    assert record.text.count("\f") == 1
+    assert clean_text(record.text, pages=True) == "Winter et al. 2023\nMoss on the roofs of shelters\n\nIt grew."
+
+
+def test_extract_takes_pdf_files_and_names_those_that_it_cannot_read(tmp_path):
+    pypdf = pytest.importorskip("pypdf")
+    (tmp_path / "a.pdf").write_bytes(pdf(PAGES))
+    (tmp_path / "b.pdf").write_bytes(pdf([[]]))
+    (tmp_path / "c.pdf").write_bytes(b"%PDF-1.4\nbroken")
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf(PAGES)))
+    writer.encrypt("secret", algorithm="RC4-128")
+    with open(tmp_path / "d.pdf", "wb") as file:
+        writer.write(file)
+    found = list(use.documents([str(tmp_path)]))
+    assert [isinstance(one, Record) for one in found] == [True, False, False, False]
+    reasons = [one.reason for one in found[1:]]
+    assert reasons[0] == "holds no text, only pictures"
+    assert reasons[1].startswith("cannot be read as PDF")
+    assert reasons[2] == "is encrypted: its text cannot be read"
+
+
+def test_an_encrypted_file_without_a_password_is_read(tmp_path):
+    pypdf = pytest.importorskip("pypdf")
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf(PAGES)))
+    writer.encrypt("", "owner", algorithm="RC4-128")
+    with open(tmp_path / "d.pdf", "wb") as file:
+        writer.write(file)
+    [record] = read(tmp_path / "d.pdf")
+    assert "Moss" in record.text
+
+
+def test_without_the_library_the_install_line_is_told(tmp_path, monkeypatch):
+    (tmp_path / "a.pdf").write_bytes(pdf(PAGES))
+    real = builtins.__import__
+
+    def missing(name, *arguments, **others):
+        if name == "pypdf":
+            raise ImportError(name)
+        return real(name, *arguments, **others)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(MissingExtra) as caught:
+        read(tmp_path / "a.pdf")
+    assert caught.value.hint == "pip install 'tunewright[pdf]'"
+
+
+def test_a_folder_of_data_is_not_read_from_the_pdf_files_beside_it(tmp_path):
+    from tunewright.data import sources
+
+    (tmp_path / "papers.json").write_text(json.dumps([ROW]), encoding="utf-8")
+    (tmp_path / "a.pdf").write_bytes(pdf(PAGES))
+    assert len(sources.load(str(tmp_path)).records) == 1
+    (tmp_path / "papers.json").unlink()
+    with pytest.raises(DataError, match="no data file"):
+        sources.load(str(tmp_path))
