@@ -88,19 +88,17 @@ def test_a_search_that_forgot_its_trials_would_be_noticed(tmp_path, monkeypatch)
 
 @pytest.mark.slow
 def test_a_search_killed_ten_times_in_training_ends_with_the_planned_trials(tmp_path, changes):
-    sets = [*changes, SPACE, "tune.trials=6", "tune.seeds=1", "train.eval_steps=1", "tune.n_startup_trials=2"]
-    recipe = recipe_file.read("smoke", sets, environment={})
-    moments = ["1:0", "6:0.05", "12:0", "9:0.1", "20:0.02", "15:0", "4:0.2", "25:0", "18:0.07", "11:0"]
+    sets = [*changes, SPACE, "tune.trials=4", "tune.seeds=0", "train.max_steps=6", "train.eval_steps=1"]
+    recipe = recipe_file.read("smoke", [*sets, "tune.n_startup_trials=2"], environment={})
+    moments = ["1:0", "4:0.05", "7:0", "3:0.1", "9:0.02", "5:0", "2:0.2", "8:0", "6:0.07", "4:0"]
     ends = drive(tmp_path / "killed", recipe, "train", moments)
     assert ends == ["killed"] * 10 + ["finished"]
     study = tune.Study(recipe, tmp_path / "killed")
-    check_whole(study, 6)
+    check_whole(study, 4)
     assert drive(tmp_path / "whole", recipe, "train", []) == ["finished"]
     for row, other in zip(study.rows(), tune.Study(recipe, tmp_path / "whole").rows(), strict=True):
         assert (row["state"], row["options"], row["value"]) == (other["state"], other["options"], other["value"])
         assert row["validations"] == other["validations"]
-    found, other = (files.read_json(tmp_path / name / "metrics_comparison.json") for name in ("killed", "whole"))
-    assert (found["best"], found["pairs"]) == (other["best"], other["pairs"])
 
 
 @pytest.fixture(scope="module")
