@@ -315,7 +315,8 @@ def unchanged(job: Run, data: Path | str | None) -> None:
     from tunewright.data import several
 
     manifest = job.manifest("data")
-    local = manifest.get("kind") in ("file", "folder", "set", "several")
+    # A sample is the package's own, whatever a folder of data sets holds under that name.
+    local = manifest.get("kind") in ("file", "folder", "set", "several") and not job.recipe.data.sample
     changed = several.changed(job.recipe.data.source, manifest.get("source_sha256", {}), data) if local else []
     if changed:
         raise DataError(

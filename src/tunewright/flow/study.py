@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import math
 import os
 import secrets
@@ -99,8 +100,7 @@ class Study:
     # ------------------------------------------------------------ the storage
 
     def _claim_folder(self, storage: str | None) -> None:
-        plain = recipe_file.plain(self.recipe)
-        plain["tune"] = {key: value for key, value in plain["tune"].items() if key not in BUDGET}
+        plain = _asked(self.recipe)
         asked = {"recipe": plain, "storage": "study.db" if storage is None else "elsewhere"}
         path = self.folder / "tune.json"
         if not path.is_file():
@@ -110,8 +110,10 @@ class Study:
         if before["storage"] != asked["storage"]:
             hint = "give its --storage again" if storage is None else "leave out --storage, or give another --name"
             raise RunError(f"this search has its storage in {before['storage']}", where=str(self.folder), hint=hint)
-        if before != asked:
-            changed = [key for key in plain if before["recipe"].get(key) != plain[key]]
+        # Read again, what was written before a key was known has that key's default.
+        earlier = _asked(recipe_file.parse(json.dumps(before["recipe"]), str(path), environment={}, written=True))
+        changed = [key for key in plain if earlier[key] != plain[key]]
+        if changed:
             raise RunError(
                 f"is a search for another recipe ({', '.join(changed)} changed)",
                 where=str(self.folder),
@@ -439,6 +441,13 @@ class Study:
             manifest["sha256"] = {name: value for name, value in manifest["sha256"].items() if name not in held}
             manifest["counts"] = {name: value for name, value in manifest["counts"].items() if name != TEST}
         run.finish("data", manifest)
+
+
+def _asked(recipe: Recipe) -> dict[str, Any]:
+    """What makes a search this one: its recipe, without how long it may take."""
+    plain = recipe_file.plain(recipe)
+    plain["tune"] = {key: value for key, value in plain["tune"].items() if key not in BUDGET}
+    return plain
 
 
 def library() -> Any:

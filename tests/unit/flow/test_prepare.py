@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tunewright.core.errors import UsageError
+from tunewright.core import recipe_file
+from tunewright.core.errors import DataError, UsageError
+from tunewright.core.events import Events
 from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import Record
+from tunewright.core.run import Run
 from tunewright.flow import prepare
 
 
@@ -141,3 +144,20 @@ def test_further_records_are_made_of_train_alone(tmp_path, task):
     assert {record.provenance["prompt"] for record in parts["train"]} == {"JSON: {text}", "{keys} of: {text}"}
     some = next(record for record in made if record.provenance["made"]["by"] == "keys")
     assert set(some.target) == {key for [key] in some.provenance["keys"]}
+
+
+def test_a_sample_is_not_held_against_a_set_of_that_name(tmp_path):
+    """The sample is the package's; a folder of data sets that has the whole set has other bytes, and is not read."""
+    recipe = recipe_file.read("text-to-json", ["data.sample=true"], environment={})
+    sets = tmp_path / "sets"
+    (sets / "snips").mkdir(parents=True)
+    (sets / "snips" / "data.jsonl").write_text('{"text": "another", "json": {}}\n', encoding="utf-8")
+    job = Run.create(tmp_path / "runs", recipe)
+    with Events(job.path) as events:
+        prepare.prepare(job, events, data=sets)
+        before = (job.path / "data" / "train.jsonl").read_bytes()
+        prepare.prepare(job, events, data=sets)
+    assert (job.path / "data" / "train.jsonl").read_bytes() == before
+    whole = job.recipe.model_copy(update={"data": job.recipe.data.model_copy(update={"sample": False})})
+    with pytest.raises(DataError, match="has changed since"):
+        prepare.unchanged(Run(job.path, whole), sets)

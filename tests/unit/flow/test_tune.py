@@ -274,6 +274,18 @@ def test_more_trials_go_on_and_another_search_does_not_go_into_the_folder(tmp_pa
         Study(recipe("tune.trials=2"), tmp_path / "study", storage=MEMORY)
 
 
+def test_a_search_goes_on_when_recipes_have_learnt_new_keys(tmp_path):
+    search(recipe("tune.trials=1"), tmp_path, planted, storage=None)
+    asked = files.read_json(tmp_path / "tune.json")
+    del asked["recipe"]["train"]["packing"], asked["recipe"]["tune"]["grid_points"]  # as if they had not been there
+    files.write_json(tmp_path / "tune.json", asked)
+    assert len(search(recipe("tune.trials=2"), tmp_path, planted, storage=None).rows()) == 2
+    asked["recipe"]["train"]["weight_decay"] = 0.5
+    files.write_json(tmp_path / "tune.json", asked)
+    with pytest.raises(RunError, match=r"train changed"):
+        Study(recipe("tune.trials=2"), tmp_path)
+
+
 def test_a_storage_is_not_shared_by_two_folders_of_one_name(tmp_path):
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     search(recipe("tune.trials=1"), tmp_path / "a" / "study", planted, storage=url)
