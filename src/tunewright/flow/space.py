@@ -110,22 +110,27 @@ class Space:
         axis = self.axes[key]
         return value if isinstance(axis, Range) else next(one for one in axis if label(one) == value)
 
-    def own(self) -> Values | None:
-        """The recipe's own values of what is varied; None where one of them lies outside."""
+    def given(self) -> Values:
+        """The recipe's own values of what is varied, of what its method reads."""
         values: Values = {}
-        for key, axis in self.axes.items():
-            if not self._drawn(key, values):
-                continue
-            page = self.recipe.method if key in MethodOptions.model_fields or key == METHOD else self.recipe.train
-            value = getattr(page, "name" if key == METHOD else key)
-            if isinstance(axis, Range):
-                if isinstance(value, str) or value is None or not axis.low <= value <= axis.high:
+        for key in self.axes:
+            if self._drawn(key, values):
+                page = self.recipe.method if key in MethodOptions.model_fields or key == METHOD else self.recipe.train
+                values[key] = label(getattr(page, "name" if key == METHOD else key))
+        return values
+
+    def own(self) -> Values | None:
+        """The same where a search may try them; None where one of them lies outside the space."""
+        values = self.given()
+        for key, value in values.items():
+            axis = self.axes[key]
+            if not isinstance(axis, Range):
+                if value not in [label(choice) for choice in axis]:
                     return None
-                if axis.step and abs((value - axis.low) / axis.step - round((value - axis.low) / axis.step)) > 1e-9:
-                    return None
-            elif value not in axis:
+            elif isinstance(value, str) or value is None or not axis.low <= value <= axis.high:
                 return None
-            values[key] = value if isinstance(axis, Range) else label(value)
+            elif axis.step and abs((value - axis.low) / axis.step - round((value - axis.low) / axis.step)) > 1e-9:
+                return None
         return values
 
     def points(self, count: int) -> list[Values]:

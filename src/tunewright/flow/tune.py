@@ -280,6 +280,7 @@ def _write(study: Study, best: dict[str, Any], finals: Sequence[dict[str, Any]])
         "best": best["number"],
         "best_is_own": not finals and same(study.space.recipe_of(best["options"]), study.space.recipe),
         "own": begun,
+        "own_options": study.space.given(),
         "finals": list(finals),
         "pairs": _pairs(study, finals),
         "importance": importance.measure(

@@ -422,11 +422,11 @@ def limits(found: Found) -> list[str]:
 
 
 def options_table(found: Found) -> list[str]:
-    row, own = chosen(found), trial(found, found["own"])
+    row, own = chosen(found), found["own_options"]
     lines = ["| option | best trial | recipe's own |", "|---|---|---|"]
     for key in found["space"]:
         mine = option(row["options"][key]) if key in row["options"] else "not read"
-        theirs = "" if own is None else option(own["options"][key]) if key in own["options"] else "not read"
+        theirs = option(own[key]) if key in own else "not read"
         lines.append(f"| {key} | {mine} | {theirs} |")
     return lines
 

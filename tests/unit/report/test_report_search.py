@@ -58,7 +58,7 @@ def found() -> dict[str, Any]:
         "name": "x-tune", "recipe": "x", "model": "wren", "metric": "validation_loss", "direction": "minimize",
         "sampler": "random", "pruner": "none", "planned": 12, "seconds": 700.0, "level": 0.95, "space": SPACE,
         "trials": [trial(number, 1.0 + 0.1 * abs(number - 5)) for number in range(12)], "best": 5, "best_is_own": False,
-        "own": 0, "finals": [final(which, seed, 1.0) for seed in (1, 2, 3) for which in ("best", "own")],
+        "own": 0, "own_options": {"method": "lora", "learning_rate": 0.002}, "finals": [final(which, seed, 1.0) for seed in (1, 2, 3) for which in ("best", "own")],
         "pairs": [pair("no difference shown", -0.02, 0.14)], "importance": [share("learning_rate", 0.3), share("lora_r", 0.2)],
     }  # fmt: skip
 
@@ -99,6 +99,8 @@ def test_the_best_beside_the_recipes_own(found):
     without(put(found, own=None), "The recipe's own options (trial")
     pruned = [trial(0, None, "pruned"), *found["trials"][1:]]
     assert "The recipe's own options (trial 0) were not completed: pruned." in page(put(found, trials=pruned))
+    assert "| learning_rate | 0.00100 | 0.00200 |" in page(found)
+    assert "| lora_r | 8 | not read |" in page(found)
     same = page(put(found, best_is_own=True, finals=[], pairs=[]))
     assert "Its options are the recipe's own: no trial did better on validation." in same
     assert "Keep the recipe's own options." in same
