@@ -175,6 +175,7 @@ def test_the_same_command_again_changes_nothing_and_more_trials_go_on(searched, 
     assert capsys.readouterr().out.startswith("{")
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_trials_and_ctrl_c_saves_and_says_how_to_go_on(tmp_path, changes):
     words = [word for change in [*changes, SPACE, "tune.seeds=0"] for word in ("--set", change)]
     command = ["-m", "tunewright", "tune", "smoke", "--trials", "4", "--workers", "2", "--runs", str(tmp_path), *words]

@@ -127,9 +127,11 @@ class Space:
             if not isinstance(axis, Range):
                 if value not in [label(choice) for choice in axis]:
                     return None
-            elif isinstance(value, str) or value is None or not axis.low <= value <= axis.high:
+                continue
+            if isinstance(value, str) or value is None or not axis.low <= value <= axis.high:
                 return None
-            elif axis.step and abs((value - axis.low) / axis.step - round((value - axis.low) / axis.step)) > 1e-9:
+            steps = (value - axis.low) / axis.step if axis.step else 0.0
+            if abs(steps - round(steps)) > 1e-9:
                 return None
         return values
 
