@@ -40,6 +40,7 @@ __all__ = [
     "benchmark",
     "check_metrics",
     "doctor",
+    "domains",
     "evaluate",
     "extract",
     "find_run",
@@ -240,6 +241,27 @@ def tune(
     return search.tune(asked, runs=runs, name=name, data=data, workers=workers, storage=storage, progress=progress)
 
 
+def domains(
+    recipes: Sequence[Recipe | str | Path],
+    *,
+    blends: Sequence[str] = ("linear", "ties"),
+    sets: Sequence[str] = (),
+    runs: Path | str = "runs",
+    name: str = "domains",
+    data: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a LoRA adapter for each recipe, one for all, and blends of the first; measure each on every recipe's test.
+
+    blends: of linear, cat, ties. Returns the folder: matrix.json, matrix.md and the runs below it. The same call after
+    an interruption goes on. Raises UsageError for recipes of several models, or that answer with JSON.
+    """
+    from tunewright.flow import domains as study
+
+    read = [read_recipe(recipe, sets) for recipe in recipes]
+    return study.compare(study.Study.of(read, blends), runs=runs, name=name, data=data, progress=progress)
+
+
 def merge(
     run: Run | str | Path,
     *,
@@ -340,16 +362,18 @@ def runs(folder: str | Path = "runs") -> list[Outcome]:
 
 
 def report(folder: Run | str | Path) -> dict[str, Path]:
-    """Write the report of a run, or of a comparison of methods, again. Returns what was written, by name.
+    """Write the report of a run, or of a comparison of methods or of domains, again. Returns what was written, by name.
 
     >>> report("runs/smoke")["report.html"].name
     'report.html'
     """
     from tunewright.flow import judge
-    from tunewright.report import study
+    from tunewright.report import domains, study
 
     if not isinstance(folder, Run) and study.is_study(folder):
         return study.build(folder)
+    if not isinstance(folder, Run) and domains.is_comparison(folder):
+        return domains.build(folder)
     found = folder if isinstance(folder, Run) else Run.open(folder)
     with found.writing():
         return judge.report(found, again=True)

@@ -30,6 +30,68 @@ def test_a_recipe_in_miniature(recipe, tmp_path, monkeypatch, capsys):
     assert "classical" in page
 
 
+@pytest.mark.parametrize(
+    ("recipe", "scores"),
+    [
+        ("medical-qa", {"token_f1", "rouge_l", "chrf"}),
+        ("finance-qa", {"token_f1", "numeric_match"}),
+        pytest.param("reading-qa", {"token_f1", "normalised_match"}, marks=pytest.mark.slow),
+    ],
+)
+def test_questions_in_miniature(recipe, scores, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("TUNEWRIGHT_DATA", raising=False)
+    code = cli.invoke(["run", recipe, "--quick", "--sample", "--runs", str(tmp_path)])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    done = api.outcome(tmp_path / recipe)
+    assert done.stages == ("data", "train", "evaluate", "compare", "report")
+    assert set(done.cells["test"]) == {"tuned/free", "few-shot/free", "base/free", "classical/free"}  # nothing twice
+    assert done.main == "tuned/free"
+    assert scores <= set(done.cells["test"]["tuned/free"]["metrics"])
+    change = done.likelihood["change"]["answers"]
+    assert change["after"] < change["before"]
+    assert {"words", "base", "tuned"} <= set(done.ranking["rankers"])
+    assert "right answer first" in said.out
+    page = (tmp_path / recipe / "report.html").read_text(encoding="utf-8")
+    assert "What it finds likely" in page
+    assert ("Before and after" in page) == (recipe == "medical-qa")
+    known = {record["id"]: record for record in files.read_lines(tmp_path / recipe / "data" / "raw.jsonl")}
+    contexts = ["question" in record["provenance"] for record in known.values()]
+    assert all(contexts) if recipe != "medical-qa" else not any(contexts)
+    groups = [
+        {row["group"] for row in files.read_lines(tmp_path / recipe / "data" / f"{side}.jsonl")}
+        for side in ("train", "validation", "test")
+    ]
+    assert sum(map(len, groups)) == len(set().union(*groups))  # no group on two sides
+
+
+def test_domains_in_miniature(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("TUNEWRIGHT_DATA", raising=False)
+    line = ["domains", "medical-qa", "finance-qa", "--quick", "--sample", "--runs", str(tmp_path), "--blends", "cat"]
+    line += ["--set", "evaluate.sample=4", "--set", "train.max_steps=2", "--set", "decode.max_new_tokens=8"]
+    assert cli.invoke(line) == 0, capsys.readouterr().err
+    matrix = files.read_json(tmp_path / "domains" / "matrix.json")
+    assert matrix["adapters"] == ["base", "medical-qa", "finance-qa", "joint", "cat"]
+    bits = {
+        (adapter, domain): cell["bits_per_byte"]["bits_per_byte"]
+        for adapter, cells in matrix["cells"].items()
+        for domain, cell in cells.items()
+    }
+    assert len(bits) == 10
+    assert len(set(bits.values())) == 10  # ten models on documents of their own: no number stands for another
+    assert matrix["general"]["base"]["general text"]["difference"] == 0
+    assert matrix["general"]["joint"]["general text"]["difference"] != 0
+    table = (tmp_path / "domains" / "matrix.md").read_text(encoding="utf-8")
+    assert table.count("| joint |") == 1
+    before = (tmp_path / "domains" / "matrix.json").stat().st_mtime_ns
+    measured = {path: path.stat().st_mtime_ns for path in (tmp_path / "domains" / "measured").iterdir()}
+    assert cli.invoke(line) == 0  # goes on with what stands
+    assert {path: path.stat().st_mtime_ns for path in measured} == measured
+    assert (tmp_path / "domains" / "matrix.json").stat().st_mtime_ns >= before
+    assert cli.invoke([*line[:-2], "--set", "decode.max_new_tokens=9"]) == 1
+    assert "is a comparison of other domains" in capsys.readouterr().err
+
+
 def test_methods_side_by_side_in_miniature_on_a_file_of_ones_own(tmp_path, capsys):
     pairs = [
         {

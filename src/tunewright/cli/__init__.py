@@ -26,6 +26,7 @@ VERBS = {
     "report": "Write the report of a run again.",
     "benchmark": "Ways of fine-tuning side by side, each at its best learning rate.",
     "tune": "A search for better options: learning rate, batch, rank, method …; resumes.",
+    "domains": "An adapter for each of several domains, one for all, and blends: each on every domain.",
     "merge": "An adapter and its base as one model, checked.",
     "extract": "Use a tuned model: documents in, JSON lines out.",
     "recipes": "List the shipped recipes, or print one with every default.",
@@ -38,7 +39,7 @@ VERBS = {
 }
 SHARED = ("run", "train", "pretrain")
 """Verbs that several processes do together, started by torchrun."""
-RESUMABLE = ("run", "prepare", "train", "evaluate", "benchmark", "tune", "pretrain")
+RESUMABLE = ("run", "prepare", "train", "evaluate", "benchmark", "tune", "domains", "pretrain")
 
 WELCOME = """\
 Tunewright: from a task to a small language model that does it, offline.

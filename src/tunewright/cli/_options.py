@@ -27,6 +27,11 @@ QUICK = (
 
 def recipe(function: Callable[..., Any]) -> Callable[..., Any]:
     """RECIPE, --set, --sample and --quick."""
+    return click.argument("recipe", metavar="RECIPE")(changes(function))
+
+
+def changes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--set, --sample and --quick, for verbs that name their recipes themselves."""
 
     @functools.wraps(function)
     def shortened(*arguments: Any, sample: bool, quick: bool, sets: tuple[str, ...], **others: Any) -> Any:
@@ -43,8 +48,7 @@ def recipe(function: Callable[..., Any]) -> Callable[..., Any]:
     quick = click.option("--quick", is_flag=True, help="In miniature, in a minute: every part, and no result.")(
         with_set
     )
-    sampled = click.option("--sample", is_flag=True, help="Take the small data set of that name in the package.")(quick)
-    return click.argument("recipe", metavar="RECIPE")(sampled)
+    return click.option("--sample", is_flag=True, help="Take the small data set of that name in the package.")(quick)
 
 
 def folds(function: Callable[..., Any]) -> Callable[..., Any]:

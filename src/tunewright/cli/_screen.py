@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tunewright.cli import _options as options
@@ -10,10 +11,21 @@ if TYPE_CHECKING:
     from tunewright.flow.outcome import Outcome
 
 SHOWN = (
+    ("token_f1", "token F1"),
     ("exact_match", "exact match"),
     ("field_accuracy", "fields"),
     ("json_validity", "valid JSON"),
+    ("rouge_l", "ROUGE-L"),
+    ("numeric_match", "numbers right"),
 )
+PLAIN = SHOWN[1:4]
+"""What is shown of answers in JSON, and of runs that have no scores yet."""
+
+
+def _shown(cells: Iterable[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """The metrics that are shown of some cells: those of texts where these were measured."""
+    known = {name for cell in cells for name in cell.get("metrics", {})}
+    return tuple(one for one in SHOWN if one[0] in known) if "token_f1" in known else PLAIN
 
 
 def percent(value: float) -> str:
@@ -33,21 +45,21 @@ def scores(outcome: Outcome) -> str:
     """One table a set of documents: systems in rows, the chief metrics with their intervals."""
     parts = []
     for on, cells in outcome.cells.items():
-        rows = []
+        rows, shown = [], _shown(cells.values())
         for cell, found in cells.items():
             seconds = found.get("cost", {}).get("seconds_per_document")
             rows.append(
                 [
                     cell.replace("/", ", "),
                     str(found["n"]),
-                    *(scored(found["metrics"].get(name)) for name, _ in SHOWN),
+                    *(scored(found["metrics"].get(name)) for name, _ in shown),
                     "-" if seconds is None else f"{seconds:.3f} s",
                 ]
             )
         title = "Test documents" if on == "test" else f"Exam {on}"
         if outcome.folds and on == "test":
             title = f"All documents, each answered by the model of its fold ({len(outcome.folds)} folds)"
-        heads = ("system", "n", *(head for _, head in SHOWN), "a document")
+        heads = ("system", "n", *(head for _, head in shown), "a document")
         parts.append(f"{title}\n{options.table(rows, heads=heads)}")
     return "\n\n".join(parts)
 
@@ -61,18 +73,18 @@ def dealt(outcome: Outcome) -> str:
 
 def folds(outcome: Outcome) -> str:
     """One table of the folds of a cross-validation: what each was trained and tested on, how well its model did."""
-    rows = []
+    rows, shown = [], _shown(outcome.cells.get("test", {}).values())
     for row in outcome.fold_rows():
         found = row["scores"].get(outcome.main, {}).get("metrics", {})
         counts = [f"{row['counts'].get(name, 0):,}" for name in ("train", "validation", "test")]
-        rows.append([str(row["fold"]), *counts, *(scored(found.get(name)) for name, _ in SHOWN)])
+        rows.append([str(row["fold"]), *counts, *(scored(found.get(name)) for name, _ in shown)])
     if not rows:
         return ""
-    heads = ("fold", "train", "validation", "test", *(head for _, head in SHOWN))
+    heads = ("fold", "train", "validation", "test", *(head for _, head in shown))
     parts = [f"Folds, {outcome.main.replace('/', ', ')}\n{options.table(rows, heads=heads)}"]
     spread = outcome.cells.get("test", {}).get(outcome.main, {}).get("spread", {})
     if spread:
-        name, head = next(((name, head) for name, head in SHOWN if name in spread), (min(spread), min(spread)))
+        name, head = next(((name, head) for name, head in shown if name in spread), (min(spread), min(spread)))
         between = f"{percent(spread[name]['low'])} to {percent(spread[name]['high'])}"
         parts.append(
             f"{head} of single folds: {between}. Folds share training records and are not independent: "
@@ -85,7 +97,7 @@ def gain(outcome: Outcome) -> str:
     """base → tuned with its interval, for the test documents and every exam."""
     lines = []
     for on in outcome.cells:
-        for metric, name in SHOWN[:2]:
+        for metric, name in _shown(outcome.cells[on].values())[:2]:
             row = outcome.pair("base/free", on=on, metric=metric) or outcome.pair("rules/free", on=on, metric=metric)
             if row is None:
                 continue
@@ -97,6 +109,26 @@ def gain(outcome: Outcome) -> str:
                 f"({_points(row['difference'])} points, {level:g} % interval "
                 f"{_points(row['low'])} to {_points(row['high'])}, {row['test']} p {_p(row['p_holm'])}){verdict}"
             )
+    return "\n".join(lines)
+
+
+def likely(outcome: Outcome) -> str:
+    """Bits per byte of the right answers, and how rankers do; empty where neither was measured."""
+    lines = []
+    for part, row in outcome.likelihood.get("change", {}).items():
+        lines.append(
+            f"bits per byte, {part} of {outcome.likelihood['n']} documents: {row['before']:.3f} → {row['after']:.3f} "
+            f"(fallen by {percent(row['fall'])}, {100 * row['fall_low']:.1f} to {100 * row['fall_high']:.1f}): "
+            f"{row['verdict']}"
+        )
+    if rankers := outcome.ranking.get("rankers"):
+        said = ", ".join(f"{name} {scored(one)}" for name, one in rankers.items() if not name.endswith("mean"))
+        lines.append(f"right answer first, of {outcome.ranking['n']} questions: {said}")
+        lines += [
+            f"{row['a']} → {row['b']}: {_points(row['difference'])} points "
+            f"({_points(row['low'])} to {_points(row['high'])}): {row['verdict']}"
+            for row in outcome.ranking["pairs"][:2]
+        ]
     return "\n".join(lines)
 
 
@@ -142,7 +174,7 @@ def comparison(outcome: Outcome) -> str:
 
 def ending(outcome: Outcome, runs: str) -> str:
     """What a run ends with: the table, the gain, the paths, the next command."""
-    parts = [part for part in (scores(outcome), folds(outcome), gain(outcome)) if part]
+    parts = [part for part in (scores(outcome), folds(outcome), gain(outcome), likely(outcome)) if part]
     paths = [
         [name, str(path)] for name, path in outcome.files.items() if name in ("report.html", "benchmark_results.csv")
     ]

@@ -16,9 +16,9 @@ from tunewright.cli import _options as options
 def verb(run: str | None, root: str, as_json: bool) -> None:
     """Write report.html, the figures and the tables of RUN again from what its folder holds.
 
-    RUN is a run folder, or one of `tunewright benchmark`, or its name below --runs; without it, the newest run. Of a
-    run that is not finished the report shows what is there (after `tunewright train` the loss curve) and says what is
-    missing.
+    RUN is a run folder, or one of `tunewright benchmark` or `domains`, or its name below --runs; without it, the
+    newest run. Of a run that is not finished the report shows what is there (after `tunewright train` the loss curve)
+    and says what is missing.
 
     \b
       tunewright report
@@ -35,6 +35,7 @@ def verb(run: str | None, root: str, as_json: bool) -> None:
 
 
 def _study(name: str | None, root: str) -> Path | None:
-    """The folder of a comparison of methods that is meant, or None."""
+    """The folder of a comparison of methods, or of domains, that is meant, or None."""
     places = [] if name is None else [Path(name), Path(root) / name]
-    return next((place for place in places if (place / "benchmark.json").is_file()), None)
+    marks = ("benchmark.json", "domains.json")
+    return next((place for place in places if any((place / mark).is_file() for mark in marks)), None)

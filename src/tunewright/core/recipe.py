@@ -49,8 +49,15 @@ LayoutName = Literal[
 NOISE_GRADES = ("none", "light", "medium", "heavy")
 
 
-INSTRUCTIONS: dict[str, str] = {"conversation": "", "text_to_json": ""}
+INSTRUCTIONS: dict[str, str] = {
+    "conversation": "",
+    "text_to_json": "",
+    "question_answering": "Answer the question.",
+}
 """Default instructions of tasks that are not extraction."""
+
+TEXT_TASKS = ("conversation", "question_answering")
+"""Tasks that answer with text: no schema, so no grammar to hold an answer to."""
 
 
 class TaskOptions(Options):
@@ -58,14 +65,16 @@ class TaskOptions(Options):
 
     name: str = Field(
         "extraction",
-        description="Kind of task: extraction, text_to_json, conversation; or one of your own (--code).",
+        description="Kind of task: extraction, text_to_json, question_answering, conversation; or one of your own "
+        "(--code).",
     )
     json_schema: dict[str, Any] | str | None = Field(
         None, description="JSON Schema of the answer: inline or a file. None: the data's own, by doc_type."
     )
     instruction: str = Field(
         "Extract these fields as JSON. Use null for what the document does not give.",
-        description="First line of the system message; of a conversation all of it, and none by default.",
+        description="First line of the system message; of questions and conversations all of it. By default a "
+        "conversation has none.",
     )
     schema_style: Literal["keys", "json_schema", "example"] = Field(
         "keys", description="How the schema stands in the prompt: bare keys, the whole JSON Schema, or an example."
@@ -497,7 +506,11 @@ class DecodeOptions(Options):
 
     batch_size: Positive = Field(64, description="Documents answered together.")
     max_new_tokens: Positive = Field(256, description="Where a reply is cut that does not end.")
-    grammar: bool = Field(True, description="Hold `extract` and the tuned system to the schema's grammar.")
+    grammar: bool = Field(
+        True,
+        description="Hold `extract` and the tuned system to the schema's grammar. Tasks that answer with text have "
+        "none: their systems answer freely, and once.",
+    )
     retry_temperatures: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (),
         description="Without the grammar: temperatures of further attempts where a reply is no valid answer, such as "
@@ -516,13 +529,25 @@ OVERALL = ("structure", "fields", "semantic", "validity")
 """Parts of the overall score."""
 
 
+class RankingOptions(Options):
+    """Right answers among answers to other questions about the same subject: which does the model find likeliest?"""
+
+    distractors: int = Field(
+        0, ge=0, description="Answers that stand beside the right one, at most; 0: no ranking. Those of test."
+    )
+    subject: str | None = Field(
+        None,
+        description="Column whose value makes a subject. null: the context, or without one the record's group.",
+    )
+
+
 class EvaluateOptions(Options):
     """What is compared, on how many documents, and what must be reached."""
 
     systems: tuple[Literal["base", "few-shot", "tuned", "rules", "classical"], ...] = Field(
         ("base", "few-shot", "tuned", "rules"),
         description="Who answers the test documents. rules: labels and regular expressions. classical: naive Bayes and "
-        "phrases, learnt from train.",
+        "phrases, learnt from train; of questions, the answer of the nearest one, or the sentence of the context.",
     )
     folds: int = Field(
         0,
@@ -531,7 +556,7 @@ class EvaluateOptions(Options):
         "0: one split.",
     )
     sample: Positive = Field(
-        400, description="Stratified test documents for every cell but tuned × grammar, which takes all."
+        400, description="Stratified test documents for every cell but the chief one (tuned), which takes all."
     )
     shots: int = Field(2, ge=0, description="Earlier turns shown to the few-shot system, drawn from train.")
     workers: int = Field(
@@ -542,9 +567,18 @@ class EvaluateOptions(Options):
     exams: tuple[str, ...] = Field(
         (), description="More test sets by name, never trained on; skipped with a word where absent."
     )
+    likelihood: bool = Field(
+        False,
+        description="Bits per byte and perplexity of the right answers, of everything and of general text, base "
+        "against tuned; on the same sample of test.",
+    )
+    ranking: RankingOptions = RankingOptions()
+    prompts: tuple[str, ...] = Field(
+        (), description="Prompts that base and tuned are shown as they are; the replies stand in the report."
+    )
     confidence_level: float = Field(0.95, gt=0.5, lt=1, description="Of every interval.")
     bootstrap_resamples: Positive = Field(2000, description="Draws of every bootstrap.")
-    gates: dict[str, float] = Field({}, description="Metric → floor for tuned × grammar; below it `compare` exits 3.")
+    gates: dict[str, float] = Field({}, description="Metric → floor for the chief cell; below it `compare` exits 3.")
     weights: dict[str, float] = Field(
         {"structure": 0.2, "fields": 0.4, "semantic": 0.3, "validity": 0.1},
         description="What the overall score is a mean of: structure_similarity, field_f1, semantic_f1, json_validity. "
@@ -728,3 +762,8 @@ class Recipe(Options):
     evaluate: EvaluateOptions = EvaluateOptions()
     benchmark: BenchmarkOptions = BenchmarkOptions()
     tune: TuneOptions = TuneOptions()
+
+    @property
+    def grammar(self) -> bool:
+        """Whether answers are held to a grammar: where the recipe asks for it and the task's answers have one."""
+        return self.decode.grammar and self.task.name not in TEXT_TASKS

@@ -37,6 +37,7 @@ class Record:
     target: a JSON value for extraction, a string for question answering and text.
     group: records of one group (a company, a speaker) never stand on two sides of a split.
     provenance: how it came to be: source file and line, or generator, layout, wordings, entities, noise, seed.
+      `provenance["question"]`: the question at the text's end, where the text is a context and a question.
       `provenance["slice"]` holds what results are sliced by, such as {"wordings": "seen", "entities": "unseen"}.
     """
 
@@ -49,6 +50,17 @@ class Record:
     split: str | None = None
     spans: tuple[Span, ...] = ()
     provenance: dict[str, JSON] = field(default_factory=dict)
+
+    @property
+    def question(self) -> str:
+        """What a question asks: the text, or what stands at its end where a context stands before."""
+        return str(self.provenance.get("question", self.text))
+
+    @property
+    def context(self) -> str:
+        """What a question is asked of: what stands before it in the text; "" where nothing does."""
+        asked = self.provenance.get("question")
+        return self.text[: -len(asked)].rstrip() if asked and self.text.endswith(asked) else ""
 
     def to_row(self) -> dict[str, JSON]:
         """The record as one JSON object. A target that is not a string is written as `json`."""

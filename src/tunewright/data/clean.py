@@ -209,10 +209,12 @@ def _cleaned_value(value: JSON, pages: bool = False) -> JSON:
 
 
 def _cleaned_turns(provenance: dict[str, JSON]) -> dict[str, JSON]:
-    """The provenance with clean earlier turns of a conversation; the very same object where nothing changes."""
-    before = provenance.get("before")
-    turns = _cleaned_value(before)
-    return provenance if turns is before else {**provenance, "before": turns}
+    """The provenance with clean earlier turns of a conversation, and the clean question at the text's end; the very
+    same object where nothing changes.
+    """
+    given: dict[str, JSON] = {key: provenance[key] for key in ("before", "question") if key in provenance}
+    new: dict[str, JSON] = {key: _cleaned_value(value) for key, value in given.items()}
+    return {**provenance, **new} if any(new[key] is not value for key, value in given.items()) else provenance
 
 
 def _moved(spans: tuple[Span, ...], done: list[tuple[str, list[Edit]]]) -> tuple[Span, ...]:

@@ -39,6 +39,7 @@ _SPLIT_FILE = re.compile(
 _SPLIT_NAMES = {"training": "train", "valid": "validation", "val": "validation", "development": "dev", "eval": "test"}
 _NOT_DATA = re.compile(
     r"(.*[._-])?schemas?\.json|schemas\.jsonl|dataset_infos?\.json|state\.json|manifest\.json|package\.json"
+    r"|contexts\.jsonl(\.gz)?"
 )
 _LICENCE = re.compile(r"^\W*licen[cs]e\W*:\W*(.+)$", re.IGNORECASE | re.MULTILINE)
 
@@ -271,6 +272,11 @@ def _files(source: str, kind: str, path: Path, options: DataOptions, seed: int) 
         found.sha256[services.name] = sha256(services)
     if unfit:
         found.notes.append(f"{len(unfit)} rows set aside: {unfit[0].reason}")
+    for reading, _ in readings:
+        if reading.contexts is not None and (file := reading.contexts.file) is not None and reading.contexts.joined:
+            found.sha256[file.name] = sha256(file)
+            found.notes += reading.contexts.notes()
+            found.rejected += reading.contexts.unreadable
     _add_schemas(found, _schema_file(path))
     readme = folder / "README.md"
     if path.is_dir() and readme.is_file():

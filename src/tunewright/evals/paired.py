@@ -37,6 +37,8 @@ POWER = 0.8
 LOWER_IS_BETTER = frozenset(
     {"omitted", "hallucinated", "substituted", "semantic_ambiguous", *(f"*_{fault}" for fault in passages.FAULTS)}
 )
+TEXT_SCORES = ("exact_match", "token_f1", "rouge_l", "chrf")
+"""What free answers are compared by."""
 FIELD = "field:"
 """`field:date` compares the accuracy of one field."""
 
@@ -136,8 +138,8 @@ def compare(
 
     pairs: (a, b), a the one to beat; a pair is taken on every trial that has both cells. None: `usual_pairs`.
     metrics: names of scores (`exact_match`, `field_accuracy`, `chrf`, `field:date`, …); None: exact match, field
-    accuracy and field F1 for JSON, exact match, ROUGE-L and chrF++ for text, and the chief scores of fields that
-    have some of their own (`x-score`).
+    accuracy and field F1 for JSON, `TEXT_SCORES` for text, and the chief scores of fields that have some of their own
+    (`x-score`).
     chief: the cell that the usual pairs are about. primary: (a, b, on, metric) of the comparison that the work was made
     for, chosen before any answer is known. options: of the recipe, for metrics that can be set.
 
@@ -174,7 +176,7 @@ def compare(
     for row, p in zip(others, holm([row["p"] for row in others]), strict=True):
         row["p_holm"] = p
     for row in rows:
-        row["verdict"] = _verdict(row, level)
+        row["verdict"] = verdict(row, level, lower_is_better=matches(row["metric"], LOWER_IS_BETTER))
     return rows
 
 
@@ -245,7 +247,7 @@ def over_seeds(
         )
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
-        row["verdict"] = _verdict(row, level)
+        row["verdict"] = verdict(row, level, lower_is_better=matches(row["metric"], LOWER_IS_BETTER))
     return rows
 
 
@@ -333,7 +335,7 @@ def _differences(
         else:
             differing = int(np.any(clustered[:, own] != clustered[:, [width + i for i in own]], axis=1).sum())
             spread = replicates[1][name] - replicates[0][name]
-            row |= _by_bootstrap(b_value - a_value, spread, len(clustered), differing, level)
+            row |= by_bootstrap(b_value - a_value, spread, len(clustered), differing, level)
         rows.append(row)
     return rows
 
@@ -343,7 +345,7 @@ def _usual_metrics(
 ) -> Sequence[str]:
     """Scores to compare where none is named, with those of single fields that their metrics name (`paired`)."""
     text = all(isinstance(example.record.target, str) for example in examples)
-    names = ("exact_match", "rouge_l", "chrf") if text else ("exact_match", "field_accuracy", "field_f1")
+    names = TEXT_SCORES if text else ("exact_match", "field_accuracy", "field_f1")
     givers = _givers(examples, pair, options)
     return (*names, *(name for name, module in givers.items() if matches(name, getattr(module, "paired", ()))))
 
@@ -388,7 +390,11 @@ def _by_mcnemar(a: Array, b: Array, level: float) -> dict[str, Any]:
     }
 
 
-def _by_bootstrap(difference: float, replicates: Array, clusters: int, differing: int, level: float) -> dict[str, Any]:
+def by_bootstrap(difference: float, replicates: Array, clusters: int, differing: int, level: float) -> dict[str, Any]:
+    """Interval, p and detectable effect of a difference of shares from its `[resamples]` over whole clusters.
+
+    differing: clusters in which the two sides are not equal.
+    """
     count = len(replicates)
     # Few groups vary less among their resamples than they do themselves, and say little of how much that is.
     shrunk = sqrt((clusters - 1) / clusters)
@@ -411,11 +417,11 @@ def _by_bootstrap(difference: float, replicates: Array, clusters: int, differing
     return {"low": low, "high": high, "test": "paired bootstrap", "p": p, "minimum_detectable_effect": effect}
 
 
-def _verdict(row: Mapping[str, Any], level: float) -> str:
+def verdict(row: Mapping[str, Any], level: float, *, lower_is_better: bool = False) -> str:
+    """What a row of {"difference", "low", "high", "p_holm"} shows of its second side."""
     if row["p_holm"] > 1 - level or row["low"] <= 0 <= row["high"]:
         return "no difference shown"
-    risen = row["difference"] > 0
-    return "better" if risen != matches(row["metric"], LOWER_IS_BETTER) else "worse"
+    return "better" if (row["difference"] > 0) != lower_is_better else "worse"
 
 
 class _OneField:

@@ -111,6 +111,12 @@ class _Bootstrap:
         self.level, self.resamples, self.seed = level, resamples, seed
 
     def scores(self, table: Table) -> dict[str, dict[str, Any]]:
+        """Scores and intervals of a table; those that a metric calls optional only where something was judged."""
+        optional = frozenset().union(*(getattr(metric, "optional", ()) for metric in table.metrics))
+        idle = {name for name, base in table.bases(table.matrix.sum(axis=0)).items() if not base} & optional
+        return {name: found for name, found in self._scores(table).items() if name not in idle}
+
+    def _scores(self, table: Table) -> dict[str, dict[str, Any]]:
         proportions = frozenset().union(*(getattr(metric, "proportions", ()) for metric in table.metrics))
         clustered = cluster_sums(table.matrix, table.clusters)
         return self.of_sums(clustered, table.summarise, table.bases, proportions, len(table.matrix))

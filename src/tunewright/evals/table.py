@@ -29,7 +29,8 @@ def metrics_for(
 ) -> list[Any]:
     """The metrics that fit the examples, by name in order.
 
-    Those of JSON answers are left out for text, those of one kind of field (`kind`) where no schema has such a field.
+    Those of JSON answers are left out for text, those of free answers for JSON, those of one kind of field (`kind`)
+    where no schema has such a field.
 
     names: only these files of `tunewright.evals.metrics`. options: what the recipe says of metrics that can be set
     (`configured`). Raises UsageError for one that is not there.
@@ -38,11 +39,12 @@ def metrics_for(
     text = bool(examples) and all(isinstance(example.record.target, str) for example in examples)
     schemas = {id(example.schema): example.schema for example in examples if example.schema}
     marks = dumps(list(schemas.values()))
+    foreign = "structured" if text else "textual"
 
     def fits(module: Any) -> bool:
         if getattr(module, "kind", None) is not None:
             return f'"{SCORE}": "{module.kind}"' in marks
-        return not (text and getattr(module, "structured", False))
+        return not getattr(module, foreign, False)
 
     fitting = [module for module in modules if fits(module)]
     if options is None:

@@ -16,10 +16,10 @@ from tunewright.core import catalogue, files, meter
 from tunewright.core.contracts import System, Task
 from tunewright.core.errors import RunError
 from tunewright.core.events import Events
-from tunewright.core.recipe import MODEL_FREE, Recipe
+from tunewright.core.recipe import MODEL_FREE, TEXT_TASKS, Recipe
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
-from tunewright.flow import prepare
+from tunewright.flow import likelihood, prepare
 from tunewright.flow.outcome import TEST, main_cell
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def decodings(recipe: Recipe, system: str) -> tuple[str, ...]:
     """How a system answers: one without a model in one way only, models also drawn again, or under the grammar."""
     if system in MODEL_FREE:
         return ("free",)
-    wanted = {"progressive": bool(recipe.decode.retry_temperatures), "grammar": recipe.decode.grammar}
+    wanted = {"progressive": bool(recipe.decode.retry_temperatures), "grammar": recipe.grammar}
     return ("free", *(name for name, asked in wanted.items() if asked))
 
 
@@ -131,6 +131,7 @@ def evaluate(job: Run, events: Events, *, data: Path | str | None = None) -> Non
     for cell, measured in _answered(job, models, waiting, counts, events):
         answers = [Prediction.from_row(row) for row in files.read_lines(cell.predictions)]
         score_cell(job, cell, examples(job, cell), answers, measured, events)
+    likelihood.measure(job, models, events)
     if not job.done("systems"):
         job.finish("systems", {"cells": [f"{cell.name} on {cell.on}" for cell in cells(job)], "exams": exams(job)})
 
@@ -252,7 +253,7 @@ def score_cell(
     files.write_json(cell.scores, head | scores | {"cost": scores["cost"] | cost})
     shown = {name: round(metric["value"], 6) for name, metric in scores["metrics"].items()}
     events.add("evaluate", "scored", system=cell.system, decoding=cell.decoding, on=cell.on, n=scores["n"], **shown)
-    first = next(iter(name for name in ("exact_match", "rouge_l") if name in shown), None)
+    first = next(iter(name for name in ("token_f1", "exact_match", "rouge_l") if name in shown), None)
     said = f", {first.replace('_', ' ')} {100 * shown[first]:.1f} %" if first else ""
     events.say(f"{cell.name} on {cell.on}: {scores['n']} documents{said}")
 
@@ -273,10 +274,12 @@ class Models:
             return Rules()
         if cell.system == "classical":
             from tunewright.evals.classical import Classical
+            from tunewright.evals.retrieval import Retrieval
 
             task = prepare.task_of(self.job)
             written = (one for one in prepare.records(self.job, "train") if "made" not in one.provenance)
-            return Classical([task.example(record) for record in written])
+            known = [task.example(record) for record in written]
+            return Retrieval(known) if self.job.recipe.task.name in TEXT_TASKS else Classical(known)
         from tunewright.decode.system import LocalSystem
 
         job = self.job

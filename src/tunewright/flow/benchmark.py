@@ -43,7 +43,7 @@ AT_THE_END = 10**9
 SIZES = ("lora_r", "lora_alpha", "lora_dropout", "target_modules", "init_r", "target_r", "delta_t")
 """What a method takes over from the recipe's own."""
 
-COMPARED = ("exact_match", "field_f1", "overall")
+COMPARED = ("token_f1", "exact_match", "field_f1", "overall")
 """What the pairs are compared by."""
 
 EVALUATION = "benchmark"
@@ -127,7 +127,7 @@ def benchmark(
         rows: list[dict[str, Any]] = []
         points: list[dict[str, Any]] = []
         for method in study.methods:
-            rate, tried = _best_rate(recipe, study, method, folder, data, progress)
+            rate, tried = best_rate(recipe, study, method, folder, data, progress)
             for epochs in study.epochs or (recipe.train.num_train_epochs,):
                 run = _whole(recipe, study, method, rate, epochs, folder, data, progress)
                 if study.measured:
@@ -184,7 +184,7 @@ def grid(recipe: Recipe, study: Study, method: str) -> list[float]:
     return [float(f"{middle * STEP**i:.3g}") for i in range(first, first + study.rates)]
 
 
-def _best_rate(
+def best_rate(
     recipe: Recipe, study: Study, method: str, folder: Path, data: Path | str | None, progress: Progress | None
 ) -> tuple[float, dict[float, float]]:
     """(rate, validation loss by rate): the grid, and beyond its ends while the best stands there."""

@@ -26,7 +26,7 @@ from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run, lock
-from tunewright.flow import answer, prepare
+from tunewright.flow import answer, likelihood, prepare
 from tunewright.flow.answer import Cell
 from tunewright.flow.outcome import TEST
 
@@ -153,6 +153,7 @@ def pool(job: Run, events: Events) -> None:
         asked = [task.example(records[place[row["id"]]]) for row in rows]
         answer.score_cell(job, cell, asked, [Prediction.from_row(row) for row in rows], _cost(parts), events)
     if not job.done("systems"):
+        likelihood.pool(job, folds)
         job.finish("systems", {"cells": [f"{cell.name} on {cell.on}" for cell in answer.cells(job)], "exams": []})
 
 

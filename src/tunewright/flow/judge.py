@@ -13,8 +13,8 @@ from tunewright.core.recipe import EvaluateOptions, Recipe
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.evals import paired
-from tunewright.flow import answer, prepare
-from tunewright.flow.outcome import TEST, main_cell
+from tunewright.flow import answer, likelihood, prepare
+from tunewright.flow.outcome import TEST, chief_score, main_cell
 from tunewright.text.schema import SCORE
 from tunewright.text.serialise import dumps
 
@@ -28,7 +28,8 @@ def compare(job: Run, events: Events) -> None:
     cells = answer.finished(job)
     if not cells:
         raise RunError("there are no scores to compare", where=str(job.path), hint=f"tunewright evaluate {job.path}")
-    source = {str(cell.scores.relative_to(job.path)): files.sha256(cell.scores) for cell in cells}
+    read = [*(cell.scores for cell in cells), *likelihood.present(job)]
+    source = {str(path.relative_to(job.path)): files.sha256(path) for path in read}
     path = job.path / COMPARISON
     if path.is_file() and files.read_json(path).get("of") == source:
         return
@@ -43,7 +44,7 @@ def compare(job: Run, events: Events) -> None:
     pairs = paired.compare(
         trials,
         chief=main_cell(recipe),
-        primary=("base/free", main_cell(recipe), TEST, "exact_match"),
+        primary=("base/free", main_cell(recipe), TEST, chief_score(recipe)),
         level=options.confidence_level,
         resamples=options.bootstrap_resamples,
         seed=recipe.seed,
@@ -53,7 +54,8 @@ def compare(job: Run, events: Events) -> None:
     if options.gates and main is not None:
         gates = paired.gates(files.read_json(main.scores)["metrics"], options.gates)
     head = {"level": options.confidence_level} | ({"folds": options.folds} if options.folds else {})
-    files.write_json(path, {**head, "pairs": pairs, "gates": gates, "of": source})
+    likely = likelihood.compare(job)
+    files.write_json(path, {**head, "pairs": pairs, "gates": gates, **likely, "of": source})
     shown = sum(row["verdict"] != "no difference shown" for row in pairs)
     events.add(
         "compare", "compared", pairs=len(pairs), shown=shown, gates_missed=sum(not gate["met"] for gate in gates)

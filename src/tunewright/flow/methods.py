@@ -9,8 +9,14 @@ from typing import Any
 
 from tunewright.core import meter
 
-SCORES = ("exact_match", "field_f1", "field_accuracy", "semantic_f1", "overall")
-"""What stands in the table, and in a study's curves."""
+HEADS = {
+    "token_f1": "token F1", "exact_match": "exact match", "field_f1": "F1", "field_accuracy": "fields",
+    "semantic_f1": "F1 by meaning", "overall": "overall", "rouge_l": "ROUGE-L",
+}  # fmt: skip
+"""Scores and what the table calls them."""
+
+SCORES = tuple(HEADS)
+"""What stands in the table, and in a study's curves: those that were measured, of texts or of JSON."""
 
 LATENCY = ("seconds_median", "seconds_p90", "seconds_p99", "seconds_max", "tokens_per_second")
 
@@ -21,7 +27,8 @@ def key(row: dict[str, Any]) -> str:
 
 
 COLUMNS = (
-    "method", "epochs", "learning_rate", "n", "exact_match", "exact_match_low", "exact_match_high", "field_f1",
+    "method", "epochs", "learning_rate", "n", "token_f1", "token_f1_low", "token_f1_high",
+    "exact_match", "exact_match_low", "exact_match_high", "field_f1",
     "field_f1_low", "field_f1_high", "field_accuracy", "field_accuracy_low", "field_accuracy_high", "semantic_f1",
     "semantic_f1_low", "semantic_f1_high", "overall", "overall_low", "overall_high", "json_validity",
     "json_validity_cleaned", *LATENCY, "validation_loss", "trainable_parameters", "peak_memory_bytes",
@@ -52,11 +59,12 @@ def sheet(rows: Sequence[dict[str, Any]]) -> str:
 def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, folds: int = 0) -> str:
     """The table in Markdown, with what it says and does not say. folds: of a cross-validation."""
     sets = _sets(rows)
-    heads = ["method", "epochs", "rate", "exact match", "F1", "fields", "F1 by meaning", "overall", "JSON, free",
+    shown = _shown(rows)
+    heads = ["method", "epochs", "rate", *(HEADS[name] for name in shown), "JSON, free",
              *(f"bits/byte, {name}" for name in sets), "trained", "memory", "time", "size", "answer"]  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for row in rows:
-        scores = [_share(row["metrics"].get(name)) for name in SCORES]
+        scores = [_share(row["metrics"].get(name)) for name in shown]
         scores.append(_percent(row["free"].get("json_validity")))
         answer = _median(row)
         if "epochs" not in row:
@@ -69,7 +77,7 @@ def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, fol
             f"| {row['trainable_parameters']:,} | {meter.size(row['peak_memory_bytes'])} "
             f"| {meter.clock(row['train_seconds'])} | {meter.size(row['saved_bytes'])} | {answer} |"
         )
-    said = [_sentence(pair, rows) for pair in pairs if pair["metric"] == "exact_match"]
+    said = [_sentence(pair, rows) for pair in pairs if shown and pair["metric"] == shown[0]]
     notes = [
         "Rates were chosen on validation loss after a short training. In brackets: intervals; for bits per byte the",
         "difference to the model before fine-tuning (above 0: it has forgotten). JSON, free: replies that are JSON by",
@@ -85,6 +93,12 @@ FOLDED = (
     "were chosen once for all folds, on one split of the same records, so choosing them is not cross-validated; they "
     "were chosen by validation loss, not by answers. Time is that of all folds."
 )
+
+
+def _shown(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The scores of the table: of answers in JSON without those that only texts need."""
+    known = {name for row in rows for name in row["metrics"]}
+    return [name for name in SCORES if name in known and (name != "rouge_l" or "token_f1" in known)]
 
 
 def _median(row: dict[str, Any]) -> str:

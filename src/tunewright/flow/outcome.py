@@ -8,7 +8,7 @@ from typing import Any
 
 from tunewright.core import files
 from tunewright.core.errors import DataError, GateMissed, UsageError, did_you_mean
-from tunewright.core.recipe import MODEL_FREE, Recipe
+from tunewright.core.recipe import MODEL_FREE, TEXT_TASKS, Recipe
 from tunewright.core.run import FOLDS, Run, touched
 
 STAGES = ("data", "train", "evaluate", "compare", "report")
@@ -30,8 +30,9 @@ class Outcome:
 
     stages: those that are complete. cells: on ("test" or an exam) → cell ("base/free") → scores as they stand in
     scores-<decoding>.json. pairs, gates: rows of metrics_comparison.json. counts: records of train, validation,
-    test, rejected. folds: the same of every fold of a cross-validation. main: the cell that answers every test
-    document, and that gates are about. files: what there is to open, by name.
+    test, rejected; folds: the same of every fold of a cross-validation. likelihood, ranking: what models find likely,
+    as metrics_comparison.json has it. main: the cell that answers every test document, and that gates are about.
+    files: what there is to open, by name.
     """
 
     path: Path
@@ -43,6 +44,8 @@ class Outcome:
     cells: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     pairs: list[dict[str, Any]] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
+    likelihood: dict[str, Any] = field(default_factory=dict)
+    ranking: dict[str, Any] = field(default_factory=dict)
     main: str = "tuned/grammar"
     level: float = 0.95
     seconds: float | None = None
@@ -64,6 +67,8 @@ class Outcome:
             cells=_cells(path),
             pairs=comparison.get("pairs", []),
             gates=comparison.get("gates", []),
+            likelihood=comparison.get("likelihood", {}),
+            ranking=comparison.get("ranking", {}),
             main=main_cell(recipe),
             level=comparison.get("level", recipe.evaluate.confidence_level),
             seconds=_seconds(path),
@@ -139,6 +144,8 @@ class Outcome:
             },
             "pairs": self.pairs,
             "gates": self.gates,
+            **({"likelihood": self.likelihood} if self.likelihood else {}),
+            **({"ranking": self.ranking} if self.ranking else {}),
             "files": {name: str(path) for name, path in self.files.items()},
         }
 
@@ -159,10 +166,15 @@ FILES = (
 
 def main_cell(recipe: Recipe) -> str:
     """The cell that a run is about: the tuned system as it is used, or the strongest of those that are evaluated."""
-    decoding = "grammar" if recipe.decode.grammar else "free"
+    decoding = "grammar" if recipe.grammar else "free"
     asked = recipe.evaluate.systems
     chief = next((name for name in ("tuned", "few-shot", "base") if name in asked), None)
     return f"{chief}/{decoding}" if chief else "rules/free"
+
+
+def chief_score(recipe: Recipe) -> str:
+    """The score that a run is about: free answers are seldom equal, letter by letter, to the one that was written."""
+    return "token_f1" if recipe.task.name in TEXT_TASKS else "exact_match"
 
 
 def complete(run: Run, stage: str) -> bool:

@@ -20,6 +20,7 @@ from tunewright.core.records import JSON, Record, number_of
 from tunewright.core.run import Run
 
 if TYPE_CHECKING:
+    from tunewright.data.answers import Repeats
     from tunewright.data.read import Rejected
     from tunewright.data.split import Splits
 
@@ -98,7 +99,7 @@ def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:
         events.say(f"{len(unfit)} of them do not fit a schema, first: {unfit[0].reason}")
     if not fit:
         raise DataError("no row can be used", where=options.source, hint=str(folder / "rejected.jsonl"))
-    if reads_turns(task):
+    if reads_turns(task) or asks_of_contexts(task):
         fit = [_grouped(record) for record in fit]
 
     about = {
@@ -127,7 +128,7 @@ def divide(
     recipe, folder, exams = job.recipe, job.path / "data", exams or {}
     held = [*parts.test, *(record for exam in exams.values() for record in exam)]
     # Validation stands first: of two alike, one in train and one in validation, validation keeps its own.
-    compared = _with_turns if reads_turns(task_of(job)) else list
+    compared = compared_by(task_of(job))
     alike = leakage.duplicates(compared([*parts.validation, *parts.train]), compared(held), recipe.data.near_duplicates)
     events.say(alike.note())
     left = {record.id for record in alike.train}
@@ -136,6 +137,10 @@ def divide(
         "validation": [record for record in parts.validation if record.id in left],
         "test": parts.test,
     }
+    repeated = _repeats(task_of(job), kept, recipe.data.near_duplicates)
+    if repeated is not None:
+        events.say(repeated.note())
+        kept["test"] = repeated.test
     alone = kept["train"]
     if recipe.data.close_schemas:
         found = replace(found, schemas=closed(found.schemas, [*alone, *kept["validation"]]))
@@ -183,11 +188,23 @@ def divide(
             if (own := [record.provenance[CUT] for record in part if CUT in record.provenance])
         },
         "duplicates": alike.to_row(),
+        **({"repeated_answers": repeated.to_row()} if repeated is not None else {}),
         "verbatim": verbatim,
         "notes": [*found.about["notes"], *parts.notes],
         "sha256": hashes(folder),
     }
     job.finish("data", found.about | own)
+
+
+def _repeats(task: Task, parts: Mapping[str, Sequence[Record]], threshold: float) -> Repeats | None:
+    """What answers of test share with those of train, where answers are texts of their own and no part of a context."""
+    from tunewright.data import answers
+
+    everything = [*parts["train"], *parts["test"]]
+    own = asks_of_contexts(task) and not any(one.context for one in everything)
+    if not (own and parts["test"] and all(isinstance(one.target, str) for one in everything)):
+        return None
+    return answers.repeats(parts["train"], parts["test"], threshold)
 
 
 def closed(schemas: Mapping[str, dict[str, JSON]], known: Sequence[Record]) -> dict[str, dict[str, JSON]]:
@@ -288,13 +305,32 @@ def reads_turns(task: Task) -> bool:
     return bool(getattr(task, "reads_turns", False))
 
 
+def asks_of_contexts(task: Task) -> bool:
+    """Whether what a record asks stands at the end of its text, behind a context that others may share."""
+    return bool(getattr(task, "asks_of_contexts", False))
+
+
+def compared_by(task: Task) -> Callable[[Sequence[Record]], list[Record]]:
+    """What makes records of what duplicates are judged by."""
+    if reads_turns(task):
+        return _with_turns
+    return _with_questions if asks_of_contexts(task) else list
+
+
 def _grouped(record: Record) -> Record:
-    """The record with a group, that of all conversations whose turns have the same words; its own stays."""
+    """The record with a group, its own or that of all conversations whose turns, or questions whose contexts, have the
+    same words.
+    """
     from tunewright.data.leakage import text_key
 
     if record.group is not None:
         return record
-    return record.replace(group=f"{text_key(_with_turns([record])[0].text):016x}")
+    return record.replace(group=f"{text_key(record.context or _with_turns([record])[0].text):016x}")
+
+
+def _with_questions(found: Sequence[Record]) -> list[Record]:
+    """The records with questions among their targets: two of one context and one answer ask different things."""
+    return [record.replace(target=[record.question, record.target]) if record.context else record for record in found]
 
 
 def _with_turns(found: Sequence[Record]) -> list[Record]:
@@ -439,7 +475,7 @@ def _not_trained_on(job: Run, name: str, exam: list[Record], events: Events) -> 
     """The documents of an exam that neither equal nor nearly equal one of train or validation."""
     from tunewright.data import leakage
 
-    compared = _with_turns if reads_turns(task_of(job)) else list
+    compared = compared_by(task_of(job))
     shown = compared([*records(job, "train"), *records(job, "validation")])
     found = {pair.id for pair in leakage.duplicates(compared(exam), shown, job.recipe.data.near_duplicates).across}
     if found:

@@ -12,7 +12,7 @@ from tunewright.report.evidence import TEST, Cell, Evidence, Training, mapping
 from tunewright.report.figures import count, interval, language_name, level, metric_name, plural, share, short_count
 
 OWN_NUMBERS = "Everything below is written from the run’s own numbers."
-CARD_METRICS = ("exact_match", "field_accuracy", "field_f1", "json_validity", "chrf")
+CARD_METRICS = ("exact_match", "token_f1", "field_accuracy", "field_f1", "json_validity", "chrf")
 
 
 def model_card(evidence: Evidence, training: Training) -> str:

@@ -168,6 +168,8 @@ class Evidence:
     """Of a cross-validation; the cells then hold the pooled answers, each by the model of its fold."""
     pairs: list[Pair] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
+    compared: dict[str, Any] = field(default_factory=dict)
+    """What models find likely, as metrics_comparison.json has it: likelihood, general, ranking."""
     level: float = 0.95
     missing: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -219,8 +221,10 @@ class Evidence:
 
     @property
     def metric(self) -> str:
-        """The metric of the headline: exact match where it was measured, else the first there is."""
+        """The metric of the headline: token F1 of free answers, exact match of others, else the first there is."""
         names = [name for cell in self.on() or self.cells for name in cell.metrics()]
+        if "token_f1" in names:
+            return "token_f1"
         return "exact_match" if "exact_match" in names or not names else names[0]
 
     def setting(self, dotted: str) -> Any:
@@ -332,6 +336,7 @@ def _rank(system: str) -> tuple[int, str]:
 
 def _read_comparison(found: Evidence) -> None:
     written = json_of(found, found.path / "metrics_comparison.json")
+    found.compared = {key: written[key] for key in ("likelihood", "general", "ranking") if key in written}
     found.level = number(written.get("level")) or number(found.setting("evaluate.confidence_level")) or 0.95
     found.pairs = pairs_of(written.get("pairs"))
     gates = written.get("gates")

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 import tunewright
 from tunewright.core.recipe import MODEL_FREE
-from tunewright.report import account, charts, examples, fonts, profile, references, sentences
+from tunewright.report import account, charts, examples, fonts, likely, profile, references, sentences
 from tunewright.report.charts import Lane
 from tunewright.report.evidence import TEST, Cell, Evidence
 from tunewright.report.figures import (
@@ -39,7 +39,13 @@ from tunewright.report.figures import (
 )
 
 SIDES = ("train", "validation", "test")
-SHOWN_METRICS = ("exact_match", "field_accuracy", "field_f1", "semantic_f1", "json_validity")
+SHOWN_METRICS = (
+    "exact_match", "field_accuracy", "field_f1", "semantic_f1", "json_validity", "normalised_match", "numeric_match",
+    "rouge_l", "chrf",
+)  # fmt: skip
+OF_JSON = ("field_accuracy", "field_f1", "json_validity")
+"""Where these were measured, scores of texts stand with all the others."""
+OF_TEXT = ("normalised_match", "numeric_match", "rouge_l", "chrf")
 MANY_FIELDS = 40
 """Rows of the table of fields; nested schemas can have hundreds, the CSV has them all."""
 
@@ -112,6 +118,9 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "slices_lede": "The same scores by what the documents are like. “Unseen” parts were kept out of training.",
         "fields": _fields(evidence, TEST),
         "exams": [_exam(evidence, exam) for exam in evidence.exams],
+        "likelihood": likely.likelihood(evidence),
+        "ranking": likely.ranking(evidence),
+        "prompts": likely.prompts(evidence),
         "learnt": sentences.learnt(evidence),
         "limits": sentences.limits(evidence),
         "examples": cases(evidence, TEST, worst=4, best=2),
@@ -142,6 +151,8 @@ def _contents(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("folds", "Folds", found["folds"]),
         ("slices", "Where it holds", found["slices"] or found["square"]),
         ("fields", "Fields", found["fields"]),
+        ("likelihood", "What it finds likely", found["likelihood"] or found["ranking"]),
+        ("prompts", "Before and after", found["prompts"]),
         *((f"exam-{index}", exam["short"], True) for index, exam in enumerate(found["exams"], 1)),
         ("learnt", "What was learnt", found["learnt"]),
         ("limits", "Limits", found["limits"]),
@@ -222,6 +233,8 @@ def _systems(evidence: Evidence, on: str) -> dict[str, Any] | None:
     main = evidence.main(on)
     wanted = list(dict.fromkeys((evidence.metric, *SHOWN_METRICS)))
     metrics = [name for name in wanted if any(cell.metric(name) for cell in cells)]
+    if any(name in metrics for name in OF_JSON):
+        metrics = [name for name in metrics if name not in OF_TEXT]
     if on != TEST and "field_accuracy" in metrics:
         metrics.remove("field_accuracy")
         metrics.insert(0, "field_accuracy")

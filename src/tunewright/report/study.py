@@ -31,7 +31,7 @@ from tunewright.report.figures import (
     size,
 )
 
-METRICS = ("exact_match", "field_accuracy", "field_f1", "semantic_f1", "overall")
+METRICS = ("token_f1", "exact_match", "field_accuracy", "field_f1", "semantic_f1", "overall")
 STYLES = 6
 """How many lines of a chart look different (page.css: k-0 …)."""
 
@@ -177,7 +177,8 @@ def _lede(study: Study) -> str:
 
 def _verdicts(study: Study) -> Iterator[dict[str, Any]]:
     """What the pairs say, one sentence each, by the metric of the headline."""
-    metric = "exact_match" if any(pair.metric == "exact_match" for pair in study.evidence.pairs) else None
+    compared = {pair.metric for pair in study.evidence.pairs}
+    metric = next((name for name in ("token_f1", "exact_match") if name in compared), None)
     for pair in study.evidence.pairs:
         if metric in (None, pair.metric):
             yield {

@@ -99,5 +99,24 @@ _KINDS: dict[type, str] = {
 }  # fmt: skip
 
 
+def written(target: JSON) -> str:
+    """An answer in text: as it is; JSON in its canonical form; "" for None."""
+    return "" if target is None else target if isinstance(target, str) else dumps(target)
+
+
+def read_free(text: str, example: Example | None) -> tuple[JSON, str | None]:
+    """A reply in text as (value, None), or (None, why not): as it is; where the target is no text but JSON, the JSON
+    that it writes.
+    """
+    if not text.strip():
+        return None, "empty"
+    if example is None or example.record.target is None or isinstance(example.record.target, str):
+        return text, None
+    try:
+        return STRICT.decode(text), None
+    except (ValueError, RecursionError) as error:
+        return None, f"not JSON: {str(error)[:80]}"
+
+
 def turn(role: str, content: str) -> Message:
     return {"role": role, "content": content}

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import JSON, Example, Message, Record
-from tunewright.tasks._shared import turn
-from tunewright.text.serialise import STRICT, dumps
+from tunewright.tasks._shared import read_free, turn, written
 
 
 class Conversation:
@@ -33,12 +32,11 @@ class Conversation:
         system, turns = self._parts(record)
         messages = [{"role": "system", "content": system}] if system else []
         for shot in shots:
-            messages += [*self._parts(shot)[1], turn("user", shot.text), turn("assistant", _written(shot.target))]
+            messages += [*self._parts(shot)[1], turn("user", shot.text), turn("assistant", written(shot.target))]
         first = len(messages)
         messages += [*turns, turn("user", record.text)]
         replies = (at for at in range(first + 1, len(messages)) if _answers(messages[at - 1], messages[at]))
-        completion = "" if record.target is None else _written(record.target)
-        return Example(record, tuple(messages), completion, trained=tuple(replies))
+        return Example(record, tuple(messages), written(record.target), trained=tuple(replies))
 
     def _parts(self, record: Record) -> tuple[str, list[Message]]:
         """(system message, earlier turns) of a record."""
@@ -49,20 +47,9 @@ class Conversation:
 
     def parse(self, text: str, example: Example | None = None) -> tuple[JSON, str | None]:
         """The reply as it is; where the target is no text but JSON, the JSON that it writes."""
-        if not text.strip():
-            return None, "empty"
-        if example is None or example.record.target is None or isinstance(example.record.target, str):
-            return text, None
-        try:
-            return STRICT.decode(text), None
-        except (ValueError, RecursionError) as error:
-            return None, f"not JSON: {str(error)[:80]}"
+        return read_free(text, example)
 
 
 def _answers(before: Message, turn: Message) -> bool:
     """Whether a turn is a reply to learn: the assistant's, to a user's turn, and not blank as calls of tools are."""
     return (before["role"], turn["role"]) == ("user", "assistant") and bool(turn["content"].strip())
-
-
-def _written(target: JSON) -> str:
-    return target if isinstance(target, str) else dumps(target)

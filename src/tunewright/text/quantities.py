@@ -71,6 +71,11 @@ class Quantity(NamedTuple):
     unit: str | None
 
 
+def unit_of(word: str) -> tuple[str, Decimal] | None:
+    """(unit, factor) that a word or sign stands for: `kg` → (gram, 1000); None where it stands for none."""
+    return _NAMED.get(nfc(word).casefold())
+
+
 def quantity(value: JSON) -> Quantity | None:
     """The number that a JSON value is or says, with its unit; None where it says none, more than one, or other words.
 

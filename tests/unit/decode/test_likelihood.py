@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 import tiny_models
+from tunewright.decode import likelihood
 from tunewright.decode.likelihood import likelihoods
 
 
@@ -43,3 +44,24 @@ def test_another_reply_has_another_likelihood() -> None:
 def test_a_reply_needs_something_before_it() -> None:
     with pytest.raises(ValueError, match="at least one token"):
         likelihoods(tiny_models.loaded("llama3"), [([], [5])])
+
+
+@pytest.mark.parametrize("family", ["llama3", "opt", "gpt2", "gemma3"])
+def test_a_prompt_that_is_read_once_changes_nothing(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = tiny_models.loaded(family)
+    dice = random.Random(2)
+    prompts = [[dice.randrange(10, 200) for _ in range(length)] for length in (30, 3)]
+    replies = [[dice.randrange(10, 200) for _ in range(length)] for length in (1, 5, 3)]
+    asked = [(prompt, reply) for reply in replies for prompt in prompts]
+    read: list[int] = []
+    plain = likelihood._after
+    monkeypatch.setattr(
+        likelihood, "_after", lambda model, prompt, own: read.append(len(prompt)) or plain(model, prompt, own)
+    )
+    found, wanted = likelihood.of_candidates(loaded, asked), likelihoods(loaded, asked)
+    assert read == [30]  # the short prompt is not worth it
+    for one, other in zip(found, wanted, strict=True):
+        assert one.nats == pytest.approx(other.nats, rel=1e-4)
+        assert (one.tokens, one.right) == (other.tokens, other.right)
+    changed = likelihood.of_candidates(loaded, [([*prompts[0][:-1], 7], reply) for reply in replies])
+    assert abs(changed[0].nats - found[0].nats) > 1e-3

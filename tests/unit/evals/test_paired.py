@@ -222,13 +222,13 @@ def test_many_comparisons_can_still_find_a_clear_one(answer):
 
 
 def test_the_bootstrap_test_errs_as_often_as_it_says():
-    from tunewright.evals.paired import _by_bootstrap
+    from tunewright.evals.paired import by_bootstrap
 
     rng, errors = np.random.default_rng(0), 0
     for _ in range(400):
         gaps = rng.normal(size=40)
         draws = rng.integers(0, 40, (500, 40))
-        errors += _by_bootstrap(gaps.mean(), gaps[draws].mean(axis=1), 40, 40, 0.95)["p"] < 0.05
+        errors += by_bootstrap(gaps.mean(), gaps[draws].mean(axis=1), 40, 40, 0.95)["p"] < 0.05
     assert 0.02 < errors / 400 < 0.09
 
 
@@ -236,7 +236,7 @@ def test_the_bootstrap_test_errs_as_often_as_it_says():
 def test_few_groups_err_no_oftener_than_they_say_and_records_would(groups):
     """Two systems of the same quality, each better on some speakers: only a test over speakers tells that."""
     from tunewright.evals.intervals import resampled_sums
-    from tunewright.evals.paired import _by_bootstrap
+    from tunewright.evals.paired import by_bootstrap
 
     rng, errors, misses, by_record = np.random.default_rng(groups), 0, 0, 0
     for _ in range(400):
@@ -246,7 +246,7 @@ def test_few_groups_err_no_oftener_than_they_say_and_records_would(groups):
         sums = np.stack([only_a, only_b, sizes], axis=1).astype(float)
         drawn = resampled_sums(sums, 400, int(rng.integers(1 << 30)))
         gap = float((only_b.sum() - only_a.sum()) / sizes.sum())
-        row = _by_bootstrap(gap, (drawn[:, 1] - drawn[:, 0]) / drawn[:, 2], groups, groups, 0.95)
+        row = by_bootstrap(gap, (drawn[:, 1] - drawn[:, 0]) / drawn[:, 2], groups, groups, 0.95)
         errors += row["p"] < 0.05
         misses += not row["low"] <= 0 <= row["high"]
         by_record += mcnemar(only_a.sum(), only_b.sum()) < 0.05

@@ -135,7 +135,7 @@ def test_text_answers(answer):
         answer("वह नहीं आया", text="वह आया", id="2"),
     ]
     found = _scored(pairs)
-    assert set(found["metrics"]) == {"exact_match", "rouge_l", "bleu", "chrf"}
+    assert set(found["metrics"]) == {"exact_match", "rouge_l", "bleu", "chrf", "token_f1", "normalised_match"}
     assert found["metrics"]["exact_match"]["value"] == 0.5
     assert "field" not in found["slices"]
 

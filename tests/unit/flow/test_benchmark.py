@@ -32,7 +32,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 
 def chosen(recipe: Recipe, losses: Any, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: int = 3):
     monkeypatch.setattr(benchmark, "_trial", lambda recipe, study, method, rate, *_: losses(rate))
-    return benchmark._best_rate(recipe, Study.of(recipe, methods=(method,), rates=rates), method, tmp_path, None, None)
+    return benchmark.best_rate(recipe, Study.of(recipe, methods=(method,), rates=rates), method, tmp_path, None, None)
 
 
 def test_the_rate_of_the_lowest_validation_loss_is_taken(recipe, tmp_path, monkeypatch):

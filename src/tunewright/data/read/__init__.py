@@ -18,6 +18,7 @@ from tunewright.core import catalogue
 from tunewright.core.errors import DataError, UsageError, did_you_mean, nearest
 from tunewright.core.records import Record
 from tunewright.data.read import _layouts
+from tunewright.data.read._contexts import KEY, Contexts
 from tunewright.data.read._layouts import LAYOUTS, Misfit
 from tunewright.data.read._shared import Rejected, Row, excerpt
 
@@ -34,8 +35,9 @@ class Reading(Iterator[Record]):
     """The records of one file, once, in order. What is set aside gathers in `rejected` while they are read.
 
     layout: the layout's name, None where the file has no well-formed row. found: what was recognised, for the
-    screen. records: how many came so far. unused: column → rows in which it held something that no record keeps.
-    group_column: the column that groups are read from; group_sure: whether the user or its very name said so.
+    screen. records: how many came so far. contexts: what the rows ask about, from beside them. unused: column → rows
+    in which it held something that no record keeps. group_column: the column that groups are read from; group_sure:
+    whether the user or its very name said so.
     """
 
     def __init__(
@@ -46,14 +48,16 @@ class Reading(Iterator[Record]):
         layout: str = "auto",
         columns: Mapping[str, str] | None = None,
         group: bool = True,
+        contexts: Contexts | None = None,
     ):
         self.name = name
+        self.contexts = contexts
         self.rejected: list[Rejected] = []
         self.records = 0
         self.unused: Counter[str] = Counter()
         self._columns = dict(columns or {})
         self._stem = Path(name).name.split(".")[0] or "row"
-        self._rows = iter(rows)
+        self._rows = iter(rows if contexts is None else contexts.join(rows))
         self._sample: list[Row] = []
         _check_names(layout, self._columns)
         votes = self._look()
@@ -168,7 +172,8 @@ class Reading(Iterator[Record]):
             return None
         for column in _layouts.GROUPS:
             holding = sum(isinstance(row.value.get(column), str | int) for row in self._sample)
-            if holding and holding * 2 > len(self._sample) and column not in LAYOUTS[self.layout].uses:
+            free = column not in LAYOUTS[self.layout].uses or column == KEY
+            if holding and holding * 2 > len(self._sample) and free:
                 return column
         return None
 
@@ -242,7 +247,8 @@ def read(
             raise DataError(f"no reader knows files that end in '{path.suffix}'", where=str(path), hint=hint)
         reader = found
     rows = catalogue.load("reader", reader).read(path)
-    return Reading(rows, name=name or path.name, layout=layout, columns=columns)
+    contexts = Contexts.beside(path, columns) if path.is_file() else None
+    return Reading(rows, name=name or path.name, layout=layout, columns=columns, contexts=contexts)
 
 
 def rows_as_records(

@@ -6,12 +6,13 @@
     alpaca             {instruction, input, output}, with system and history where there are any
     prompt_completion  {prompt, completion}: strings, or lists of messages
     prompt_reference   {prompt, reference}
-    question_answer    {question, answer}, with context where there is one
+    question_answer    {question, answer}, with context where there is one; `scale` stands behind the answer
     paper              {article_text, title, authors, abstract, doi}; its id is asked for, too, where the text prints it
     text               {text} alone
 
 Of a conversation the last reply is the target and the turn before it the text; earlier turns stand as messages in
-`provenance["before"]`.
+`provenance["before"]`. A question with a context is one text, the question at its end, and again in
+`provenance["question"]`.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Turn:
     before: tuple[Message, ...] = ()
     group: str | None = None
     slices: tuple[tuple[str, str], ...] = ()
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +234,24 @@ def _prompt_reference(row: Row) -> Turn:
 
 
 def _question_answer(row: Row) -> Turn:
-    question = _text(row, "question")
+    question = _text(row, "question").strip()
     context = _optional(row, "context")
-    answer = row.get("answer")
+    answer = row["answer"] if row.get("answer") not in (None, "") else _first(row.get("answers"))
     if answer is None or answer == "":
         raise Misfit("no answer")
-    return Turn(f"{context}\n\n{question}" if context else question, answer)
+    scale = _optional(row, "scale")
+    if scale and not isinstance(answer, list | dict):
+        answer = f"{answer} {scale}"
+    if context and context.strip():
+        return Turn(f"{context}\n\n{question}", answer, question=question)
+    return Turn(question, answer)
+
+
+def _first(answers: JSON) -> JSON:
+    """The first of several right answers: a list of them, or SQuAD's {text: [...]}."""
+    if isinstance(answers, dict):
+        answers = answers.get("text")
+    return answers[0] if isinstance(answers, list) and answers else None
 
 
 def _paper(row: Row) -> Turn:
@@ -260,6 +274,8 @@ def _layout(name: str, keys: str, build: Callable[[Row], Turn], *uses: str) -> L
     return Layout(name, keys, frozenset(uses), build)
 
 
+_ASKED = ("question", "answer", "answers", "context", "context_id", "scale")
+
 LAYOUTS = {
     layout.name: layout
     for layout in (
@@ -271,7 +287,7 @@ LAYOUTS = {
         ),
         _layout("prompt_completion", "{prompt, completion}", _prompt_completion, "prompt", "completion"),
         _layout("prompt_reference", "{prompt, reference}", _prompt_reference, "prompt", "reference"),
-        _layout("question_answer", "{question, answer}", _question_answer, "question", "answer", "context"),
+        _layout("question_answer", "{question, answer}", _question_answer, *_ASKED),
         _layout(
             "paper",
             "{article_text, title, authors, abstract, doi}",
@@ -333,6 +349,8 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
     provenance = {"file": file, "line": line, **provenance}
     if turn.before:
         provenance["before"] = list(turn.before)
+    if turn.question is not None:
+        provenance["question"] = turn.question
     own = _own(row, layout)
     provenance |= own
     if turn.slices:

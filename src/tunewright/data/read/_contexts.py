@@ -1,0 +1,104 @@
+"""What rows ask about, where it stands beside them: `contexts.jsonl`, one context a row, joined by `context_id`.
+
+A context is {id, text}, or {id, table, paragraphs}: a table is rows of cells, written with ` | ` between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.errors import DataError
+from tunewright.core.records import JSON
+from tunewright.data.read import jsonl
+from tunewright.data.read._shared import Rejected, Row, excerpt
+
+FILES = ("contexts.jsonl", "contexts.jsonl.gz")
+
+KEY = "context_id"
+
+CELL = " | "
+
+
+class Contexts:
+    """The contexts of a file of rows.
+
+    file: where they stand; None where there is none. columns: as `read` has them (ours → theirs). joined: rows that
+    got theirs so far. unreadable: contexts that could not be used, with the reason. Raises DataError where two
+    contexts have one id.
+    """
+
+    def __init__(self, file: Path | None, columns: Mapping[str, str] | None = None):
+        names = columns or {}
+        self.file, self.key, self.question = file, names.get(KEY, KEY), names.get("question", "question")
+        self.joined = 0
+        self.unreadable: list[Rejected] = []
+        self._texts: dict[str, str] = {}
+        for row in jsonl.read(file) if file is not None else ():
+            text = written(row.value) if isinstance(row, Row) else None
+            if isinstance(row, Rejected) or text is None or row.value.get("id") in (None, ""):
+                reason = row.reason if isinstance(row, Rejected) else "no context {id, text} or {id, table, paragraphs}"
+                raw = row.raw if isinstance(row, Rejected) else excerpt(row.value)
+                self.unreadable.append(Rejected(row.line, reason, raw, file.name if file else ""))
+                continue
+            name = str(row.value["id"])
+            if self._texts.setdefault(name, text) != text:
+                raise DataError(f"two contexts have the id '{name}'", where=f"{file}:{row.line}")
+
+    @classmethod
+    def beside(cls, path: Path, columns: Mapping[str, str] | None = None) -> Contexts:
+        """Those of a data file: in the folder that it stands in."""
+        return cls(next((file for name in FILES if (file := path.with_name(name)).is_file()), None), columns)
+
+    def join(self, rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:
+        """The rows, each question that names a context with it; set aside where it is nowhere."""
+        for row in rows:
+            if isinstance(row, Rejected) or not self._lacks(row.value):
+                yield row
+                continue
+            name = str(row.value[self.key])
+            if name in self._texts:
+                self.joined += 1
+                yield Row(row.line, {**row.value, "context": self._texts[name]})
+            else:
+                where = f"in {self.file.name}" if self.file is not None else f"here: no {FILES[0]} beside the data"
+                yield Rejected(row.line, f"its context '{name}' is not {where}", excerpt(row.value))
+
+    def _lacks(self, row: dict[str, JSON]) -> bool:
+        """Whether a row asks about a context that it does not hold itself."""
+        own = any(row.get(key) not in (None, "") for key in ("context", "text"))
+        return not own and row.get(self.key) not in (None, "") and self.question in row
+
+    def notes(self) -> list[str]:
+        """Sentences for the screen."""
+        if self.file is None or not self.joined:
+            return []
+        said = f"{self.file.name}: {len(self._texts)} contexts, joined to {self.joined} rows by {self.key}"
+        if self.unreadable:
+            first = self.unreadable[0]
+            said += f"; {len(self.unreadable)} cannot be read, the first in line {first.line}: {first.reason}"
+        return [said]
+
+
+def written(row: dict[str, Any]) -> str | None:
+    """A context as text: its table, then its paragraphs; None where it has neither, nor a text."""
+    text = row.get("text", row.get("context"))
+    if isinstance(text, str) and text.strip():
+        return text
+    table, paragraphs = row.get("table"), row.get("paragraphs")
+    parts = [table_text(table)] if isinstance(table, list) else []
+    parts += [part for part in paragraphs if isinstance(part, str)] if isinstance(paragraphs, list) else []
+    return "\n".join(part for part in parts if part.strip()) or None
+
+
+def table_text(rows: list[Any]) -> str:
+    """A table, a row a line. Empty cells hold their place, but for those at a row's end; rows without a cell go."""
+    lines = []
+    for row in rows:
+        cells = [" ".join(str(cell).split()) for cell in row] if isinstance(row, list) else []
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            lines.append(CELL.join(cells))
+    return "\n".join(lines)

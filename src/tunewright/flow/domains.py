@@ -1,0 +1,260 @@
+"""Several domains: an adapter for each, one for all, and blends of the first, every one of them on every domain.
+
+    runs/<name>/
+      domains.json           what was asked; the same command goes on with it
+      rates/<recipe>/        short trainings: validation loss chooses each domain's learning rate
+      alone/<recipe>/        a run up to training for each recipe
+      joint/                 one adapter trained on what all of them train on, for as many steps together, at the lowest
+                             of their rates
+      blends/<how>/          adapters made of those alone
+      measured/              likelihoods and answers, one file for an adapter on a domain
+      matrix.json matrix.md report.html
+
+Everything is measured on the test documents of the recipes' samples, with each domain's own prompts, under LoRA: what
+is blended has to be an adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewright.core import files, recipe_file
+from tunewright.core.errors import RunError, UsageError
+from tunewright.core.events import Events, Progress
+from tunewright.core.recipe import TEXT_TASKS, Recipe
+from tunewright.core.records import Example, Prediction
+from tunewright.core.run import Run
+from tunewright.flow import benchmark, job, likelihood, prepare
+from tunewright.report import domains as page
+
+BASE, JOINT = "base", "joint"
+
+SCORE = "token_f1"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is asked: recipes of one model, and how their adapters are blended."""
+
+    recipes: tuple[Recipe, ...]
+    blends: tuple[str, ...]
+
+    @classmethod
+    def of(cls, recipes: Sequence[Recipe], blends: Sequence[str]) -> Study:
+        """Raises UsageError for fewer than two recipes, of one name, of several models, or that answer with JSON."""
+        from tunewright.models.blend import BLENDS
+
+        names = [recipe.name for recipe in recipes]
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise UsageError("a comparison of domains needs two recipes or more, each once", hint=", ".join(names))
+        if len({recipe.model for recipe in recipes}) > 1:
+            raise UsageError("the recipes are of several models", hint="--set model=wren")
+        for recipe in recipes:
+            if recipe.task.name not in TEXT_TASKS:
+                raise UsageError(f"'{recipe.name}' answers with JSON: domains are compared on answers in text")
+        for how in blends:
+            if how not in BLENDS:
+                raise UsageError(f"there is no blend '{how}'", hint=f"known: {', '.join(BLENDS)}")
+        return cls(tuple(map(job.settled, recipes)), tuple(blends))
+
+    @property
+    def adapters(self) -> list[str]:
+        """All that is measured, in the order of the matrix."""
+        return [BASE, *(recipe.name for recipe in self.recipes), JOINT, *self.blends]
+
+
+def alone(recipe: Recipe, folder: Path, data: Path | str | None, progress: Progress | None) -> Recipe:
+    """The recipe with an adapter in the place of whatever it trains, at the rate that does best on validation.
+
+    folder: where the short trainings stand that tell it (`benchmark.rates` of them; one: ten times a whole model's).
+    """
+    asked = benchmark.Study.of(recipe, methods=("lora",))
+    rate, _ = benchmark.best_rate(recipe, asked, "lora", folder, data, progress)
+    changed = benchmark.variant(recipe, "lora", rate)
+    return changed.model_copy(
+        update={"evaluate": changed.evaluate.model_copy(update={"systems": ("base", "tuned"), "exams": ()})}
+    )
+
+
+def compare(
+    study: Study,
+    *,
+    runs: Path | str = "runs",
+    name: str = "domains",
+    data: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train and measure all of a study; returns its folder. Raises RunError where the folder is another study's."""
+    folder = Path(runs) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = {"recipes": [recipe_file.plain(recipe) for recipe in study.recipes], "blends": list(study.blends)}
+    if (folder / "domains.json").is_file() and files.read_json(folder / "domains.json") != asked:
+        raise RunError("is a comparison of other domains", where=str(folder), hint="give another --name")
+    with files.one_writer(folder, "wait for it, stop it, or give this one its own --name"):
+        files.write_json(folder / "domains.json", asked)
+        done = []
+        for one in study.recipes:
+            recipe = alone(one, folder / "rates" / one.name, data, progress)
+            made = job.run(recipe, runs=folder / "alone", name=recipe.name, data=data, until="train", progress=progress)
+            done.append(Run.open(made.path))
+        with Events(folder, progress=progress) as events:
+            weights = {run.recipe.name: run.path / "systems" / "tuned" / "adapter" for run in done}
+            weights[JOINT] = _joint(done, folder, events)
+            for how in study.blends:
+                weights[how] = _blend(study, done, folder / "blends" / how, how)
+            for adapter in study.adapters:
+                _measure(study, done, adapter, weights.get(adapter), folder, events)
+            matrix = _matrix(study, done, folder)
+            files.write_json(folder / "matrix.json", matrix)
+            files.write_text(folder / "matrix.md", text(matrix))
+            page.build(folder)
+    return folder
+
+
+def _joint(done: Sequence[Run], folder: Path, events: Events) -> Path:
+    """The adapter of all domains: trained for as many steps as those of single domains together."""
+    from tunewright.train.finetune import finetune
+
+    place = folder / JOINT
+    metrics = [files.read_json(run.path / "systems" / "tuned" / "training_metrics.json") for run in done]
+    if not (place / "done.json").is_file():
+        first = min((run.recipe for run in done), key=lambda recipe: recipe.train.learning_rate)
+        steps = sum(int(one["total_steps"]) for one in metrics)
+        longest = max(run.recipe.train.max_length for run in done)
+        train = first.train.model_copy(update={"max_steps": steps, "max_length": longest})
+        sides = {side: [one for run in done for one in _examples(run, side)] for side in ("train", "validation")}
+        events.say(f"{JOINT}: {len(sides['train']):,} examples of {len(done)} domains, {steps} steps")
+        place.mkdir(exist_ok=True)
+        recipe = first.model_copy(update={"name": JOINT, "train": train})
+        told = finetune(recipe.model, sides["train"], sides["validation"], recipe, place, events, events.progress)
+        files.write_json(place / "done.json", {"steps": steps, "best_loss": told.get("best_loss")})
+    return place / "adapter"
+
+
+def _blend(study: Study, done: Sequence[Run], folder: Path, how: Any) -> Path:
+    from tunewright.models.blend import blend
+
+    if not (folder / "adapter_config.json").is_file():
+        folder.parent.mkdir(exist_ok=True)
+        adapters = [run.path / "systems" / "tuned" / "adapter" for run in done]
+        blend(study.recipes[0].model, adapters, folder, how)
+    return folder
+
+
+def _examples(run: Run, side: str) -> list[Example]:
+    task = prepare.task_of(run)
+    return [task.example(record) for record in prepare.records(run, side)]
+
+
+def _measure(
+    study: Study, done: Sequence[Run], adapter: str, weights: Path | None, folder: Path, events: Events
+) -> None:
+    """Likelihoods and answers of one adapter on every domain, and what it has kept of general text."""
+    from tunewright.decode.system import LocalSystem
+    from tunewright.evals import forgetting
+    from tunewright.evals import likelihood as likely
+    from tunewright.models.load import load
+
+    place, model = folder / "measured", study.recipes[0].model
+    place.mkdir(exist_ok=True)
+    names = [f"{adapter}-general.json"]
+    names += [_file(adapter, run, what) for run in done for what in ("likelihood", "answers")]
+    if all((place / name).is_file() for name in names):
+        return
+    loaded = load(model, adapter=weights)
+    if not (place / names[0]).is_file():
+        files.write_json(place / names[0], forgetting.measure(loaded, model))
+    for run in done:
+        asked, length = likelihood.sampled(run), prepare.length_of(run)
+        if not (path := place / _file(adapter, run)).is_file():
+            files.write_lines(path, likely.measure(loaded, asked, **length))
+        if not (path := place / _file(adapter, run, "answers")).is_file():
+            system = LocalSystem(adapter, loaded, prepare.task_of(run), options=run.recipe.decode, **length)
+            files.write_lines(path, (answer.to_row() for answer in list(system.predict(asked))))
+        events.say(f"{adapter} on {run.recipe.name}: {len(asked)} documents")
+
+
+def _file(adapter: str, run: Run, what: str = "likelihood") -> str:
+    return f"{adapter}-on-{run.recipe.name}-{what}.jsonl"
+
+
+def _matrix(study: Study, done: Sequence[Run], folder: Path) -> dict[str, Any]:
+    """Rows of adapters, columns of domains, and every adapter against the one that the domain has of its own (Holm)."""
+    from tunewright.evals import forgetting, paired
+    from tunewright.evals import likelihood as likely
+    from tunewright.evals.score import score
+
+    place, options = folder / "measured", study.recipes[0].evaluate
+    draw: dict[str, Any] = {"level": options.confidence_level, "resamples": options.bootstrap_resamples}
+    draw["seed"] = study.recipes[0].seed
+    cells: dict[str, dict[str, Any]] = {adapter: {} for adapter in study.adapters}
+    pairs: list[dict[str, Any]] = []
+    for run in done:
+        domain, asked = run.recipe.name, likelihood.sampled(run)
+        rows = {adapter: list(files.read_lines(place / _file(adapter, run))) for adapter in study.adapters}
+        for adapter in study.adapters:
+            answers = [Prediction.from_row(row) for row in files.read_lines(place / _file(adapter, run, "answers"))]
+            scores = score(asked, answers, metrics=[SCORE], **draw)["metrics"][SCORE]
+            both = {domain: rows[domain], adapter: rows[adapter]}
+            found = likely.compare(asked, both, pair=(domain, adapter), **draw)
+            cells[adapter][domain] = {
+                "n": found["n"],
+                "bits_per_byte": found["systems"][adapter]["answers"],
+                SCORE: {key: scores[key] for key in ("value", "low", "high")},
+            }
+            if adapter != domain:
+                pairs.append({"domain": domain, "a": domain, "b": adapter} | found["change"]["answers"])
+    for pair, p in zip(pairs, paired.holm([pair["p"] for pair in pairs]), strict=True):
+        pair["p_holm"] = p
+        pair["verdict"] = paired.verdict(pair, options.confidence_level, lower_is_better=True)
+    general = {adapter: files.read_json(place / f"{adapter}-general.json") for adapter in study.adapters}
+    kept = {
+        adapter: {part: forgetting.compare(general[BASE][part], own[part], **draw) for part in own}
+        for adapter, own in general.items()
+    }
+    return {
+        "domains": [run.recipe.name for run in done],
+        "adapters": study.adapters,
+        "level": options.confidence_level,
+        "cells": cells,
+        "pairs": pairs,
+        "general": kept,
+    }
+
+
+def text(matrix: dict[str, Any]) -> str:
+    """The matrix in Markdown, with what it says."""
+    domains, kept = matrix["domains"], matrix["general"]
+    parts = list(next(iter(kept.values())))
+    heads = [f"{domain}: {what}" for domain in domains for what in ("bits/byte", "token F1")]
+    heads = ["adapter", *heads, *(f"{part}: bits/byte" for part in parts)]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for adapter in matrix["adapters"]:
+        line = [adapter]
+        for domain in domains:
+            cell = matrix["cells"][adapter][domain]
+            bits, score = cell["bits_per_byte"], cell[SCORE]
+            line.append(f"{bits['bits_per_byte']:.3f} ({bits['low']:.3f}–{bits['high']:.3f})")
+            line.append(f"{100 * score['value']:.1f} % ({100 * score['low']:.1f}–{100 * score['high']:.1f})")
+        for part in parts:
+            one = kept[adapter][part]
+            line.append(f"{one['after']:.3f}" + ("" if adapter == BASE else f" ({one['difference']:+.3f})"))
+        lines.append(f"| {' | '.join(line)} |")
+    level = f"{100 * matrix['level']:g} %"
+    notes = [
+        "Bits per byte of the right answers of test documents, fewer is better; token F1 of greedy answers;",
+        f"{level} intervals over whole groups. Behind general text: the difference to the base, above 0 is forgotten.",
+    ]
+    said = [_sentence(pair) for pair in matrix["pairs"] if pair["b"] != BASE]
+    return "\n".join([*lines, "", *notes, "", *said]).strip() + "\n"
+
+
+def _sentence(pair: dict[str, Any]) -> str:
+    low, high = pair["low"], pair["high"]
+    return (
+        f"- On {pair['domain']}, {pair['b']} against the adapter of its own: {pair['difference']:+.3f} bits per byte "
+        f"({low:+.3f} to {high:+.3f}): {pair['verdict']}."
+    )

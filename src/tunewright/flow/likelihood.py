@@ -1,0 +1,175 @@
+"""What models find likely, beside what they write: bits per byte, ranking, general text, and the recipe's own prompts.
+
+    systems/<base or tuned>/likelihood.jsonl  ranking.jsonl  general.json  prompts.jsonl
+    systems/words/ranking.jsonl               the ranker that knows words only
+
+All is measured on the documents of the recipe's sample, each file written whole; `compare` makes scores of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewright.core import files
+from tunewright.core.errors import UsageError
+from tunewright.core.events import Events
+from tunewright.core.recipe import Recipe
+from tunewright.core.records import Example, Record
+from tunewright.core.run import Run
+from tunewright.flow import prepare
+from tunewright.flow.outcome import TEST
+
+if TYPE_CHECKING:
+    from tunewright.evals.ranking import Choice
+    from tunewright.flow.answer import Models
+
+SYSTEMS = ("tuned", "base")
+"""Whose likelihoods are measured: those that the recipe evaluates."""
+
+WORDS = "words"
+
+
+def wanted(recipe: Recipe) -> list[str]:
+    """Names of the files that a recipe asks of every system that is measured."""
+    asked = recipe.evaluate
+    names = {"likelihood.jsonl": asked.likelihood, "general.json": asked.likelihood}
+    names |= {"ranking.jsonl": asked.ranking.distractors > 0, "prompts.jsonl": bool(asked.prompts)}
+    return [name for name, wished in names.items() if wished]
+
+
+def measured(recipe: Recipe) -> list[str]:
+    """The systems that are measured."""
+    return [system for system in SYSTEMS if system in recipe.evaluate.systems]
+
+
+def present(job: Run) -> list[Path]:
+    """The files that stand, in a fixed order."""
+    folders = [job.path / "systems" / name for name in (*measured(job.recipe), WORDS)]
+    return [path for folder in folders for name in wanted(job.recipe) if (path := folder / name).is_file()]
+
+
+def measure(job: Run, models: Models, events: Events) -> None:
+    """Write every file that the recipe asks for and that is not there.
+
+    Raises UsageError where nothing can be ranked.
+    """
+    names = wanted(job.recipe)
+    asked = _choices(job) if "ranking.jsonl" in names else []
+    if "ranking.jsonl" in names and not (path := job.path / "systems" / WORDS / "ranking.jsonl").is_file():
+        from tunewright.evals import ranking
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_lines(path, ranking.by_words(asked, prepare.records(job, "train")))
+    for system in measured(job.recipe):
+        folder = job.path / "systems" / system
+        for name in names:
+            if not (folder / name).is_file():
+                folder.mkdir(parents=True, exist_ok=True)
+                _measure(job, folder / name, models.loaded(system), asked)
+                events.add("evaluate", "measured", system=system, file=name)
+                events.say(f"{system}: {SAID[name]}")
+
+
+SAID = {
+    "likelihood.jsonl": "bits per byte of the right answers measured",
+    "general.json": "bits per byte of general text measured",
+    "ranking.jsonl": "right answers ranked among others of their subjects",
+    "prompts.jsonl": "the recipe's prompts answered",
+}
+
+
+def _measure(job: Run, path: Path, loaded: Any, asked: Sequence[Choice]) -> None:
+    from tunewright.evals import forgetting, likelihood, ranking
+
+    task, length = prepare.task_of(job), prepare.length_of(job)
+    match path.name:
+        case "likelihood.jsonl":
+            files.write_lines(path, likelihood.measure(loaded, sampled(job), **length))
+        case "general.json":
+            files.write_json(path, forgetting.measure(loaded, job.recipe.model))
+        case "ranking.jsonl":
+            files.write_lines(path, ranking.measure(loaded, task, asked, **length))
+        case "prompts.jsonl":
+            from tunewright.decode.system import LocalSystem
+
+            system = LocalSystem(path.parent.name, loaded, task, options=job.recipe.decode, **length)
+            records = [Record(f"prompt-{i}", text) for i, text in enumerate(job.recipe.evaluate.prompts, 1)]
+            replies = system.predict([task.example(record) for record in records])
+            files.write_lines(
+                path,
+                (
+                    {"prompt": record.text, "reply": reply.text, "finish": reply.finish}
+                    for record, reply in zip(records, replies, strict=True)
+                ),
+            )
+
+
+def sampled(job: Run) -> list[Example]:
+    """The test documents that are measured: the sample that every cell but the chief one answers."""
+    from tunewright.evals.sampling import sample
+
+    task = prepare.task_of(job)
+    found = sample(prepare.records(job, TEST), job.recipe.evaluate.sample, seed=job.recipe.seed)
+    return [task.example(record) for record in found]
+
+
+def _choices(job: Run) -> list[Choice]:
+    """The questions that are ranked: a sample of those of test that others stand beside."""
+    from tunewright.evals import ranking
+    from tunewright.evals.sampling import sample
+
+    options = job.recipe.evaluate.ranking
+    found = ranking.choices(prepare.records(job, TEST), options.distractors, options.subject)
+    if not found:
+        raise UsageError(
+            "no question of test has another about the same subject to be ranked with",
+            where=str(job.path / "data" / "test.jsonl"),
+            hint="name the column that makes a subject (evaluate.ranking.subject), or give the data groups; "
+            "evaluate.ranking.distractors=0 does without",
+        )
+    by_id = {one.record.id: one for one in found}
+    chosen = sample([one.record for one in found], job.recipe.evaluate.sample, seed=job.recipe.seed)
+    return [by_id[record.id] for record in chosen]
+
+
+def pool(job: Run, folds: Sequence[Run]) -> None:
+    """Put together what the folds of a cross-validation measured; general text is told by each fold alone."""
+    for system in (*measured(job.recipe), WORDS):
+        for name in ("likelihood.jsonl", "ranking.jsonl"):
+            parts = [fold.path / "systems" / system / name for fold in folds]
+            if all(part.is_file() for part in parts):
+                path = job.path / "systems" / system / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                files.write_lines(path, (row for part in parts for row in files.read_lines(part)))
+
+
+def compare(job: Run) -> dict[str, Any]:
+    """The scores and differences of all that was measured: {"likelihood", "general", "ranking"}, each where it was."""
+    from tunewright.evals import forgetting, likelihood, ranking
+
+    options, found = job.recipe.evaluate, dict[str, Any]()
+    draw: dict[str, Any] = {"level": options.confidence_level, "resamples": options.bootstrap_resamples}
+    draw["seed"] = job.recipe.seed
+    task = prepare.task_of(job)
+    examples = [task.example(record) for record in prepare.records(job, TEST)]
+
+    def rows(name: str) -> dict[str, list[Any]]:
+        paths = {system: job.path / "systems" / system / name for system in reversed(SYSTEMS)}
+        return {system: list(files.read_lines(path)) for system, path in paths.items() if path.is_file()}
+
+    if options.likelihood and (measured := rows("likelihood.jsonl")):
+        asked = {row["id"] for own in measured.values() for row in own}
+        chosen = [example for example in examples if example.id in asked]
+        found["likelihood"] = likelihood.compare(chosen, measured, pair=("base", "tuned"), **draw)
+        general = [job.path / "systems" / system / "general.json" for system in ("base", "tuned")]
+        if all(path.is_file() for path in general):
+            before, after = (files.read_json(path) for path in general)
+            found["general"] = {name: forgetting.compare(before[name], after[name], **draw) for name in before}
+    words = job.path / "systems" / WORDS / "ranking.jsonl"
+    if options.ranking.distractors and words.is_file() and (measured := rows("ranking.jsonl")):
+        found["ranking"] = ranking.compare(examples, measured, list(files.read_lines(words)), **draw)
+        found["ranking"]["subject"] = options.ranking.subject
+        found["ranking"]["distractors"] = options.ranking.distractors
+    return found

@@ -1,0 +1,114 @@
+"""Questions through the data stage: groups by context, what is a repeat and what is not, one way of answering."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from tunewright.core import files
+from tunewright.core.errors import UsageError
+from tunewright.core.events import Events
+from tunewright.core.recipe import DataOptions, EvaluateOptions, RankingOptions, Recipe, TaskOptions
+from tunewright.core.records import Record
+from tunewright.core.run import Run
+from tunewright.data import answers
+from tunewright.flow import answer, likelihood, outcome, prepare
+
+
+def recipe(source, **more):
+    task = TaskOptions.model_validate({"name": "question_answering"})
+    return Recipe(name="ask", task=task, data=DataOptions(source=str(source), validation_documents=4), **more)
+
+
+def prepared(tmp_path, rows, **more):
+    files.write_lines(tmp_path / "rows.jsonl", rows)
+    job = Run.create(tmp_path / "runs", recipe(tmp_path / "rows.jsonl", **more))
+    with Events(job.path) as events:
+        prepare.prepare(job, events)
+    return job
+
+
+def test_questions_of_one_context_stay_together_and_are_no_repeats(tmp_path):
+    context = "The {0} fund was closed in May and paid a dividend to all who held a share of it at the end of {0}."
+    rows = [
+        {"question": f"Which month was it, in way {way}?", "context": context.format(number), "answer": "May"}
+        for number in range(20)
+        for way in range(3)
+    ]
+    job = prepared(tmp_path, [*rows, rows[0]])
+    sides = {side: prepare.records(job, side) for side in prepare.SPLITS}
+    # Sixty questions of one answer, three of each context: only the one that stood twice has gone.
+    assert sum(map(len, sides.values())) == 60
+    contexts = [{record.context for record in side} for side in sides.values()]
+    assert sum(map(len, contexts)) == len(set().union(*contexts)) == 20
+    assert "repeated_answers" not in job.manifest("data")  # an answer out of a context is no repeat
+
+
+def test_answers_that_stand_in_train_are_counted_and_stay(tmp_path):
+    same = "This condition is inherited in a pattern that nobody has described so far."
+    rows = [
+        {"question": f"How is ailment {i} inherited?", "answer": f"{same} Its name is {i} {i * 7}."} for i in range(40)
+    ]
+    rows += [{"question": f"Who knows {i}?", "answer": f"person {i * 11} of house {i * 13}"} for i in range(40)]
+    job = prepared(tmp_path, rows)
+    test = prepare.records(job, "test")
+    told = job.manifest("data")["repeated_answers"]
+    asked = [record for record in test if record.text.startswith("How")]
+    assert 0 < len(asked) < len(test)
+    assert told == {"near": 0, "sentences": told["sentences"], "sentences_in_train": len(asked)}
+    assert {record.provenance["slice"]["answers"] for record in test} == {"unseen"}
+
+
+def test_an_answer_nearly_that_of_train_is_seen_and_another_is_not():
+    text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+    train = [Record("a", "q", text)]
+    found = answers.repeats(train, [Record("1", "p", text + " fifteen"), Record("2", "r", "something else")], 0.8)
+    assert [record.provenance["slice"]["answers"] for record in found.test] == ["seen", "unseen"]
+    assert (found.near, found.sentences, found.repeated) == (1, 1, 0)
+    assert "1 of 2 answers of test nearly equal one of train" in found.note()
+    twins = answers.repeats([], [Record("1", "p", text), Record("2", "r", text)], 0.8)
+    assert twins.near == 0  # two of test that say the same are no leak
+
+
+@pytest.mark.parametrize("name", ["conversation", "question_answering"])
+def test_a_task_that_answers_with_text_is_answered_once(name, tmp_path):
+    asked = Recipe(name="x", task=TaskOptions.model_validate({"name": name}))
+    assert asked.decode.grammar  # the page's default says nothing of a task without a schema
+    assert answer.decodings(asked, "tuned") == ("free",)
+    assert outcome.main_cell(asked) == "tuned/free"
+    assert outcome.chief_score(asked) == "token_f1"
+    other = Recipe(name="x")
+    assert answer.decodings(other, "tuned") == ("free", "grammar")
+    assert (outcome.main_cell(other), outcome.chief_score(other)) == ("tuned/grammar", "exact_match")
+
+
+def test_only_what_the_recipe_asks_for_is_measured(tmp_path):
+    assert likelihood.wanted(Recipe(name="x")) == []
+    asked = EvaluateOptions(
+        likelihood=True, ranking=RankingOptions(distractors=2), prompts=("Who?",), systems=("tuned",)
+    )
+    assert likelihood.wanted(Recipe(name="x", evaluate=asked)) == [
+        "likelihood.jsonl", "general.json", "ranking.jsonl", "prompts.jsonl"
+    ]  # fmt: skip
+    assert likelihood.measured(Recipe(name="x", evaluate=asked)) == ["tuned"]
+
+
+def test_where_nothing_can_be_ranked_it_is_said(tmp_path):
+    rows = [{"question": f"What is {i} and {i * 3}?", "answer": f"it is {i}"} for i in range(30)]
+    job = prepared(tmp_path, rows, evaluate=EvaluateOptions(ranking=RankingOptions(distractors=2)))
+    with Events(job.path) as events, pytest.raises(UsageError, match="no question of test has another about the same"):
+        likelihood.measure(job, None, events)
+
+
+def test_of_folds_what_they_measured_is_put_together(tmp_path):
+    asked = EvaluateOptions(likelihood=True, systems=("tuned",), folds=2)
+    whole = Run.create(tmp_path, Recipe(name="x", evaluate=asked))
+    folds = [SimpleNamespace(path=path) for path in whole.folds]
+    for fold in folds:
+        (fold.path / "systems" / "tuned").mkdir(parents=True)
+        files.write_lines(fold.path / "systems" / "tuned" / "likelihood.jsonl", [{"id": fold.path.name}])
+    likelihood.pool(whole, folds)
+    rows = list(files.read_lines(whole.path / "systems" / "tuned" / "likelihood.jsonl"))
+    assert [row["id"] for row in rows] == [fold.path.name for fold in folds]
+    assert not (whole.path / "systems" / "words").exists()

@@ -1,0 +1,50 @@
+"""The page of several domains shows its matrix, escapes it, and says what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tunewright.core import files
+from tunewright.core.errors import RunError
+from tunewright.flow.domains import text
+from tunewright.report import domains
+
+CELL = {"n": 9, "bits_per_byte": {"bits_per_byte": 2.5, "low": 2.4, "high": 2.6, "perplexity": 9.0},
+        "token_f1": {"value": 0.25, "low": 0.2, "high": 0.3}}  # fmt: skip
+KEPT = {"general text": {"n": 20, "before": 2.0, "after": 2.1, "difference": 0.1, "low": 0.05, "high": 0.2}}
+MATRIX = {
+    "domains": ["med", "fin<i>"], "adapters": ["base", "med", "fin<i>", "joint", "ties"], "level": 0.95,
+    "cells": {name: {"med": CELL, "fin<i>": CELL} for name in ("base", "med", "fin<i>", "joint", "ties")},
+    "pairs": [{"domain": "med", "a": "med", "b": name, "difference": -0.4, "low": -0.5, "high": -0.3, "verdict": "better"}
+              for name in ("base", "joint")],
+    "general": dict.fromkeys(("base", "med", "fin<i>", "joint", "ties"), KEPT),
+}  # fmt: skip
+
+
+def test_the_page_shows_the_matrix(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "domains.json", {})
+    files.write_json(tmp_path / "matrix.json", MATRIX)
+    page = domains.build(tmp_path)["report.html"].read_text(encoding="utf-8")
+    assert page.count("2.50 (2.40–2.60)") == 10
+    assert page.count("2.10 (+0.100)") == 4  # the base has nothing to be compared with
+    assert "−0.400" in page
+    assert page.count("<td>better</td>") == 1  # the base is no adapter
+    assert "fin&lt;i&gt;" in page
+    assert "fin<i>" not in page
+
+
+def test_without_a_matrix_it_says_so_and_elsewhere_it_refuses(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no folder of a comparison of domains"):
+        domains.build(tmp_path)
+    files.write_json(tmp_path / "domains.json", {})
+    page = domains.build(tmp_path)["report.html"].read_text(encoding="utf-8")
+    assert "Nothing has been measured" in page
+
+
+def test_the_table_in_markdown_has_a_row_for_each_adapter() -> None:
+    said = text(MATRIX)
+    assert [line.split(" | ")[0] for line in said.splitlines()[2:7]] == [f"| {name}" for name in MATRIX["adapters"]]
+    assert "- On med, joint against the adapter of its own: -0.400 bits per byte (-0.500 to -0.300): better." in said
+    assert "base against" not in said
