@@ -255,6 +255,11 @@ def domains(
 
     blends: of linear, cat, ties. Returns the folder: matrix.json, matrix.md and the runs below it. The same call after
     an interruption goes on. Raises UsageError for recipes of several models, or that answer with JSON.
+
+    >>> few = ["data.sample=true", "train.max_steps=2", "evaluate.sample=4", "benchmark.rates=1"]
+    >>> folder = domains(["medical-qa", "finance-qa"], blends=["linear"], sets=few)
+    >>> (folder / "matrix.md").is_file()
+    True
     """
     from tunewright.flow import domains as study
 
