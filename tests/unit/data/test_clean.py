@@ -115,6 +115,8 @@ noisy = st.text(
 @settings(max_examples=150, deadline=None)
 @given(noisy | st.text(max_size=20))
 @example("e\u200b\u0301")
+@example("e\u0301\u200c")
+@example("e\u200c\u0301\u200c")
 def test_cleaning_twice_changes_nothing_more(text):
     once = clean_text(text)
     assert clean_text(once) == once
