@@ -10,11 +10,11 @@ computes. Prints `killed` or `finished` for each start.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
 import traceback
 from pathlib import Path
+
+import killing
 
 
 def start(folder: str, recipe: str, name: str, until: str) -> None:
@@ -48,27 +48,7 @@ def main(folder: str, recipe: str, name: str, until: str, moments: list[str]) ->
 
     torch.set_num_threads(1)
     log = Path(folder) / name
-    for moment in [*moments, None]:
-        before = events(log)
-        child = os.fork()
-        if child == 0:
-            start(folder, recipe, name, until)
-        if moment is not None:
-            count, seconds = moment.split(":")
-            while events(log) - before < int(count) and not os.waitid(
-                os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT
-            ):
-                time.sleep(0.002)
-            time.sleep(float(seconds))
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            print("killed", flush=True)
-        elif os.WEXITSTATUS(status):
-            return os.WEXITSTATUS(status)
-        else:
-            print("finished", flush=True)
-    return 0
+    return killing.until_finished(lambda: start(folder, recipe, name, until), lambda: events(log), moments)
 
 
 if __name__ == "__main__":

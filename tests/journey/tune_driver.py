@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import sys
 import time
 import traceback
 from pathlib import Path
 from typing import Any
+
+import killing
 
 
 def stand_in(study: Any, number: int, recipe: Any, report: Any) -> dict[str, Any]:
@@ -71,27 +72,7 @@ def main(folder: Path, recipe: str, how: str, moments: list[str]) -> int:
         import tunewright.train.finetune  # noqa: F401
 
         torch.set_num_threads(1)
-    for moment in [*moments, None]:
-        before = events(folder)
-        child = os.fork()
-        if child == 0:
-            start(folder, recipe, how)
-        if moment is not None:
-            count, seconds = moment.split(":")
-            while events(folder) - before < int(count) and not os.waitid(
-                os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT
-            ):
-                time.sleep(0.002)
-            time.sleep(float(seconds))
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            print("killed", flush=True)
-        elif os.WEXITSTATUS(status):
-            return os.WEXITSTATUS(status)
-        else:
-            print("finished", flush=True)
-    return 0
+    return killing.until_finished(lambda: start(folder, recipe, how), lambda: events(folder), moments)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ _CONTROLS = regex.compile(r"[\p{Cc}--[\n\t]]", regex.V1)
 _INVISIBLE = regex.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
 )
-# ZWNJ and ZWJ shape conjuncts of Indic scripts and letters of Arabic; ZWJ also glues emoji. Marks stand with their base:
-# an accent says nothing of the script, and may be part of its letter after composition.
+# ZWNJ and ZWJ shape conjuncts of Indic scripts and letters of Arabic; ZWJ also glues emoji. Marks stand with their
+# base: an accent says nothing of the script, and may be part of its letter after composition.
 _JOINER = regex.compile(
     "(?<![\\p{Script=Arabic}\\p{Script=Syriac}\\p{Script=Mongolian}\\p{Emoji_Presentation}"
     "\\p{Extended_Pictographic}\\p{Script=Devanagari}\\p{Script=Bengali}\\p{Script=Gurmukhi}\\p{Script=Gujarati}"

@@ -108,7 +108,7 @@ def _people(line: str, least: int = 1) -> list[str]:
     if _NO_NAMES.search(line) or len(line) > 1500:
         return []
     plain = _MARKS.sub(" ", line)
-    marks = r"[;|·]" if regex.search(r"[;|·]", plain) else r",|\band\b|&"
+    marks = r"[;|·]" if regex.search(r"[;|·]", plain) else ","
     parts = [" ".join(part.split()).strip(" ,") for part in regex.split(marks + r"|\band\b|&", plain)]
     parts = [part for part in parts if part]
     kinds = ("article", "access", "paper", "review", "research")

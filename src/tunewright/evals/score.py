@@ -59,6 +59,7 @@ def score(
     if any(metric.name == "fields" for metric in table.metrics):
         slices["field"] = _by_field(pairs, boot)
     whole = boot.scores(table)
+    spread = _distributions(table, [prediction.seconds for _, prediction in pairs])
     return {
         "n": len(pairs),
         "level": level,
@@ -66,7 +67,7 @@ def score(
         "metrics": whole,
         **({"spread": _spread(slices["fold"], whole)} if len(slices.get("fold", ())) > 1 else {}),
         "slices": slices,
-        "distributions": (spread := _distributions(table, [prediction.seconds for _, prediction in pairs])),
+        "distributions": spread,
         "cost": {
             **{name: float(value) for name, value in cost.summarise(cost.matrix.sum(axis=0)).items()},
             **{f"seconds_{kind}": spread["seconds"][kind] for kind in ("median", "p90", "p99", "max")},
