@@ -105,9 +105,10 @@ def test_methods_side_by_side_in_miniature_on_a_file_of_ones_own(tmp_path, capsy
     code = cli.invoke([*line, "--skip", "lora"])
     said = capsys.readouterr()
     assert code == 0, said.err
-    rows = files.read_json(tmp_path / "text-to-json-methods" / "methods.json")["rows"]
+    folder = tmp_path / "text-to-json-methods"
+    rows = files.read_json(folder / "methods.json")["rows"]
     assert [row["method"] for row in rows] == ["classical", "base", "few-shot", "full"]
-    asked = next(files.read_lines(tmp_path / "text-to-json-methods" / "methods" / "full-1" / "data" / "test.jsonl"))
+    asked = next(files.read_lines(folder / rows[-1]["run"] / "data" / "test.jsonl"))
     assert asked["provenance"]["prompt"] == "{text}"  # the file's own prompt is all that is asked
     assert asked["text"].startswith("create a JSON object from: 'Carla")
 

@@ -41,6 +41,9 @@ class Metric(Protocol):
     `statistics` turns one answer into additive numbers; `summarise` turns sums of those into scores, so a
     bootstrap resamples rows of statistics and never calls a model or reparses a text.
 
+    `proportions`, `lower_is_better`: which of its scores are shares of things counted, and which tell what went wrong
+    (none without); `*_exact` stands for that of any field.
+
     A metric that the recipe can set also has `configured(options) -> Metric`, given its page `evaluate`.
 
     A module with a `kind` scores fields that a schema marks so (`x-score`), under names that begin with the field's;

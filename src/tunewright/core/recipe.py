@@ -185,8 +185,9 @@ class DataOptions(Options):
     )
     close_schemas: bool = Field(
         False,
-        description="Narrow the schemas to what answers in train are like: free keys to those met, strings of few "
-        "values that are not copied from the text to a choice between them.",
+        description="Narrow the schemas to what answers in train are like: free keys to those met, keys in the order "
+        "in which answers mostly have them, strings of few values that are not copied from the text to a choice "
+        "between them.",
     )
     clean_pages: bool = Field(
         False,
@@ -767,3 +768,9 @@ class Recipe(Options):
     def grammar(self) -> bool:
         """Whether answers are held to a grammar: where the recipe asks for it and the task's answers have one."""
         return self.decode.grammar and self.task.name not in TEXT_TASKS
+
+    @property
+    def draw(self) -> dict[str, Any]:
+        """How intervals and tests are drawn: level, resamples and seed."""
+        options = self.evaluate
+        return {"level": options.confidence_level, "resamples": options.bootstrap_resamples, "seed": self.seed}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from tunewright.core.records import JSON
@@ -14,18 +16,22 @@ MAP_FROM = 40
 
 _RARE = 0.05  # share of objects below which a key counts as rare
 
+_COMPARED = 100  # keys of one object, and of all objects at one place, up to which their order is counted
+
 
 @dataclass(slots=True)
 class _Seen:
     """What stood at one place: how often each JSON type, and what was inside.
 
     strings: how often each stood here, and how often in the text that was told with it.
+    before: how often one key stood before another.
     """
 
     types: dict[str, int] = field(default_factory=dict)
     strings: dict[str, list[int]] = field(default_factory=dict)
     keys: dict[str, _Seen] = field(default_factory=dict)
     items: _Seen | None = None
+    before: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, value: JSON, text: str | None = None) -> None:
         """text: what the value is read from, in small letters; None where strings need no count."""
@@ -34,6 +40,8 @@ class _Seen:
         if isinstance(value, dict):
             for key, inner in value.items():
                 self.keys.setdefault(key, _Seen()).add(inner, text)
+            if len(value) <= _COMPARED:
+                self.before.update(combinations(value, 2))
         elif isinstance(value, list):
             self.items = self.items or _Seen()
             for inner in value:
@@ -53,6 +61,7 @@ class _Seen:
                 self.types[name] = self.types.get(name, 0) + count
             for key, seen in other.keys.items():
                 self.keys.setdefault(key, _Seen()).merged([seen])
+            self.before.update(other.before)
             if other.items is not None:
                 self.items = (self.items or _Seen()).merged([other.items])
         return self
@@ -76,14 +85,36 @@ class _Seen:
         if len(self.keys) > MAP_FROM and rare * 2 > len(self.keys):
             return {"additionalProperties": _Seen().merged(self.keys.values()).schema()}
         return {
-            "properties": {key: seen.schema() for key, seen in self.keys.items()},
-            "required": [key for key, seen in self.keys.items() if seen.count == count],
+            "properties": {key: self.keys[key].schema() for key in self.order()},
+            "required": [key for key in self.order() if self.keys[key].count == count],
             "additionalProperties": False,
         }
 
+    def order(self) -> list[str]:
+        """The keys in the order that fewest pairs of keys of one object contradict, as far as moving one finds it.
+
+        A model that writes keys in this order reads its text in one direction where the examples were written so.
+        """
+        order = list(self.keys)
+        moved = len(order) <= _COMPARED
+        while moved:
+            moved = False
+            for key in list(order):
+                here = order.index(key)
+                rest = order[:here] + order[here + 1 :]
+                # What is contradicted with the key in front of everything, and what each step back changes.
+                costs = [sum(self.before[other, key] for other in rest)]
+                for other in rest:
+                    costs.append(costs[-1] + self.before[key, other] - self.before[other, key])
+                best = min(range(len(costs)), key=lambda place: (costs[place], abs(place - here)))
+                if costs[best] < costs[here]:
+                    order = [*rest[:best], key, *rest[best:]]
+                    moved = True
+        return order
+
 
 def schema_of(values: Iterable[JSON]) -> dict[str, JSON]:
-    """A JSON Schema that every one of `values` obeys, keys in the order in which they were first met.
+    """A JSON Schema that every one of `values` obeys, keys in the order in which they mostly stand.
 
     Types are those seen ("null" last, an integer among numbers is a number); a key of every object is required and
     others are not allowed; an object with many keys, most of them rare, becomes a map (`additionalProperties`).
@@ -108,7 +139,8 @@ TIMES = 3
 def closed(schema: dict[str, JSON], answers: Iterable[tuple[JSON, str]]) -> dict[str, JSON]:
     """`schema` narrowed to what answers were like, so that a grammar leaves a model few ways to go wrong.
 
-    answers: pairs of an answer that obeys it and the text it is read from. Free keys become those that were met.
+    answers: pairs of an answer that obeys it and the text it is read from. Free keys become those that were met. All
+    keys take the order in which answers mostly have them, those that were never met at the end.
     Strings that take few values, most of which do not stand in their texts (an intent, "yes" and "no"), become a choice
     between these; those that are copied from texts stay open, however few they are. What was never met stays as it is.
     """
@@ -123,10 +155,11 @@ def _closed(seen: _Seen, schema: JSON) -> Any:
         return schema
     keys, properties = seen.keys, schema.get("properties")
     if isinstance(properties, dict) and properties:
-        inner = {key: _closed(keys[key], child) if key in keys else child for key, child in properties.items()}
+        order = dict.fromkeys([*(key for key in seen.order() if key in properties), *properties])
+        inner = {key: _closed(keys[key], properties[key]) if key in keys else properties[key] for key in order}
         return {**schema, "properties": inner}
     if keys and schema.get("additionalProperties", True) is not False:
-        met = {key: _closed(one, one.schema()) for key, one in keys.items()}
+        met = {key: _closed(keys[key], keys[key].schema()) for key in seen.order()}
         return {**schema, "properties": met, "additionalProperties": False}
     if isinstance(schema.get("items"), dict) and seen.items is not None:
         return {**schema, "items": _closed(seen.items, schema["items"])}

@@ -120,7 +120,7 @@ def compare(
     changes = [*found["change"].values(), *(one for values in found["slices"].values() for one in values.values())]
     for change, p in zip(changes, [changes[0]["p"], *holm([one["p"] for one in changes[1:]])], strict=True):
         change["p_holm"] = p
-        change["verdict"] = verdict(change, level, lower_is_better=True)
+        change["verdict"] = verdict(change, level, falling=True)
     return found
 
 

@@ -30,13 +30,9 @@ from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction
 from tunewright.evals.intervals import Array, cluster_sums, resampled_sums
 from tunewright.evals.metrics import fields as _fields
-from tunewright.evals.metrics import passages
-from tunewright.evals.table import Table, matches, metrics_for, paired_by_id
+from tunewright.evals.table import Table, lower_is_better, matches, metrics_for, paired_by_id
 
 POWER = 0.8
-LOWER_IS_BETTER = frozenset(
-    {"omitted", "hallucinated", "substituted", "semantic_ambiguous", *(f"*_{fault}" for fault in passages.FAULTS)}
-)
 TEXT_SCORES = ("exact_match", "token_f1", "rouge_l", "chrf")
 """What free answers are compared by."""
 FIELD = "field:"
@@ -176,7 +172,7 @@ def compare(
     for row, p in zip(others, holm([row["p"] for row in others]), strict=True):
         row["p_holm"] = p
     for row in rows:
-        row["verdict"] = verdict(row, level, lower_is_better=matches(row["metric"], LOWER_IS_BETTER))
+        row["verdict"] = verdict(row, level, falling=lower_is_better(row["metric"]))
     return rows
 
 
@@ -247,7 +243,7 @@ def over_seeds(
         )
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
-        row["verdict"] = verdict(row, level, lower_is_better=matches(row["metric"], LOWER_IS_BETTER))
+        row["verdict"] = verdict(row, level, falling=lower_is_better(row["metric"]))
     return rows
 
 
@@ -290,7 +286,7 @@ def gates(metrics: Mapping[str, Mapping[str, Any]], floors: Mapping[str, float])
     """
     rows = []
     for name, floor in floors.items():
-        if matches(name, LOWER_IS_BETTER):
+        if lower_is_better(name):
             raise UsageError(f"'{name}' is better when lower and cannot have a floor", hint="use field_accuracy")
         if name not in metrics:
             raise UsageError(f"there is no score '{name}' to hold to a floor", hint=did_you_mean(name, metrics))
@@ -417,11 +413,11 @@ def by_bootstrap(difference: float, replicates: Array, clusters: int, differing:
     return {"low": low, "high": high, "test": "paired bootstrap", "p": p, "minimum_detectable_effect": effect}
 
 
-def verdict(row: Mapping[str, Any], level: float, *, lower_is_better: bool = False) -> str:
-    """What a row of {"difference", "low", "high", "p_holm"} shows of its second side."""
+def verdict(row: Mapping[str, Any], level: float, *, falling: bool = False) -> str:
+    """What a row of {"difference", "low", "high", "p_holm"} shows of its second side. falling: less is better."""
     if row["p_holm"] > 1 - level or row["low"] <= 0 <= row["high"]:
         return "no difference shown"
-    return "better" if (row["difference"] > 0) != lower_is_better else "worse"
+    return "better" if (row["difference"] > 0) != falling else "worse"
 
 
 class _OneField:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,17 @@ def metrics_for(
 def matches(score: str, patterns: Iterable[str]) -> bool:
     """Whether a score is one of these; `*_exact` stands for that of any field."""
     return any(fnmatchcase(score, pattern) for pattern in patterns)
+
+
+def lower_is_better(score: str) -> bool:
+    """Whether a score tells what went wrong; a metric names those of its own (`lower_is_better`)."""
+    return matches(score, _faults())
+
+
+@cache
+def _faults() -> frozenset[str]:
+    modules = (catalogue.load("metric", name) for name in catalogue.names("metric"))
+    return frozenset[str]().union(*(getattr(module, "lower_is_better", ()) for module in modules))
 
 
 @dataclass(frozen=True)

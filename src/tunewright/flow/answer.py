@@ -236,15 +236,7 @@ def score_cell(
     from tunewright.evals.sheet import sheet
     from tunewright.evals.table import paired_by_id
 
-    options = job.recipe.evaluate
-    scores = score(
-        asked,
-        answers,
-        level=options.confidence_level,
-        resamples=options.bootstrap_resamples,
-        seed=job.recipe.seed,
-        options=options,
-    )
+    scores = score(asked, answers, options=job.recipe.evaluate, **job.recipe.draw)
     of = len(prepare.records(job, cell.on))
     head = {"system": cell.system, "decoding": cell.decoding, "on": cell.on, "of": of}
     head["sample"] = "all" if len(asked) == of else "stratified"

@@ -29,7 +29,7 @@ from tunewright.core.records import Prediction
 from tunewright.core.run import Run
 from tunewright.flow import answer, curves, job, methods, prepare
 from tunewright.flow import folds as several
-from tunewright.flow.outcome import TEST, Outcome, main_cell
+from tunewright.flow.outcome import TEST, Outcome, main_cell, saved_bytes
 
 STEP = 3.0
 """Factor between two learning rates that are tried."""
@@ -326,7 +326,6 @@ def _row(
     """One row of the table: a whole run of a method."""
     metrics = _trainings(run)
     cells, cell = Outcome.of(run).cells[TEST], main_cell(run.recipe)
-    place = (run.folds or [run.path])[0]
     row = {
         "method": method,
         "epochs": epochs,
@@ -341,11 +340,7 @@ def _row(
         "parameters": metrics["parameters"],
         "train_seconds": metrics["total_seconds"],
         "peak_memory_bytes": metrics["peak_memory_bytes"],
-        "saved_bytes": sum(
-            files.folder_bytes(place / "systems" / "tuned" / kind)
-            for kind in ("adapter", "model")
-            if (place / "systems" / "tuned" / kind).is_dir()
-        ),
+        "saved_bytes": saved_bytes((run.folds or [run.path])[0]),
         **({} if run.folds else {"kept": _kept(run, recipe, folder)}),
         "run": str(run.path.relative_to(folder)),
         "cell": cell,
@@ -425,9 +420,7 @@ def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iter
             *((chief, methods.key(row)) for row in trained[1:]),
         ],
         metrics=[name for name in COMPARED if all(name in row["metrics"] for row in rows)],
-        level=recipe.evaluate.confidence_level,
-        resamples=recipe.evaluate.bootstrap_resamples,
-        seed=recipe.seed,
         options=recipe.evaluate,
+        **recipe.draw,
     )
     yield from found

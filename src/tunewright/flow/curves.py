@@ -91,15 +91,7 @@ def _answered(
     if not answers.is_file():
         files.write_lines(answers, _rows(models.system(cell), asked, place.name, progress))
     said = [Prediction.from_row(row) for row in files.read_lines(answers)]
-    options = run.recipe.evaluate
-    found = score(
-        asked,
-        said,
-        level=options.confidence_level,
-        resamples=options.bootstrap_resamples,
-        seed=run.recipe.seed,
-        options=options,
-    )
+    found = score(asked, said, options=run.recipe.evaluate, **run.recipe.draw)
     files.write_json(place / "scores.json", found)
     return found
 

@@ -188,8 +188,7 @@ def _matrix(study: Study, done: Sequence[Run], folder: Path) -> dict[str, Any]:
     from tunewright.evals.score import score
 
     place, options = folder / "measured", study.recipes[0].evaluate
-    draw: dict[str, Any] = {"level": options.confidence_level, "resamples": options.bootstrap_resamples}
-    draw["seed"] = study.recipes[0].seed
+    draw = study.recipes[0].draw
     cells: dict[str, dict[str, Any]] = {adapter: {} for adapter in study.adapters}
     pairs: list[dict[str, Any]] = []
     for run in done:
@@ -209,7 +208,7 @@ def _matrix(study: Study, done: Sequence[Run], folder: Path) -> dict[str, Any]:
                 pairs.append({"domain": domain, "a": domain, "b": adapter} | found["change"]["answers"])
     for pair, p in zip(pairs, paired.holm([pair["p"] for pair in pairs]), strict=True):
         pair["p_holm"] = p
-        pair["verdict"] = paired.verdict(pair, options.confidence_level, lower_is_better=True)
+        pair["verdict"] = paired.verdict(pair, options.confidence_level, falling=True)
     general = {adapter: files.read_json(place / f"{adapter}-general.json") for adapter in study.adapters}
     kept = {
         adapter: {part: forgetting.compare(general[BASE][part], own[part], **draw) for part in own}

@@ -45,10 +45,8 @@ def compare(job: Run, events: Events) -> None:
         trials,
         chief=main_cell(recipe),
         primary=("base/free", main_cell(recipe), TEST, chief_score(recipe)),
-        level=options.confidence_level,
-        resamples=options.bootstrap_resamples,
-        seed=recipe.seed,
         options=options,
+        **recipe.draw,
     )
     gates: list[dict[str, Any]] = []
     if options.gates and main is not None:

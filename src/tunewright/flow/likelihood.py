@@ -150,8 +150,7 @@ def compare(job: Run) -> dict[str, Any]:
     from tunewright.evals import forgetting, likelihood, ranking
 
     options, found = job.recipe.evaluate, dict[str, Any]()
-    draw: dict[str, Any] = {"level": options.confidence_level, "resamples": options.bootstrap_resamples}
-    draw["seed"] = job.recipe.seed
+    draw = job.recipe.draw
     task = prepare.task_of(job)
     examples = [task.example(record) for record in prepare.records(job, TEST)]
 

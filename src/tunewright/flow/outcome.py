@@ -209,6 +209,11 @@ def _cells(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
+def saved_bytes(path: Path) -> int:
+    """Size of the tuned weights of a run or a fold: those of its adapter, or of the whole model."""
+    return sum(files.folder_bytes(path / "systems" / "tuned" / kind) for kind in ("adapter", "model"))
+
+
 def _seconds(path: Path) -> float | None:
     """Time spent in stages, over all starts; what a killed process spent is not known."""
     if not (path / "events.jsonl").is_file():

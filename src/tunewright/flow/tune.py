@@ -28,7 +28,7 @@ from tunewright.core.recipe import Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
 from tunewright.flow import answer, job, judge, prepare, space
-from tunewright.flow.outcome import STAGES, TEST, main_cell
+from tunewright.flow.outcome import STAGES, TEST, main_cell, saved_bytes
 from tunewright.flow.space import Space
 from tunewright.flow.study import COMPLETE, LOSS, Attempt, Report, Study, library
 
@@ -109,7 +109,7 @@ def measured(run: Run) -> dict[str, Any]:
         "train_seconds": metrics["total_seconds"],
         "peak_memory_bytes": metrics.get("peak_memory_bytes"),
         "trainable_parameters": metrics.get("trainable_parameters"),
-        "saved_bytes": sum(files.folder_bytes(folder / kind) for kind in ("adapter", "model")),
+        "saved_bytes": saved_bytes(run.path),
     }
 
 
@@ -240,15 +240,12 @@ def _pairs(study: Study, finals: Sequence[dict[str, Any]]) -> list[dict[str, Any
     for row in finals:
         path = study.folder / row["run"] / "systems" / system / f"predictions-{decoding}.jsonl"
         answers[row["which"]].append([Prediction.from_row(one) for one in files.read_lines(path)])
-    options = study.recipe.evaluate
     return paired.over_seeds(
         [task.example(record) for record in prepare.records(first, TEST)],
         answers[OWN],
         answers[BEST],
-        level=options.confidence_level,
-        resamples=options.bootstrap_resamples,
-        seed=study.recipe.seed,
-        options=options,
+        options=study.recipe.evaluate,
+        **study.recipe.draw,
     )
 
 

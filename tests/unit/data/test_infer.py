@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,13 +34,47 @@ def test_types_nulls_arrays_and_key_order():
             "empty": {"type": "array", "items": {}},
             "extra": {"type": "boolean"},
         },
-        "required": ["b", "a", "items"],
+        "required": ["a", "b", "items"],
         "additionalProperties": False,
     }
 
 
-def test_key_order_is_by_first_meeting():
-    assert list(schema_of([{"z": 1, "a": 1}, {"m": 1, "z": 1}])["properties"]) == ["z", "a", "m"]
+def order(*objects):
+    return list(schema_of([dict.fromkeys(keys, 1) for keys in objects])["properties"])
+
+
+def contradicted(keys, objects):
+    place = {key: i for i, key in enumerate(keys)}
+    return sum(place[a] > place[b] for one in objects for a, b in combinations(one, 2))
+
+
+def test_keys_stand_in_the_order_of_most_objects_and_of_first_meeting_where_that_says_nothing():
+    assert order("za", "mz") == ["m", "z", "a"]  # met last, always in front
+    assert order("za", "az", "az") == ["a", "z"]
+    assert order("za", "az") == ["z", "a"]
+    assert order("zy", "ba") == ["z", "y", "b", "a"]
+    assert order("ab", "bc", "ca") == ["a", "b", "c"]  # in a circle: no order is better
+
+
+@given(
+    st.lists(
+        st.permutations("abcdef").flatmap(lambda keys: st.integers(1, 6).map(lambda n: keys[:n])),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_no_key_moved_alone_contradicts_fewer_objects(objects):
+    keys = order(*objects)
+    assert sorted(keys) == sorted({key for one in objects for key in one})
+    least = contradicted(keys, objects)
+    for key in keys:
+        rest = [other for other in keys if other != key]
+        assert all(contradicted([*rest[:i], key, *rest[i:]], objects) >= least for i in range(len(keys)))
+
+
+def test_the_order_of_very_many_keys_is_that_of_first_meeting():
+    keys = [f"k{i}" for i in range(101)]
+    assert order(keys, keys[::-1], keys[::-1]) == keys
 
 
 def test_object_of_many_rare_keys_becomes_a_map():
@@ -106,6 +142,14 @@ def test_a_closed_schema_has_the_keys_met_and_choices_that_are_not_copied():
         "kind": {"type": "string", "enum": ["no", "yes"]},
     }
     assert not [fault for value, _ in said() for fault in validate(value, found)]
+
+
+def test_keys_of_a_closed_schema_stand_as_in_most_answers():
+    told = {"type": "object", "properties": {key: {"type": "string"} for key in ("area", "never", "name", "food")}}
+    answers = [{"name": "x", "food": "y", "area": "z"}, {"food": "y", "name": "x"}, {"name": "x", "area": "z"}]
+    found = closed(told, [(answer, "x y z") for answer in answers])
+    assert list(found["properties"]) == ["name", "food", "area", "never"]
+    assert found["properties"] == told["properties"]
 
 
 def test_few_of_a_value_each_are_no_choice():

@@ -25,6 +25,7 @@ structured = True
 proportions = frozenset(
     {"field_accuracy", "field_precision", "field_recall", "correct", "omitted", "hallucinated", "substituted"}
 )
+lower_is_better = frozenset({"omitted", "hallucinated", "substituted"})
 
 _KINDS: tuple[Kind, ...] = ("correct", "null", "omitted", "unanswered", "substituted", "hallucinated")
 

@@ -12,8 +12,8 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from tunewright.core.records import Example, Prediction
-from tunewright.evals.metrics import chrf, rouge_l
 from tunewright.evals.metrics._shared import fields_of, ratio, scored, text_of
+from tunewright.evals.overlap import f_of_ngrams, longest_in_common, ngrams_in_common
 from tunewright.text.unicode import words
 
 name = "passages"
@@ -21,6 +21,7 @@ structured = True
 kind = "passage"
 FAULTS = ("starts_early", "starts_late", "ends_early", "ends_late", "elsewhere")
 proportions = frozenset(f"*_{fault}" for fault in FAULTS)
+lower_is_better = proportions
 paired = ("*_rouge_l",)
 
 
@@ -47,9 +48,9 @@ def statistics(example: Example, prediction: Prediction) -> dict[str, float]:
         one, other = text_of(gold), text_of(said)
         alike = prediction.failure is None and (one is None) == (other is None)
         faults = bounds(one or "", other or "") if one is not None or other is not None or not alike else ()
-        found |= {f"{field}.n": 1.0, f"{field}.rouge": rouge_l.f1(one or "", other or "") if alike else 0.0}
+        found |= {f"{field}.n": 1.0, f"{field}.rouge": longest_in_common(one or "", other or "") if alike else 0.0}
         found |= {f"{field}.{fault}": float(fault in faults) for fault in FAULTS}
-        found |= {f"{field}.{order}": count for order, count in chrf.counts(one or "", other or "").items()}
+        found |= {f"{field}.{order}": count for order, count in ngrams_in_common(one or "", other or "").items()}
     return found
 
 
@@ -58,6 +59,6 @@ def summarise(sums: dict[str, Any]) -> dict[str, Any]:
     for field in fields_of(sums, "n"):
         own = {key.removeprefix(f"{field}."): value for key, value in sums.items() if key.startswith(f"{field}.")}
         found[f"{field}_rouge_l"] = ratio(own["rouge"], own["n"])
-        found[f"{field}_chrf"] = chrf.summarise(own)["chrf"]
+        found[f"{field}_chrf"] = f_of_ngrams(own)
         found |= {f"{field}_{fault}": ratio(own[fault], own["n"]) for fault in FAULTS}
     return found

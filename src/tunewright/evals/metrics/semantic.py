@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 name = "semantic"
 structured = True
 proportions = frozenset({"semantic_accuracy", "semantic_ambiguous"})
+lower_is_better = frozenset({"semantic_ambiguous"})
 
 
 def judged(outcome: Outcome, schema: dict[str, JSON] | None) -> Judged:
