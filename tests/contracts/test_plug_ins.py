@@ -15,7 +15,7 @@ import tiny_models
 from tunewright.core import catalogue
 from tunewright.core.recipe import MethodOptions, TaskOptions
 from tunewright.core.records import Example, Prediction, Record
-from tunewright.flow import prepare
+from tunewright.flow import prepared
 
 SCHEMA = {"type": "object", "properties": {"name": {"type": ["string", "null"]}}, "required": ["name"]}
 GOLD = Record("1", "नाम: राम कुमार", {"name": "राम कुमार"}, doc_type="x", language="hi")
@@ -28,7 +28,7 @@ def test_every_kind_has_somebody_but_the_ones_still_to_come() -> None:
 @pytest.mark.parametrize("name", catalogue.names("task"))
 class TestTask:
     def test_what_it_asks_to_be_learnt_is_read_back(self, name: str) -> None:
-        task = prepare.make_task(TaskOptions(name=name), {"x": SCHEMA})
+        task = prepared.make_task(TaskOptions(name=name), {"x": SCHEMA})
         example = task.example(GOLD)
         assert example.messages[-1]["role"] == "user"
         assert task.parse(example.completion, example) == (GOLD.target, None)
@@ -37,7 +37,7 @@ class TestTask:
     @given(text=st.text(max_size=60))
     @settings(max_examples=50, deadline=None)
     def test_a_bad_reply_is_told_and_never_raised(self, name: str, text: str) -> None:
-        task = prepare.make_task(TaskOptions(name=name), {"x": SCHEMA})
+        task = prepared.make_task(TaskOptions(name=name), {"x": SCHEMA})
         value, reason = task.parse(text, task.example(GOLD))
         assert (value is None) or (reason is None)
 

@@ -10,7 +10,7 @@ import pytest
 from tunewright.core import files, recipe_file
 from tunewright.core.run import Run
 from tunewright.data.split import crossing
-from tunewright.flow import begin, prepare
+from tunewright.flow import begin, prepared
 from tunewright.flow.outcome import Outcome
 
 K = 3
@@ -52,7 +52,7 @@ def test_each_fold_is_a_run_below_the_run_and_the_pool_is_all_of_them(whole):
     for path in Run.open(whole).folds:
         fold = Run.open(path)
         assert Outcome.of(fold).stages == ("data", "train", "evaluate")
-        assert crossing({name: prepare.records(fold, name) for name in prepare.SPLITS}) == {}
+        assert crossing({name: prepared.records(fold, name) for name in prepared.SPLITS}) == {}
         for name in ("data/manifest.json", "events.jsonl", "lock.json", "systems/tuned/training_metrics.json"):
             assert (path / name).is_file(), name
         assert list(path.glob("systems/tuned/adapter/*.safetensors"))
@@ -80,7 +80,7 @@ def test_killed_in_its_folds_it_ends_with_the_same_bytes(drive, whole, recipe, t
     lines = drive(tmp_path, recipe, "cut", moments)
     assert lines.count("killed") >= 2, lines
     cut = tmp_path / "cut"
-    names = ["data/test.jsonl", *(f"folds/{n}/data/{side}.jsonl" for n in range(1, K + 1) for side in prepare.SPLITS)]
+    names = ["data/test.jsonl", *(f"folds/{n}/data/{side}.jsonl" for n in range(1, K + 1) for side in prepared.SPLITS)]
     names += [str(path.relative_to(whole)) for path in whole.glob("folds/*/systems/tuned/adapter/*.safetensors")]
     assert len(names) == 1 + 3 * K + K
     for name in names:

@@ -16,7 +16,7 @@ from tunewright import api, cli
 from tunewright.core import files, recipe_file
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
-from tunewright.flow import prepare, tune
+from tunewright.flow import prepared, tune
 
 HERE = Path(__file__).parent
 SPACE = "tune.space={learning_rate: {low: 1e-4, high: 1e-1, log: true}, lora_r: [2, 4], method: [lora, full]}"
@@ -129,16 +129,16 @@ def test_everything_that_a_search_is_to_leave_stands_there(searched):
 
 
 def test_no_trial_meets_the_test_documents(searched):
-    tested = {record.id for record in prepare.records(Run.open(searched / "prepared"), "test")}
+    tested = {record.id for record in prepared.records(Run.open(searched / "prepared"), "test")}
     for folder in sorted((searched / "trials").iterdir()):
         run = Run.open(folder)
         assert not list(run.path.rglob("test*"))
         assert "test" not in run.manifest("data")["counts"]
-        read = {record.id for name in ("train", "validation") for record in prepare.records(run, name)}
+        read = {record.id for name in ("train", "validation") for record in prepared.records(run, name)}
         assert read
         assert not read & tested
         answered = {row["id"] for path in run.path.rglob("predictions-*.jsonl") for row in files.read_lines(path)}
-        assert answered == {record.id for record in prepare.records(run, "validation")}
+        assert answered == {record.id for record in prepared.records(run, "validation")}
         written = "".join(path.read_text(encoding="utf-8") for path in run.path.rglob("*.jsonl"))
         assert not [name for name in tested if f'"{name}"' in written]
 

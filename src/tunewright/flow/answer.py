@@ -19,7 +19,7 @@ from tunewright.core.events import Events
 from tunewright.core.recipe import MODEL_FREE, TEXT_TASKS, Recipe
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
-from tunewright.flow import likelihood, prepare
+from tunewright.flow import examine, likelihood, prepared
 from tunewright.flow.outcome import TEST, main_cell
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def documents(job: Run, cell: Cell) -> list[Record]:
     """What a cell answers: the tuned system's chief decoding all of the test documents, the others a fixed sample."""
     from tunewright.evals.sampling import sample
 
-    found = prepare.records(job, cell.on)
+    found = prepared.records(job, cell.on)
     if cell.on != TEST or cell.name == main_cell(job.recipe):
         return found
     return sample(found, job.recipe.evaluate.sample, seed=job.recipe.seed)
@@ -119,7 +119,7 @@ def evaluate(job: Run, events: Events, *, data: Path | str | None = None) -> Non
     """
     if not job.done("data"):
         raise RunError("its data is not prepared", where=str(job.path), hint=f"tunewright prepare {job.path}")
-    prepare.take_exams(job, events, data=data)
+    examine.take(job, events, data=data)
     waiting = [cell for cell in cells(job) if not whole(cell)]
     if waiting:
         warn_of_overlap(job, events)
@@ -166,11 +166,11 @@ def _answered(
 
 def examples(job: Run, cell: Cell) -> list[Example]:
     """A cell's documents as its system meets them; few-shot with records of train before each."""
-    task: Task = prepare.task_of(job, cell.on)
+    task: Task = prepared.task_of(job, cell.on)
     found = documents(job, cell)
     if cell.system != "few-shot":
         return [task.example(record) for record in found]
-    shots = prepare.Shots(prepare.records(job, "train"), job.recipe.evaluate.shots)
+    shots = prepared.Shots(prepared.records(job, "train"), job.recipe.evaluate.shots)
     return [task.example(record, shots.of(record)) for record in found]
 
 
@@ -237,7 +237,7 @@ def score_cell(
     from tunewright.evals.table import paired_by_id
 
     scores = score(asked, answers, options=job.recipe.evaluate, **job.recipe.draw)
-    of = len(prepare.records(job, cell.on))
+    of = len(prepared.records(job, cell.on))
     head = {"system": cell.system, "decoding": cell.decoding, "on": cell.on, "of": of}
     head["sample"] = "all" if len(asked) == of else "stratified"
     head["measured"] = catalogue.names("metric")
@@ -268,21 +268,21 @@ class Models:
             from tunewright.evals.classical import Classical
             from tunewright.evals.retrieval import Retrieval
 
-            task = prepare.task_of(self.job)
-            written = (one for one in prepare.records(self.job, "train") if "made" not in one.provenance)
+            task = prepared.task_of(self.job)
+            written = (one for one in prepared.records(self.job, "train") if "made" not in one.provenance)
             known = [task.example(record) for record in written]
             return Retrieval(known) if self.job.recipe.task.name in TEXT_TASKS else Classical(known)
         from tunewright.decode.system import LocalSystem
 
         job = self.job
-        task = prepare.task_of(job, cell.on)
+        task = prepared.task_of(job, cell.on)
         return LocalSystem(
             cell.system,
             self.loaded(cell.system),
             task,
             decoding=cast("Decoding", cell.decoding),
             options=job.recipe.decode,
-            **prepare.length_of(job),
+            **prepared.length_of(job),
         )
 
     def loaded(self, system: str) -> Any:
@@ -375,7 +375,7 @@ def note_machine(job: Run) -> None:
 def warn_of_overlap(job: Run, events: Events) -> None:
     """Say where documents of test or an exam share text with what an embedded model was pretrained on."""
     for on in (TEST, *exams(job)):
-        found = pretraining_overlap(job.recipe.model, prepare.records(job, on))
+        found = pretraining_overlap(job.recipe.model, prepared.records(job, on))
         if found is None:
             return
         events.add("evaluate", "pretraining overlap", on=on, **found.to_row())

@@ -27,7 +27,7 @@ from tunewright.core.events import Progress
 from tunewright.core.recipe import MODEL_FREE, PRESETS, EvaluateOptions, MethodOptions, Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
-from tunewright.flow import answer, curves, job, methods, prepare
+from tunewright.flow import answer, curves, job, methods, prepared
 from tunewright.flow import folds as several
 from tunewright.flow.outcome import TEST, Outcome, main_cell, saved_bytes
 
@@ -405,13 +405,13 @@ def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iter
         return
     trained = [row for row in rows if "epochs" in row]
     first = Run.open(folder / trained[0]["run"])
-    task = prepare.task_of(first, TEST)
+    task = prepared.task_of(first, TEST)
     answers = {}
     for row in rows:
         system, decoding = row["cell"].split("/")
         path = folder / row["run"] / "systems" / system / f"predictions-{decoding}.jsonl"
         answers[methods.key(row)] = [Prediction.from_row(one) for one in files.read_lines(path)]
-    examples = [task.example(record) for record in prepare.records(first, TEST)]
+    examples = [task.example(record) for record in prepared.records(first, TEST)]
     chief = methods.key(trained[0])
     found = paired.compare(
         [paired.Trial(TEST, examples, answers)],

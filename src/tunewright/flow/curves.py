@@ -24,7 +24,7 @@ from tunewright.core.events import Progress
 from tunewright.core.recipe import MODEL_FREE
 from tunewright.core.records import Example, Prediction
 from tunewright.core.run import Run
-from tunewright.flow import answer, prepare
+from tunewright.flow import answer, prepared
 from tunewright.flow.answer import Cell
 from tunewright.flow.methods import SCORES
 from tunewright.flow.outcome import TEST, Outcome, main_cell
@@ -54,7 +54,7 @@ def of(
     for share in (*LEARNING, 1.0):
         one = run if share == 1 else part(share)
         found = Outcome.of(one).cells[TEST][main_cell(one.recipe)]
-        records = len(prepare.records(one, "train"))
+        records = len(prepared.records(one, "train"))
         points.append(_point("learning", method, share, found) | {"records": records})
     models = answer.Models(run)
     for cell in _noisy_cells(run):
@@ -109,8 +109,8 @@ def _examples(run: Run, share: float) -> list[Example]:
     from tunewright.data.augment import roughened
     from tunewright.evals.sampling import sample
 
-    task = prepare.task_of(run, TEST)
-    chosen = sample(prepare.records(run, TEST), run.recipe.evaluate.sample, seed=run.recipe.seed)
+    task = prepared.task_of(run, TEST)
+    chosen = sample(prepared.records(run, TEST), run.recipe.evaluate.sample, seed=run.recipe.seed)
     return [task.example(roughened(record, share, run.recipe.seed) if share else record) for record in chosen]
 
 

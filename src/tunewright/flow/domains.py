@@ -27,7 +27,7 @@ from tunewright.core.events import Events, Progress
 from tunewright.core.recipe import TEXT_TASKS, Recipe
 from tunewright.core.records import Example, Prediction
 from tunewright.core.run import Run
-from tunewright.flow import benchmark, job, likelihood, prepare
+from tunewright.flow import benchmark, job, likelihood, prepared
 from tunewright.report import domains as page
 
 BASE, JOINT = "base", "joint"
@@ -145,8 +145,8 @@ def _blend(study: Study, done: Sequence[Run], folder: Path, how: Any) -> Path:
 
 
 def _examples(run: Run, side: str) -> list[Example]:
-    task = prepare.task_of(run)
-    return [task.example(record) for record in prepare.records(run, side)]
+    task = prepared.task_of(run)
+    return [task.example(record) for record in prepared.records(run, side)]
 
 
 def _measure(
@@ -168,11 +168,11 @@ def _measure(
     if not (place / names[0]).is_file():
         files.write_json(place / names[0], forgetting.measure(loaded, model))
     for run in done:
-        asked, length = likelihood.sampled(run), prepare.length_of(run)
+        asked, length = likelihood.sampled(run), prepared.length_of(run)
         if not (path := place / _file(adapter, run)).is_file():
             files.write_lines(path, likely.measure(loaded, asked, **length))
         if not (path := place / _file(adapter, run, "answers")).is_file():
-            system = LocalSystem(adapter, loaded, prepare.task_of(run), options=run.recipe.decode, **length)
+            system = LocalSystem(adapter, loaded, prepared.task_of(run), options=run.recipe.decode, **length)
             files.write_lines(path, (answer.to_row() for answer in list(system.predict(asked))))
         events.say(f"{adapter} on {run.recipe.name}: {len(asked)} documents")
 

@@ -26,7 +26,7 @@ from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run, lock
-from tunewright.flow import answer, likelihood, prepare
+from tunewright.flow import answer, likelihood, prepare, prepared
 from tunewright.flow.answer import Cell
 from tunewright.flow.outcome import TEST
 
@@ -92,16 +92,16 @@ def prepare_all(job: Run, events: Events, *, data: Path | str | None = None) -> 
         if not (fold.path / "lock.json").is_file():
             files.write_json(fold.path / "lock.json", lock(fold.recipe))
         counts = fold.manifest("data")["counts"]
-        events.say(f"fold {fold.path.name}: " + ", ".join(f"{counts[name]:,} {name}" for name in prepare.SPLITS))
+        events.say(f"fold {fold.path.name}: " + ", ".join(f"{counts[name]:,} {name}" for name in prepared.SPLITS))
     place = {record.id: record for parts in dealt for record in parts.test}
     everything = [place[record.id] for record in found.records if record.id in place]
     folder = job.path / "data"
-    files.write_lines(folder / "test.jsonl", prepare.rows(everything))
+    files.write_lines(folder / "test.jsonl", prepared.rows(everything))
     files.write_json(folder / "schemas.json", found.schemas)
     about = {
         "counts": {"test": len(everything), "rejected": found.rejected},
-        "languages": prepare.tally(record.language for record in everything),
-        "doc_types": prepare.tally(record.doc_type for record in everything),
+        "languages": prepared.tally(record.language for record in everything),
+        "doc_types": prepared.tally(record.doc_type for record in everything),
         "groups": len({record.group for record in everything if record.group is not None}),
         "folds": [fold.manifest("data")["counts"] for fold in of(job)],
         "notes": [*found.about["notes"], *dealt[0].notes],
@@ -114,7 +114,7 @@ def check_apart(fold: Run) -> None:
     """Raises DataError where a group of a fold's test stands in its train or validation, or between those two."""
     from tunewright.data.split import crossing
 
-    leaks = crossing({name: prepare.records(fold, name) for name in prepare.SPLITS})
+    leaks = crossing({name: prepared.records(fold, name) for name in prepared.SPLITS})
     if leaks:
         group, sides = next(iter(leaks.items()))
         raise DataError(
@@ -132,15 +132,15 @@ def pool(job: Run, events: Events) -> None:
     folds = of(job)
     for fold in folds:
         check_apart(fold)
-    records = prepare.records(job, TEST)
-    tested = [record.id for fold in folds for record in prepare.records(fold, TEST)]
+    records = prepared.records(job, TEST)
+    tested = [record.id for fold in folds for record in prepared.records(fold, TEST)]
     if sorted(tested) != sorted(record.id for record in records):
         raise DataError("its folds do not test every document once", where=str(job.path / "folds"))
     if any(not answer.whole(cell) for cell in answer.cells(job)):
         answer.warn_of_overlap(job, events)
         events.say(f"the answers of {len(folds)} folds together:")
     place = {record.id: number for number, record in enumerate(records)}
-    task = prepare.task_of(job)
+    task = prepared.task_of(job)
     for cell in answer.cells(job):
         parts = [Cell(fold.path, cell.system, cell.decoding) for fold in folds]
         if answer.whole(cell):

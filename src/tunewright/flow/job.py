@@ -19,7 +19,7 @@ from tunewright.core.events import Events, Progress
 from tunewright.core.processes import count, first
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
-from tunewright.flow import answer, folds, judge, prepare, scale
+from tunewright.flow import answer, folds, judge, prepare, prepared, scale
 from tunewright.flow.outcome import STAGES, Outcome, complete
 from tunewright.models import embedded
 
@@ -79,7 +79,7 @@ def go_on(
         resolve(job.recipe, wanted)
         go_on(job, data=data, until="data", progress=progress)
         if "evaluate" in wanted:
-            prepare.check_testable(job)
+            prepared.check_testable(job)
         scale.train(job, processes, data=data, progress=progress)
     with _room(job), job.writing(), Events(job.path, progress=progress) as events:
         if not all(complete(job, name) for name in wanted):
@@ -88,7 +88,7 @@ def go_on(
             with stage(job, events, "data"):
                 (folds.prepare_all if job.folds else prepare.prepare)(job, events, data=data)
         if "evaluate" in wanted:
-            prepare.check_testable(job)
+            prepared.check_testable(job)
         if "train" in wanted:
             with stage(job, events, "train"):
                 everywhere(job, events, "train", train)
@@ -213,7 +213,7 @@ def train(job: Run, events: Events) -> None:
     metrics = _finetune(job, events)
     for name in ("adapter", "model"):
         if (folder / name).is_dir():
-            prepare.describe_task(job, folder / name)
+            prepared.describe_task(job, folder / name)
     made = [path for name in ("adapter", "model") for path in sorted((folder / name).rglob("*")) if path.is_file()]
     job.finish(
         TUNED,
@@ -232,14 +232,14 @@ def _finetune(job: Run, events: Events | None) -> dict[str, Any]:
     from tunewright.train.finetune import finetune
 
     recipe = job.recipe
-    task = prepare.task_of(job)
-    train_records = prepare.records(job, "train")
+    task = prepared.task_of(job)
+    train_records = prepared.records(job, "train")
     if not train_records:
         raise UsageError("there is nothing to train on", where=str(job.path / "data" / "train.jsonl"))
     return finetune(
         recipe.model,
         [task.example(record) for record in train_records],
-        [task.example(record) for record in prepare.records(job, "validation")],
+        [task.example(record) for record in prepared.records(job, "validation")],
         recipe,
         job.path / TUNED,
         events,

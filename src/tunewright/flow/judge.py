@@ -13,7 +13,7 @@ from tunewright.core.recipe import EvaluateOptions, Recipe
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.evals import paired
-from tunewright.flow import answer, likelihood, prepare
+from tunewright.flow import answer, likelihood, prepared
 from tunewright.flow.outcome import TEST, chief_score, main_cell
 from tunewright.text.schema import SCORE
 from tunewright.text.serialise import dumps
@@ -36,8 +36,8 @@ def compare(job: Run, events: Events) -> None:
     trials = []
     for on in dict.fromkeys(cell.on for cell in cells):
         own = [cell for cell in cells if cell.on == on]
-        task = prepare.task_of(job, on)
-        examples = [task.example(record) for record in prepare.records(job, on)]
+        task = prepared.task_of(job, on)
+        examples = [task.example(record) for record in prepared.records(job, on)]
         answers = {cell.name: [Prediction.from_row(row) for row in files.read_lines(cell.predictions)] for cell in own}
         trials.append(paired.Trial(on, examples, answers))
     main = next((cell for cell in cells if cell.name == main_cell(recipe) and cell.on == TEST), None)

@@ -18,7 +18,7 @@ from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Example, Record
 from tunewright.core.run import Run
-from tunewright.flow import prepare
+from tunewright.flow import prepared
 from tunewright.flow.outcome import TEST
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def measure(job: Run, models: Models, events: Events) -> None:
         from tunewright.evals import ranking
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_lines(path, ranking.by_words(asked, prepare.records(job, "train")))
+        files.write_lines(path, ranking.by_words(asked, prepared.records(job, "train")))
     for system in measured(job.recipe):
         folder = job.path / "systems" / system
         for name in names:
@@ -83,7 +83,7 @@ SAID = {
 def _measure(job: Run, path: Path, loaded: Any, asked: Sequence[Choice]) -> None:
     from tunewright.evals import forgetting, likelihood, ranking
 
-    task, length = prepare.task_of(job), prepare.length_of(job)
+    task, length = prepared.task_of(job), prepared.length_of(job)
     match path.name:
         case "likelihood.jsonl":
             files.write_lines(path, likelihood.measure(loaded, sampled(job), **length))
@@ -110,8 +110,8 @@ def sampled(job: Run) -> list[Example]:
     """The test documents that are measured: the sample that every cell but the chief one answers."""
     from tunewright.evals.sampling import sample
 
-    task = prepare.task_of(job)
-    found = sample(prepare.records(job, TEST), job.recipe.evaluate.sample, seed=job.recipe.seed)
+    task = prepared.task_of(job)
+    found = sample(prepared.records(job, TEST), job.recipe.evaluate.sample, seed=job.recipe.seed)
     return [task.example(record) for record in found]
 
 
@@ -121,7 +121,7 @@ def _choices(job: Run) -> list[Choice]:
     from tunewright.evals.sampling import sample
 
     options = job.recipe.evaluate.ranking
-    found = ranking.choices(prepare.records(job, TEST), options.distractors, options.subject)
+    found = ranking.choices(prepared.records(job, TEST), options.distractors, options.subject)
     if not found:
         raise UsageError(
             "no question of test has another about the same subject to be ranked with",
@@ -151,8 +151,8 @@ def compare(job: Run) -> dict[str, Any]:
 
     options, found = job.recipe.evaluate, dict[str, Any]()
     draw = job.recipe.draw
-    task = prepare.task_of(job)
-    examples = [task.example(record) for record in prepare.records(job, TEST)]
+    task = prepared.task_of(job)
+    examples = [task.example(record) for record in prepared.records(job, TEST)]
 
     def rows(name: str) -> dict[str, list[Any]]:
         paths = {system: job.path / "systems" / system / name for system in reversed(SYSTEMS)}

@@ -18,7 +18,7 @@ from tunewright.core.errors import RunError
 from tunewright.core.events import Progress
 from tunewright.core.records import Example
 from tunewright.core.run import Run
-from tunewright.flow import answer, prepare
+from tunewright.flow import answer, prepared
 from tunewright.models.load import DTYPES, Loaded
 from tunewright.models.merge import Base
 
@@ -42,8 +42,8 @@ def merge(job: Run, *, into: Path | str | None = None, dtype: str = "bf16", prog
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError("is there already and holds something else", where=str(folder), hint="give another --into")
     with job.writing():
-        task = prepare.task_of(job)
-        examples = [task.example(record) for record in prepare.records(job, "validation")]
+        task = prepared.task_of(job)
+        examples = [task.example(record) for record in prepared.records(job, "validation")]
         if not examples:
             raise RunError(
                 "has no validation records: nobody could tell whether the merged model is right",
@@ -65,7 +65,7 @@ def merge(job: Run, *, into: Path | str | None = None, dtype: str = "bf16", prog
             whole.model.save_pretrained(str(target), safe_serialization=True)
             whole.tokenizer.save_pretrained(str(target))
             whole.chat.save(target)
-            prepare.describe_task(job, target)
+            prepared.describe_task(job, target)
             row = {
                 "base": base,
                 "adapter_sha256": sha256,

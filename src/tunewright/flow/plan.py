@@ -20,7 +20,7 @@ from tunewright.core.errors import ModelError, TunewrightError
 from tunewright.core.recipe import MODEL_FREE, Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
-from tunewright.flow import folds, memory, pace, prepare
+from tunewright.flow import dress, examine, folds, memory, pace, prepared
 from tunewright.flow.job import settled
 from tunewright.flow.memory import Card, Need
 from tunewright.flow.outcome import STAGES, complete, main_cell
@@ -282,7 +282,7 @@ def _trainables(recipe: Recipe, shape: _Shape) -> dict[str, memory.Trainable]:
 
 
 def _data(
-    recipe: Recipe, prepared: Path | None, data: Path | str | None
+    recipe: Recipe, begun: Path | None, data: Path | str | None
 ) -> tuple[dict[str, int], list[Example], list[Example], float, list[str], dict[str, int]]:
     """Counts, a sample, long examples, bytes a row, warnings, exam sizes: of the run, or by looking at the source.
 
@@ -293,10 +293,10 @@ def _data(
 
     options = recipe.data
     warnings: list[str] = []
-    if prepared is not None:
-        job = max(folds.of(Run.open(prepared)) or [Run.open(prepared)], key=_trained_on)
-        counts = {name: job.manifest("data")["counts"][name] for name in prepare.SPLITS}
-        records = prepare.records(job, "train")
+    if begun is not None:
+        job = max(folds.of(Run.open(begun)) or [Run.open(begun)], key=_trained_on)
+        counts = {name: job.manifest("data")["counts"][name] for name in prepared.SPLITS}
+        records = prepared.records(job, "train")
         schemas = files.read_json(job.path / "data" / "schemas.json")
     elif options.source.startswith("synth:"):
         # What is synthesised is known without doing it; a few documents show how long they are.
@@ -315,15 +315,15 @@ def _data(
             parts = split.split(found.records, options, recipe.seed)
         schemas = found.schemas
         if options.close_schemas:
-            schemas = prepare.closed(schemas, [*parts.train, *parts.validation])
-        sides = {name: getattr(parts, name) for name in prepare.SPLITS}
-        dressed = prepare.dressed(recipe, schemas, sides, lambda text: None)
+            schemas = dress.closed(schemas, [*parts.train, *parts.validation])
+        sides = {name: getattr(parts, name) for name in prepared.SPLITS}
+        dressed = dress.dressed(recipe, schemas, sides, lambda text: None)
         counts = {name: len(part) for name, part in dressed.items()}
         records = dressed["train"]
         if found.rejected:
             warnings.append(f"{len(found.rejected)} rows cannot be used and would be set aside")
     row_bytes = sum(len(files.line(each.to_row()).encode()) for each in records[:500]) / max(1, len(records[:500]))
-    task = prepare.make_task(recipe.task, schemas)
+    task = prepared.make_task(recipe.task, schemas)
     step = max(1, len(records) // SAMPLE)
     sample = [task.example(record) for record in records[::step][:SAMPLE]]
     by_length = sorted(records, key=lambda record: len(record.text), reverse=True)
@@ -333,7 +333,7 @@ def _data(
         warnings.append(f"exams are taken by one model, not by folds: {', '.join(recipe.evaluate.exams)}")
         return counts, sample, long, row_bytes, warnings, exams
     for name in recipe.evaluate.exams:
-        if name == prepare.TITLE_PAGES:
+        if name == examine.TITLE_PAGES:
             exams[name] = counts["test"]
         elif name in sources.named_sets(data):
             from tunewright.core.recipe import DataOptions

@@ -28,7 +28,7 @@ from tunewright.core.errors import CheckpointError, DataError, MissingExtra, Run
 from tunewright.core.events import Progress
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
-from tunewright.flow import job, prepare
+from tunewright.flow import job, prepared
 from tunewright.flow.outcome import TEST
 from tunewright.flow.space import Space, Values
 
@@ -416,7 +416,7 @@ class Study:
         with files.turn(self.folder):
             recipe = self.space.recipe
             job.run(recipe, runs=self.folder, name="prepared", data=self.data, until="data", progress=self.progress)
-            if not prepare.records(self.prepared, "validation"):
+            if not prepared.records(self.prepared, "validation"):
                 raise UsageError(
                     "there are no validation records to choose by", hint="--set data.validation_documents=300"
                 )

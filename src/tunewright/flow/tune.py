@@ -27,7 +27,7 @@ from tunewright.core.events import Events, Progress
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
-from tunewright.flow import answer, job, judge, prepare, space
+from tunewright.flow import answer, job, judge, prepared, space
 from tunewright.flow.outcome import STAGES, TEST, main_cell, saved_bytes
 from tunewright.flow.space import Space
 from tunewright.flow.study import COMPLETE, LOSS, Attempt, Report, Study, library
@@ -235,13 +235,13 @@ def _pairs(study: Study, finals: Sequence[dict[str, Any]]) -> list[dict[str, Any
         return []
     first = Run.open(study.folder / finals[0]["run"])
     system, decoding = main_cell(first.recipe).split("/")
-    task = prepare.task_of(first, TEST)
+    task = prepared.task_of(first, TEST)
     answers: dict[str, list[list[Prediction]]] = {BEST: [], OWN: []}
     for row in finals:
         path = study.folder / row["run"] / "systems" / system / f"predictions-{decoding}.jsonl"
         answers[row["which"]].append([Prediction.from_row(one) for one in files.read_lines(path)])
     return paired.over_seeds(
-        [task.example(record) for record in prepare.records(first, TEST)],
+        [task.example(record) for record in prepared.records(first, TEST)],
         answers[OWN],
         answers[BEST],
         options=study.recipe.evaluate,

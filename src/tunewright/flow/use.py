@@ -15,8 +15,8 @@ from tunewright.core.errors import DataError, ModelError, UsageError, did_you_me
 from tunewright.core.recipe import DecodeOptions, TaskOptions
 from tunewright.core.records import JSON, Prediction, Record
 from tunewright.core.run import Run
-from tunewright.flow import answer, prepare
-from tunewright.flow.prepare import ALONE, TASK
+from tunewright.flow import answer, prepared
+from tunewright.flow.prepared import ALONE, TASK
 from tunewright.text.schema import leaves
 
 AT_ONCE = 64
@@ -73,8 +73,8 @@ class Model:
     """A model with its task, ready to answer. `what` says which it is, for people.
 
     length: `over_length` and `max_length` that it was trained with, where that is known. reading: how its training read
-    documents (`prepare.reading_of`); theirs are read so, too, and one over `max_document_tokens` is cut and not read in
-    windows.
+    documents (`prepared.reading_of`); theirs are read so, too, and one over `max_document_tokens` is cut and not read
+    in windows.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Model:
         if schema is not None:
             changed["json_schema"] = None
         options = _options(self.task).model_copy(update=changed)
-        task = prepare.make_task(options, schemas)
+        task = prepared.make_task(options, schemas)
         return Model(self.loaded, task, self.options, self.what, schemas, self.length, self.reading)
 
     def json(self, prompt: str, *, prefix: str = "") -> JSON:
@@ -134,7 +134,7 @@ class Model:
             task = self.task
             if len(self.schemas) > 1:
                 whole = {"anyOf": list(self.schemas.values())}
-                task = prepare.make_task(_options(task), {ALONE: whole})
+                task = prepared.make_task(_options(task), {ALONE: whole})
             system = LocalSystem(self.what, self.loaded, task, decoding="grammar", options=self.options, **self.length)
             [found] = system.predict([task.example(asked.replace(text=self.read(prompt)[0]))], opening=prefix)
         if found.failure is not None:
@@ -258,11 +258,11 @@ def load(
         job = find(run, runs)
         recipe = job.recipe
         schemas = own or files.read_json(job.path / "data" / "schemas.json")
-        options = recipe.task.model_copy(update={"json_schema": None}) if own else prepare.task_options(job)
+        options = recipe.task.model_copy(update={"json_schema": None}) if own else prepared.task_options(job)
         loaded = answer.load_tuned(job)
         what = f"the tuned model of {job.path}"
         return _made(
-            loaded, options, recipe.decode, what, schemas, prepare.length_of(job), prepare.reading_of(job.recipe)
+            loaded, options, recipe.decode, what, schemas, prepared.length_of(job), prepared.reading_of(job.recipe)
         )
     if run is not None:
         raise UsageError("a run and a model are both named", hint="leave one of them out")
@@ -304,7 +304,7 @@ def _made(
 ) -> Model:
     if task.json_schema is not None:
         schemas = {}
-    return Model(loaded, prepare.make_task(task, schemas), decode, what, schemas, length, reading)
+    return Model(loaded, prepared.make_task(task, schemas), decode, what, schemas, length, reading)
 
 
 def _schema(given: Mapping[str, JSON] | str | Path | None) -> dict[str, JSON] | None:

@@ -21,7 +21,7 @@ from tunewright.core.events import Progress
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run
-from tunewright.flow import job, memory, prepare
+from tunewright.flow import job, memory, prepared
 from tunewright.flow import plan as planning
 from tunewright.models import shapes
 
@@ -137,9 +137,9 @@ class _Trial:
         job.locate_model(recipe.model)
         job.run(self.recipe, runs=scratch, name="data", data=data, until="data", progress=None)
         made = Run.open(scratch / "data")
-        task = prepare.task_of(made)
-        self.examples = [task.example(record) for record in prepare.records(made, "train")]
-        self.held = [task.example(record) for record in prepare.records(made, "validation")]
+        task = prepared.task_of(made)
+        self.examples = [task.example(record) for record in prepared.records(made, "train")]
+        self.held = [task.example(record) for record in prepared.records(made, "validation")]
 
     @property
     def steps(self) -> int:

@@ -12,7 +12,7 @@ from tunewright.core import files, recipe_file
 from tunewright.core.errors import UsageError
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
-from tunewright.flow import benchmark, prepare
+from tunewright.flow import benchmark, prepared
 from tunewright.flow.benchmark import Study
 
 SETS = (
@@ -62,7 +62,7 @@ def test_curves_have_a_point_for_every_part_and_every_noise(recipe, tmp_path):
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
     parts = [
-        {record.id for record in prepare.records(Run.open(folder / "curves" / f"lora-{x:g}"), "train")}
+        {record.id for record in prepared.records(Run.open(folder / "curves" / f"lora-{x:g}"), "train")}
         for x in (0.25, 0.5)
     ]
     assert parts[0] < parts[1]

@@ -11,7 +11,7 @@ from tunewright.core.errors import DataError
 from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import Record
 from tunewright.data.read import read
-from tunewright.flow import conversations, prepare
+from tunewright.flow import conversations, prepared
 
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "doi": {"type": ["string", "null"]}}}
 RECORDS = [
@@ -23,7 +23,7 @@ RECORDS = [
 @pytest.fixture
 def task():
     options = TaskOptions.model_validate({"instruction": "You are an expert at extracting structured metadata."})
-    return prepare.make_task(options, {"x": SCHEMA})
+    return prepared.make_task(options, {"x": SCHEMA})
 
 
 def test_they_are_read_back_to_the_same_examples(task, tmp_path):
@@ -33,7 +33,7 @@ def test_they_are_read_back_to_the_same_examples(task, tmp_path):
     found = list(reading)
     assert reading.layout == "messages"
     assert not reading.rejected
-    spoken = prepare.make_task(TaskOptions.model_validate({"name": "conversation"}), {})
+    spoken = prepared.make_task(TaskOptions.model_validate({"name": "conversation"}), {})
     for record, was in zip(found, RECORDS, strict=True):
         example = task.example(was)
         assert record.id == was.id

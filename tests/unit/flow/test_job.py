@@ -257,10 +257,10 @@ def test_a_schema_of_the_recipe_is_marked_and_used_as_marked(world):
     path = job.run(recipe("data.near_duplicates=0"), until="data").path
     run = Run.open(path)
     assert run.manifest("data")["verbatim"].keys() >= {"order_number", "city"}
-    schema = job.prepare.task_of(run).schema
+    schema = job.prepared.task_of(run).schema
     assert schema["properties"]["city"]["x-verbatim"] is True
     (path.parent.parent / "mine" / "schema.json").unlink()
-    assert job.prepare.task_of(run).schema == schema
+    assert job.prepared.task_of(run).schema == schema
 
 
 def test_data_that_changed_since_is_refused_by_name(world):

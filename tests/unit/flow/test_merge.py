@@ -12,7 +12,7 @@ import tiny_models
 from tunewright.core import files, recipe_file
 from tunewright.core.errors import RunError
 from tunewright.core.run import Run
-from tunewright.flow import answer, job, merge, prepare
+from tunewright.flow import answer, job, merge, prepared
 from tunewright.models.load import load
 
 
@@ -53,7 +53,7 @@ def test_a_merged_model_answers_as_the_adapter_does(runs: dict[str, Run]) -> Non
     adapted = load(runs["lora"].recipe.model, adapter=runs["lora"].path / "systems/tuned/adapter", dtype="fp32")
     assert float((logits(whole) - logits(adapted)).abs().max()) < 1e-4
     assert float((logits(whole) - logits(load(runs["lora"].recipe.model, dtype="fp32"))).abs().max()) > 1e-3
-    assert (folder / prepare.TASK).is_file()
+    assert (folder / prepared.TASK).is_file()
     assert whole.chat.template == adapted.chat.template
 
 
@@ -146,6 +146,6 @@ def test_a_whole_model_has_nothing_to_merge(runs: dict[str, Run]) -> None:
 
 
 def test_without_validation_records_nobody_could_tell(runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "records", lambda run, split: [])
+    monkeypatch.setattr(prepared, "records", lambda run, split: [])
     with pytest.raises(RunError, match="no validation records"):
         merge.merge(runs["qlora"])

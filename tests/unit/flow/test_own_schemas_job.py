@@ -9,7 +9,7 @@ import pytest
 import tiny_models
 from tunewright.core import files, recipe_file
 from tunewright.core.run import Run
-from tunewright.flow import job, prepare
+from tunewright.flow import job, prepared
 
 SETS = (
     'data.source="snips + bfcl + sgd_dialogues"', "data.sample=true", "data.validation_documents=6", "train.max_steps=2",
@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_every_record_is_asked_and_answered_under_its_schema(run: Run):
-    records = {record.id: record for record in prepare.records(run, "test")}
+    records = {record.id: record for record in prepared.records(run, "test")}
     own = [name for name, record in records.items() if "schema" in record.provenance]
     assert own
     assert len(own) < len(records)
@@ -37,7 +37,7 @@ def test_every_record_is_asked_and_answered_under_its_schema(run: Run):
     for name in own:
         if said[name] is not None:  # not cut at its budget
             assert isinstance(said[name], list) == isinstance(records[name].target, list)
-    made = [r for r in prepare.records(run, "train") if "made" in r.provenance and "schema" in r.provenance]
+    made = [r for r in prepared.records(run, "train") if "made" in r.provenance and "schema" in r.provenance]
     assert {record.provenance["made"]["by"] for record in made} <= {"prompt", "noise"}
 
 

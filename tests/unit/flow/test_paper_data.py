@@ -10,11 +10,11 @@ from tunewright.core.events import Events
 from tunewright.core.recipe import DataOptions, DecodeOptions, EvaluateOptions, Recipe, TaskOptions
 from tunewright.core.run import Run
 from tunewright.data.read import read
-from tunewright.flow import prepare, use
+from tunewright.flow import examine, prepare, prepared, use
 from tunewright.models.load import chat_of
 
 
-def prepared(folder, *, budget=None, exams=("title-pages",), **data):
+def filled(folder, *, budget=None, exams=("title-pages",), **data):
     recipe = Recipe(
         name="papers",
         data=DataOptions(
@@ -37,33 +37,33 @@ def prepared(folder, *, budget=None, exams=("title-pages",), **data):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    return prepared(tmp_path_factory.mktemp("plain"), conversations="llama-3")
+    return filled(tmp_path_factory.mktemp("plain"), conversations="llama-3")
 
 
 def test_the_exam_is_tests_papers_with_other_title_pages(plain):
     job, said = plain
-    test, exam = prepare.records(job, "test"), prepare.records(job, "title-pages")
+    test, exam = prepared.records(job, "test"), prepared.records(job, "title-pages")
     assert [record.id for record in exam] == [record.id for record in test]
     assert all(one.text != other.text for one, other in zip(exam, test, strict=True))
     assert "exam 'title-pages': 4 documents of test with their title pages set otherwise" in said
     assert {record.split for record in exam} == {"test"}
-    assert prepare.records(prepared(job.path / "again")[0], "title-pages") == exam  # seeded
+    assert prepared.records(filled(job.path / "again")[0], "title-pages") == exam  # seeded
     with Events(job.path) as events:
-        assert prepare.take_exams(job, events) == ["title-pages"]
+        assert examine.take(job, events) == ["title-pages"]
 
 
 def test_conversations_of_the_run_are_read_back_to_its_examples(plain):
     job, _ = plain
-    spoken = prepare.make_task(TaskOptions.model_validate({"name": "conversation"}), {})
-    for split in prepare.SPLITS:
+    spoken = prepared.make_task(TaskOptions.model_validate({"name": "conversation"}), {})
+    for split in prepared.SPLITS:
         found = list(read(job.path / "data" / f"{split}_conversations.json"))
-        examples = [prepare.task_of(job).example(record) for record in prepare.records(job, split)]
+        examples = [prepared.task_of(job).example(record) for record in prepared.records(job, split)]
         assert [spoken.example(record).messages for record in found] == [one.messages for one in examples]
         assert [spoken.example(record).completion for record in found] == [one.completion for one in examples]
 
 
 def test_without_being_asked_nothing_of_it_is_written(tmp_path):
-    job, said = prepared(tmp_path, exams=())
+    job, said = filled(tmp_path, exams=())
     assert not list(job.path.glob("data/*_conversations.json"))
     assert not list(job.path.glob("exams/*"))
     assert "were cut" not in said
@@ -71,33 +71,33 @@ def test_without_being_asked_nothing_of_it_is_written(tmp_path):
 
 
 def test_documents_over_the_budget_are_cut_and_counted(tmp_path):
-    job, said = prepared(tmp_path, budget=330)
+    job, said = filled(tmp_path, budget=330)
     places = chat_of("wren").places
-    parts = {name: prepare.records(job, name) for name in (*prepare.SPLITS, "title-pages")}
+    parts = {name: prepared.records(job, name) for name in (*prepared.SPLITS, "title-pages")}
     assert all(len(places(record.text)) <= 330 for part in parts.values() for record in part)
-    whole = prepared(tmp_path / "whole")[0]
-    assert len(parts["test"]) == len(prepare.records(whole, "test"))  # those of test stay, and count
+    whole = filled(tmp_path / "whole")[0]
+    assert len(parts["test"]) == len(prepared.records(whole, "test"))  # those of test stay, and count
     assert len(parts["train"]) + len(parts["validation"]) < 10
     assert "no longer say all of their answer and are left out" in said
     assert "no longer say all of their answer and stay, and count" in said
     cut = job.manifest("data")["cut"]
     assert cut["test"]["documents"] == sum("cut" in record.provenance for record in parts["test"]) > 0
     assert cut["test"]["tokens"] == sum(record.provenance.get("cut", 0) for record in parts["test"])
-    for name in prepare.LEARNT:
+    for name in prepared.LEARNT:
         for record in parts[name]:
             assert " ".join(record.target["abstract"].split()) in " ".join(record.text.split())
 
 
 def test_a_budget_that_cuts_every_answer_is_an_error_that_says_so(tmp_path):
     with pytest.raises(DataError, match="cut before their answers end") as caught:
-        prepared(tmp_path, budget=60, exams=())
+        filled(tmp_path, budget=60, exams=())
     assert caught.value.hint == "raise data.max_document_tokens"
 
 
 def test_a_model_reads_documents_as_it_was_trained(tmp_path):
-    job, _ = prepared(tmp_path, budget=330, exams=())
-    prepare.describe_task(job, tmp_path)
-    brought = files.read_json(tmp_path / prepare.TASK)
+    job, _ = filled(tmp_path, budget=330, exams=())
+    prepared.describe_task(job, tmp_path)
+    brought = files.read_json(tmp_path / prepared.TASK)
     assert brought["reading"] == {"clean_pages": True, "max_document_tokens": 330, "keep_lines": ["doi"]}
     assert brought["decode"] == {"max_new_tokens": job.recipe.decode.max_new_tokens}
 

@@ -10,7 +10,7 @@ from tunewright.core.events import Events
 from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import Record
 from tunewright.core.run import Run
-from tunewright.flow import prepare
+from tunewright.flow import examine, prepare, prepared
 
 
 def records(count: int, **common) -> list[Record]:
@@ -24,12 +24,12 @@ def records(count: int, **common) -> list[Record]:
 
 def test_shots_are_of_the_type_short_in_turns_of_language_and_always_the_same():
     train = records(30, doc_type="invoice") + records(30, doc_type="form")
-    shots = prepare.Shots(train, 4)
+    shots = prepared.Shots(train, 4)
     chosen = shots.of(Record("x", "t", doc_type="form"))
     assert {record.doc_type for record in chosen} == {"form"}
     assert [record.language for record in chosen] == ["en", "hi", "en", "hi"]
     assert max(len(record.text) for record in chosen) <= len("word " * 16)
-    backwards = prepare.Shots(train[::-1], 4)
+    backwards = prepared.Shots(train[::-1], 4)
     assert backwards.of(Record("y", "t", doc_type="form")) == chosen
     assert len({record.id for record in chosen}) == 4
 
@@ -37,22 +37,22 @@ def test_shots_are_of_the_type_short_in_turns_of_language_and_always_the_same():
 def test_shots_are_as_many_as_there_are_and_need_targets():
     train = [Record("a", "text", {"k": "v"}), Record("b", "text", None)]
     train.append(Record("c", "text", {"k": "v"}, provenance={"made": {"by": "noise", "of": ["a"]}}))
-    assert [record.id for record in prepare.Shots(train, 5).of(Record("x", "t"))] == ["a"]
-    assert prepare.Shots(train, 0).of(Record("x", "t")) == ()
-    assert prepare.Shots(train, 2).of(Record("x", "t", doc_type="other")) == ()
+    assert [record.id for record in prepared.Shots(train, 5).of(Record("x", "t"))] == ["a"]
+    assert prepared.Shots(train, 0).of(Record("x", "t")) == ()
+    assert prepared.Shots(train, 2).of(Record("x", "t", doc_type="other")) == ()
 
 
 def test_a_task_is_the_class_called_like_its_file():
-    task = prepare.make_task(TaskOptions.model_validate({}), {"x": {"type": "object", "properties": {"a": {}}}})
+    task = prepared.make_task(TaskOptions.model_validate({}), {"x": {"type": "object", "properties": {"a": {}}}})
     example = task.example(Record("1", "text", {"a": "b"}, doc_type="x"))
     assert example.completion == '{"a": "b"}'
     with pytest.raises(UsageError, match="no task named 'extracton'") as caught:
-        prepare.make_task(TaskOptions.model_construct(name="extracton"), {})
+        prepared.make_task(TaskOptions.model_construct(name="extracton"), {})
     assert caught.value.hint == "did you mean 'extraction'?"
 
 
 def test_tallies_leave_nothing_out_but_none():
-    assert prepare.tally(["hi", "en", "hi", None]) == {"hi": 2, "en": 1}
+    assert prepared.tally(["hi", "en", "hi", None]) == {"hi": 2, "en": 1}
 
 
 def test_conversations_are_alike_only_where_all_their_turns_are(tmp_path):
@@ -76,7 +76,7 @@ def test_conversations_are_alike_only_where_all_their_turns_are(tmp_path):
     job = Run.create(tmp_path / "runs", recipe)
     with Events(job.path) as events:
         prepare.prepare(job, events)
-    parts = {name: prepare.records(job, name) for name in prepare.SPLITS}
+    parts = {name: prepared.records(job, name) for name in prepared.SPLITS}
     # The two that are the same are kept together: in train one is taken out, in test both stay.
     assert sum(len(part) for part in parts.values()) in (60, 61)
     assert len(parts["test"]) >= 10
@@ -91,7 +91,7 @@ def test_conversations_are_alike_only_where_all_their_turns_are(tmp_path):
         known, new = parts["train"][0], parts["train"][1]
         other = [{**turn, "content": f"Quite another {turn['content']}"} for turn in new.provenance["before"]]
         exam = [known.replace(id="a"), new.replace(id="b", provenance={"before": other})]
-        assert [record.id for record in prepare._not_trained_on(job, "later", exam, events)] == ["b"]
+        assert [record.id for record in examine._not_trained_on(job, "later", exam, events)] == ["b"]
 
 
 @pytest.mark.parametrize("task", ["text_to_json", "extraction"])
@@ -126,14 +126,14 @@ def test_further_records_are_made_of_train_alone(tmp_path, task):
     job = Run.create(tmp_path / "runs", recipe)
     with Events(job.path) as events:
         prepare.prepare(job, events)
-    parts = {name: prepare.records(job, name) for name in prepare.SPLITS}
+    parts = {name: prepared.records(job, name) for name in prepared.SPLITS}
     made = [record for record in parts["train"] if "made" in record.provenance]
     own = {record.id for record in parts["train"]} - {record.id for record in made}
     assert len(made) > 1.5 * len(own)
     assert {name for record in made for name in record.provenance["made"]["of"]} <= own
     assert not [record for name in ("validation", "test") for record in parts[name] if "made" in record.provenance]
     ways = {record.provenance["made"]["by"] for record in made}
-    examples = [prepare.task_of(job).example(record) for part in parts.values() for record in part]
+    examples = [prepared.task_of(job).example(record) for part in parts.values() for record in part]
     assert all(example.schema and example.completion for example in examples)
     if task == "extraction":
         assert ways == {"values", "noise", "together"}

@@ -13,7 +13,7 @@ from tunewright.core.recipe import DataOptions, EvaluateOptions, RankingOptions,
 from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.data import answers
-from tunewright.flow import answer, likelihood, outcome, prepare
+from tunewright.flow import answer, likelihood, outcome, prepare, prepared
 
 
 def recipe(source, **more):
@@ -21,7 +21,7 @@ def recipe(source, **more):
     return Recipe(name="ask", task=task, data=DataOptions(source=str(source), validation_documents=4), **more)
 
 
-def prepared(tmp_path, rows, **more):
+def filled(tmp_path, rows, **more):
     files.write_lines(tmp_path / "rows.jsonl", rows)
     job = Run.create(tmp_path / "runs", recipe(tmp_path / "rows.jsonl", **more))
     with Events(job.path) as events:
@@ -36,8 +36,8 @@ def test_questions_of_one_context_stay_together_and_are_no_repeats(tmp_path):
         for number in range(20)
         for way in range(3)
     ]
-    job = prepared(tmp_path, [*rows, rows[0]])
-    sides = {side: prepare.records(job, side) for side in prepare.SPLITS}
+    job = filled(tmp_path, [*rows, rows[0]])
+    sides = {side: prepared.records(job, side) for side in prepared.SPLITS}
     # Sixty questions of one answer, three of each context: only the one that stood twice has gone.
     assert sum(map(len, sides.values())) == 60
     contexts = [{record.context for record in side} for side in sides.values()]
@@ -51,8 +51,8 @@ def test_answers_that_stand_in_train_are_counted_and_stay(tmp_path):
         {"question": f"How is ailment {i} inherited?", "answer": f"{same} Its name is {i} {i * 7}."} for i in range(40)
     ]
     rows += [{"question": f"Who knows {i}?", "answer": f"person {i * 11} of house {i * 13}"} for i in range(40)]
-    job = prepared(tmp_path, rows)
-    test = prepare.records(job, "test")
+    job = filled(tmp_path, rows)
+    test = prepared.records(job, "test")
     told = job.manifest("data")["repeated_answers"]
     asked = [record for record in test if record.text.startswith("How")]
     assert 0 < len(asked) < len(test)
@@ -96,7 +96,7 @@ def test_only_what_the_recipe_asks_for_is_measured(tmp_path):
 
 def test_where_nothing_can_be_ranked_it_is_said(tmp_path):
     rows = [{"question": f"What is {i} and {i * 3}?", "answer": f"it is {i}"} for i in range(30)]
-    job = prepared(tmp_path, rows, evaluate=EvaluateOptions(ranking=RankingOptions(distractors=2)))
+    job = filled(tmp_path, rows, evaluate=EvaluateOptions(ranking=RankingOptions(distractors=2)))
     with Events(job.path) as events, pytest.raises(UsageError, match="no question of test has another about the same"):
         likelihood.measure(job, None, events)
 

@@ -16,7 +16,7 @@ from tunewright.core.errors import DataError, ModelError, RunError, UsageError
 from tunewright.core.recipe import DecodeOptions, Recipe, TaskOptions, TrainOptions
 from tunewright.core.records import Prediction, Record, Span
 from tunewright.core.run import Run
-from tunewright.flow import prepare, use
+from tunewright.flow import prepared, use
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": ["string", "null"]}}, "required": ["city"]}
 
@@ -87,7 +87,7 @@ def replying(monkeypatch):
 
 def model(*types: str) -> use.Model:
     schemas = dict.fromkeys(types, SCHEMA)
-    task = prepare.make_task(TaskOptions.model_validate({}), schemas)
+    task = prepared.make_task(TaskOptions.model_validate({}), schemas)
     return use.Model(None, task, DecodeOptions.model_validate({}), "a model", schemas)
 
 
@@ -211,7 +211,7 @@ def test_json_of_a_prompt_by_a_run_of_several_types(tmp_path):
     options = TaskOptions(name="text_to_json", prompts=("JSON of {text}",))
     run = Run.create(tmp_path, Recipe(name="mine", model=str(folder), task=options))
     files.write_json(run.path / "data" / "schemas.json", {"order": SCHEMA, "count": other})
-    prepare.describe_task(run, folder)
+    prepared.describe_task(run, folder)
     chosen = api.load(model=str(folder))
     assert list(api.generate_json("Order 7", model=chosen, prefix='{"city": ')) == ["city"]
     assert list(api.generate_json("Order 7", model=chosen, prefix='{"n": 1')) == ["n"]
@@ -224,7 +224,7 @@ def test_weights_bring_their_task_along(tmp_path):
     folder = tiny_models.save("wren", tmp_path / "model")
     run = Run.create(tmp_path, Recipe(name="mine", model=str(folder)))
     files.write_json(run.path / "data" / "schemas.json", {"order": SCHEMA})
-    prepare.describe_task(run, folder)
+    prepared.describe_task(run, folder)
     chosen = api.load(model=str(folder))
     assert "not tuned" not in chosen.what
     assert list(chosen.extract("Order 7 goes to Pune.")) == ["city"]
@@ -241,13 +241,13 @@ def test_weights_bring_the_rule_for_what_is_too_long_along(tmp_path):
         recipe = Recipe(name=how, model=str(folder), train=TrainOptions(over_length=how))
         run = Run.create(tmp_path, recipe)
         files.write_json(run.path / "data" / "schemas.json", {"order": SCHEMA})
-        prepare.describe_task(run, folder)
+        prepared.describe_task(run, folder)
         chosen = api.load(model=str(folder))
-        assert chosen.length == {"over_length": how, "max_length": 2048} == prepare.length_of(run)
+        assert chosen.length == {"over_length": how, "max_length": 2048} == prepared.length_of(run)
         errors.append(api.evaluate(chosen, long, resamples=20)["metrics"]["json_validity"]["value"])
     assert errors == [0.0, 1.0]
-    brought = files.read_json(folder / prepare.TASK)
-    files.write_json(folder / prepare.TASK, brought | {"length": {"over_length": "refuse", "unknown": 1}})
+    brought = files.read_json(folder / prepared.TASK)
+    files.write_json(folder / prepared.TASK, brought | {"length": {"over_length": "refuse", "unknown": 1}})
     assert api.load(model=str(folder)).length == {"over_length": "refuse"}
 
 

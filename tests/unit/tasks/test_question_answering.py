@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tunewright.core.recipe import TEXT_TASKS, TaskOptions
 from tunewright.core.records import Record
-from tunewright.flow.prepare import make_task
+from tunewright.flow.prepared import make_task
 from tunewright.models.length import fit
 from tunewright.tasks.question_answering import QuestionAnswering
 
