@@ -20,7 +20,7 @@ from tunewright.core.errors import ModelError, TunewrightError
 from tunewright.core.recipe import MODEL_FREE, Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
-from tunewright.flow import dress, examine, folds, memory, pace, prepared
+from tunewright.flow import dress, examine, folds, likelihood, memory, pace, prepared
 from tunewright.flow.job import settled
 from tunewright.flow.memory import Card, Need
 from tunewright.flow.outcome import STAGES, complete, main_cell
@@ -44,6 +44,9 @@ EFFICIENCY = 0.35
 
 LAYER_SECONDS = 5e-4
 """Time of one layer in one decoding pass beside its matrices, on a processor."""
+
+GENERAL = 50_000
+"""Tokens of general text and of an embedded model's examination, about."""
 
 TURN_TOKENS = 5
 """Tokens of a chat template for each turn, where the tokenizer is not here."""
@@ -200,7 +203,8 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
             if cell.startswith(MODEL_FREE)
             else shape.answering(count, cell, recipe, prompt_tokens, reply_tokens, speed, layer)
             for cell, count in answers.items()
-        ),
+        )
+        + trainings * shape.measuring(recipe, counts["test"], prompt_tokens, reply_tokens, speed, layer),
         "compare": 5.0,
         "report": 5.0,
     }
@@ -495,6 +499,18 @@ class _Shape:
             speed * EFFICIENCY
         )
         return count * read + math.ceil(count / batch) * passes * one_pass
+
+    def measuring(
+        self, recipe: Recipe, test: int, prompt: float, reply: float, speed: float, layer: pace.Pace
+    ) -> float:
+        """Seconds for what is measured beside answers (`flow.likelihood`): texts read, prompts answered."""
+        asked = recipe.evaluate
+        count = min(asked.sample or test, test)
+        texts = count * (asked.likelihood + bool(asked.ranking.distractors) * (1 + asked.ranking.distractors))
+        a_token = self.layers * layer.read + 2 * self.vocabulary * self.width / (speed * EFFICIENCY)
+        read = (texts * (prompt + reply) + GENERAL * asked.likelihood) * a_token
+        answers = self.answering(len(asked.prompts), "base", recipe, prompt, reply, speed, layer)
+        return len(likelihood.measured(recipe)) * (read + answers)
 
 
 def _alike(sequences: list[Any]) -> int:

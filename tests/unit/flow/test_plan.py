@@ -8,7 +8,7 @@ import json
 import pytest
 
 import tiny_models
-from tunewright.core import recipe_file
+from tunewright.core import files, recipe_file
 from tunewright.core.errors import DataError, ModelError, UsageError
 from tunewright.flow import begin, job, plan
 
@@ -58,6 +58,25 @@ def test_it_counts_what_the_job_does_and_writes_nothing(recipe, tmp_path):
     again = plan.plan(recipe(), runs=tmp_path / "runs")
     assert again.done == ("data",)
     assert "data" not in again.seconds
+
+
+def test_what_is_measured_beside_answers_takes_time_too(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(plan._Shape, "speed", lambda shape: 1e9)
+    monkeypatch.setattr(plan.pace, "of", lambda config, **how: plan.pace.Pace(1e-5, 1e-5))
+    rows = [{"question": f"What is number {n}?", "answer": f"It is {n}."} for n in range(60)]
+    files.write_json(tmp_path / "rows.json", rows)
+    without = ["evaluate.likelihood=false", "evaluate.ranking.distractors=0", "evaluate.prompts=[]"]
+    base = ["data.source=" + str(tmp_path / "rows.json"), f"model={model}", "evaluate.exams=[]"]
+
+    def seconds(*sets):
+        recipe = recipe_file.read("medical-qa", [*base, *sets], environment={})
+        return plan.plan(recipe, runs=tmp_path / "runs").seconds["evaluate"]
+
+    nothing, everything = seconds(*without), seconds()
+    texts, ranked, asked = (seconds(*(one for one in without if one is not left)) - nothing for left in without)
+    assert min(texts, ranked, asked) > 0
+    assert everything - nothing == pytest.approx(texts + ranked + asked, abs=0.3)  # seconds are rounded
+    assert seconds(*without[:2], 'evaluate.prompts=["Why?", "Who?"]') - nothing > 0
 
 
 def test_a_cross_validation_is_so_many_trainings(recipe, tmp_path):
