@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from tunewright.data.corpus import documents, drills, layouts, mixture, notions, papers, sheets, values, wordings
+from tunewright.data.corpus import (
+    documents,
+    drills,
+    knowledge,
+    layouts,
+    mixture,
+    notions,
+    papers,
+    requests,
+    sheets,
+    values,
+    wordings,
+)
 from tunewright.data.corpus.exam import CASES, exam
 from tunewright.data.corpus.values import Words
 from tunewright.data.synth import noise, pools
@@ -164,6 +176,53 @@ def test_papers_shown_before_a_paper_are_answered_under_its_keys() -> None:
         for turn, answer in zip(turns[::2], [*answers, sample.value], strict=True):
             lost = [v for v in answer.values() if v is not None and v not in turn["content"] and not v[0].isdigit()]
             assert lost == [], "values are copied; only sums are rewritten"
+
+
+def test_requests_ask_for_values_without_labels_and_for_what_is_not_said() -> None:
+    made = [requests.request(random.Random(i), PROSE.words) for i in range(600)]
+    absent = left_out = lower = 0
+    for one in made:
+        said = "\n".join(turn["content"] for turn in one.messages)
+        assert json.loads(one.reply) == one.value
+        for key, value in one.value.items():
+            assert key in said
+            assert value is None or value in said
+            absent += value is None
+        left_out += "Leave out" in said or "only the fields" in said or "no value" in said
+        lower += one.messages[-1]["content"].split("\n")[0].islower()
+    assert absent > 300
+    assert 250 < left_out < 450
+    assert lower > 60
+    keys = [key for one in made for key in one.value]
+    assert {"state", "nation", "when", "score", "meal"} <= set(keys)
+
+
+def test_sorted_names_stand_under_their_kind_in_the_order_of_the_text() -> None:
+    for i in range(200):
+        one = requests.sorted_names(random.Random(i), PROSE.words)
+        text = one.messages[-1]["content"]
+        assert all(values == sorted(values, key=text.index) for values in one.value.values() if len(set(values)) > 3)
+        assert sum(map(len, one.value.values())) >= 1
+        for place in one.value.get("countries", ()):
+            assert place in knowledge.listed(knowledge.COUNTRIES) + knowledge.listed(knowledge.HI_COUNTRIES)
+
+
+def test_no_name_that_the_shipped_jobs_keep_for_testing_is_known() -> None:
+    kept = {
+        pools.atom_key(name)
+        for pool in pools.pools().values()
+        if pool.kind == "entities"
+        for name in set(pool.sides[pools.UNSEEN]) - set(pool.sides[pools.SEEN])
+    }
+    lists = [
+        getattr(knowledge, name) for name in dir(knowledge) if name.isupper() and ";" in str(getattr(knowledge, name))
+    ]
+    told = [name.strip() for text in lists for name in text.split(";")]
+    known = [name for text in lists for name in knowledge.listed(text)]
+    assert len(lists) == 17
+    assert len(known) > 1400
+    assert not {pools.atom_key(name) for name in known} & kept
+    assert {pools.atom_key(name) for name in told} & kept  # the check can fail
 
 
 def test_copying_comes_first_and_documents_grow() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import regex
 
-from tunewright.data.corpus import documents, drills, papers, sheets
+from tunewright.data.corpus import documents, drills, papers, requests, sheets
 from tunewright.data.corpus.documents import Limits, Sample
 from tunewright.data.corpus.values import Words
 
@@ -106,8 +106,10 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
         return Sample((), text, "prose", None, lang)
     if r < 0.14 and progress > 0.5:
         return papers.with_examples(rng) if rng.random() < 0.6 else documents.with_examples(rng, words)
-    if r < 0.62 and progress > 0.5:
+    if r < 0.56 and progress > 0.5:
         return papers.paper(rng)
-    if r < 0.84 and progress > 0.5:
+    if r < 0.74 and progress > 0.5:
         return sheets.sheet(rng, words)
+    if r < 0.86 and progress > 0.5:
+        return requests.draw(rng, words)
     return documents.document(rng, words, limits_at(progress, rng))
