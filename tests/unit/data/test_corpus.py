@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tunewright.data.corpus import (
+    articles,
     documents,
     drills,
     knowledge,
@@ -195,6 +196,23 @@ def test_requests_ask_for_values_without_labels_and_for_what_is_not_said() -> No
     assert lower > 60
     keys = [key for one in made for key in one.value]
     assert {"state", "nation", "when", "score", "meal"} <= set(keys)
+
+
+def test_parts_of_an_article_are_copied_whole_though_pieces_of_them_come_again() -> None:
+    passages = [(" ".join(f"Sentence {n} tells of river {n * 7} and of the sea." for n in range(20)), "en")] * 40
+    again = long = absent = 0
+    for i in range(150):
+        one = articles.article(random.Random(i), PROSE.words, passages)
+        text = " ".join(one.messages[1]["content"].split())
+        for value in leaves(one.value).values():
+            if value is None:
+                absent += 1
+                continue
+            assert value in text
+            long += value.count(" ") > 30
+            again += value.count(" ") > 6 and text.count(" ".join(value.split()[:3])) > 1
+    assert min(again, long, absent) > 15
+    assert articles.article(random.Random(0), Words.none(), []).messages
 
 
 def test_sorted_names_stand_under_their_kind_in_the_order_of_the_text() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import regex
 
-from tunewright.data.corpus import documents, drills, papers, requests, sheets
+from tunewright.data.corpus import articles, documents, drills, papers, requests, sheets
 from tunewright.data.corpus.documents import Limits, Sample
 from tunewright.data.corpus.values import Words
 
@@ -110,6 +110,8 @@ def sample(seed: int, index: int, progress: float, prose: Prose) -> Sample:
         return papers.paper(rng)
     if r < 0.74 and progress > 0.5:
         return sheets.sheet(rng, words)
-    if r < 0.86 and progress > 0.5:
+    if r < 0.84 and progress > 0.5:
         return requests.draw(rng, words)
+    if r < 0.89 and progress > 0.5:
+        return articles.article(rng, words, prose.passages)
     return documents.document(rng, words, limits_at(progress, rng))
