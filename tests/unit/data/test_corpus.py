@@ -55,7 +55,7 @@ def test_the_same_number_gives_the_same_sample() -> None:
 def test_every_value_asked_for_stands_in_its_document() -> None:
     """Amounts are normalised and lines may end within a value; every other value is there letter by letter."""
     amounts = wrapped = 0
-    for sample in stream(800):
+    for sample in stream(1200):
         if sample.kind not in ("document", "paper"):
             continue
         text = sample.messages[-1]["content"]
