@@ -245,7 +245,8 @@ def text(matrix: dict[str, Any]) -> str:
     level = f"{100 * matrix['level']:g} %"
     notes = [
         "Bits per byte of the right answers of test documents, fewer is better; token F1 of greedy answers;",
-        f"{level} intervals over whole groups. Behind general text: the difference to the base, above 0 is forgotten.",
+        f"{level} intervals over whole groups, each by itself. Behind general text: the difference to the base,",
+        "above 0 is forgotten. A verdict also needs its p after Holm's correction over all these differences.",
     ]
     said = [_sentence(pair) for pair in matrix["pairs"] if pair["b"] != BASE]
     return "\n".join([*lines, "", *notes, "", *said]).strip() + "\n"
@@ -255,5 +256,5 @@ def _sentence(pair: dict[str, Any]) -> str:
     low, high = pair["low"], pair["high"]
     return (
         f"- On {pair['domain']}, {pair['b']} against the adapter of its own: {pair['difference']:+.3f} bits per byte "
-        f"({low:+.3f} to {high:+.3f}): {pair['verdict']}."
+        f"({low:+.3f} to {high:+.3f}; p {pair['p_holm']:.3f} after Holm): {pair['verdict']}."
     )

@@ -13,7 +13,7 @@ from tunewright.core import files
 from tunewright.core.errors import RunError
 from tunewright.report import evidence, html
 from tunewright.report.evidence import Evidence, mapping
-from tunewright.report.figures import interval, level, number, share, significant
+from tunewright.report.figures import interval, level, number, p_value, share, significant
 
 MARKS = {"base": "base", "joint": "few-shot"}
 """Adapters with the mark of a system; those of single domains have the tuned model's, blends one of their own."""
@@ -88,6 +88,7 @@ def view(found: Evidence, matrix: dict[str, Any]) -> dict[str, Any]:
                 "adapter": one["b"],
                 "difference": f"{one['difference']:+.3f}".replace("-", "−"),
                 "between": f"{one['low']:+.3f} to {one['high']:+.3f}".replace("-", "−"),
+                "p": p_value(one["p_holm"]),
                 "verdict": one["verdict"],
             }
             for one in own

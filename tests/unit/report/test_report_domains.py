@@ -17,7 +17,7 @@ KEPT = {"general text": {"n": 20, "before": 2.0, "after": 2.1, "difference": 0.1
 MATRIX = {
     "domains": ["med", "fin<i>"], "adapters": ["base", "med", "fin<i>", "joint", "ties"], "level": 0.95,
     "cells": {name: {"med": CELL, "fin<i>": CELL} for name in ("base", "med", "fin<i>", "joint", "ties")},
-    "pairs": [{"domain": "med", "a": "med", "b": name, "difference": -0.4, "low": -0.5, "high": -0.3, "verdict": "better"}
+    "pairs": [{"domain": "med", "a": "med", "b": name, "difference": -0.4, "low": -0.5, "high": -0.3, "p_holm": 0.0123, "verdict": "better"}
               for name in ("base", "joint")],
     "general": dict.fromkeys(("base", "med", "fin<i>", "joint", "ties"), KEPT),
 }  # fmt: skip
@@ -30,6 +30,7 @@ def test_the_page_shows_the_matrix(tmp_path: Path) -> None:
     assert page.count("2.50 (2.40–2.60)") == 10
     assert page.count("2.10 (+0.100)") == 4  # the base has nothing to be compared with
     assert "−0.400" in page
+    assert page.count("p\u00a0=\u00a00.012") == 1
     assert page.count("<td>better</td>") == 1  # the base is no adapter
     assert "fin&lt;i&gt;" in page
     assert "fin<i>" not in page
@@ -46,5 +47,6 @@ def test_without_a_matrix_it_says_so_and_elsewhere_it_refuses(tmp_path: Path) ->
 def test_the_table_in_markdown_has_a_row_for_each_adapter() -> None:
     said = text(MATRIX)
     assert [line.split(" | ")[0] for line in said.splitlines()[2:7]] == [f"| {name}" for name in MATRIX["adapters"]]
-    assert "- On med, joint against the adapter of its own: -0.400 bits per byte (-0.500 to -0.300): better." in said
+    assert "- On med, joint against the adapter of its own: -0.400 bits per byte (-0.500 to -0.300; p 0.012" in said
+    assert "after Holm): better." in said
     assert "base against" not in said
