@@ -59,9 +59,13 @@ def compared(q: Any, k: Any, v: Any, mask: Any, causal: bool, grad: torch.Tensor
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("block", [attention.BLOCK, 64])
-def test_it_is_attention_in_fp32_and_as_near_as_bf16_can_be(shape: Any, block: int, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("small", [attention.SMALL, 0])
+@pytest.mark.parametrize("block", [attention.BLOCK, 640, 64])
+def test_it_is_attention_in_fp32_and_as_near_as_bf16_can_be(
+    shape: Any, block: int, small: int, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(attention, "BLOCK", block)
+    monkeypatch.setattr(attention, "SMALL", small)
     *sizes, causal = shape
     made, grad = inputs(*sizes)
     rows, _, _, time, places, _ = sizes
@@ -123,6 +127,8 @@ def test_it_is_used_and_only_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> N
     module = torch.nn.Module()
     attend(module, q, k, k, None)
     assert len(calls) == 1
+    long = torch.randn(1, 2, 1 + attention.SMALL, 8)
+    attend(module, q, long, long, torch.ones(1, 1, 5, long.shape[2], dtype=torch.bool))  # torch's own is faster
     for other in ({"dropout": 0.1}, {"query": q.detach()}, {"mask": torch.zeros(1, 1, 5, 5)}):
         given = {"query": q, "key": k, "value": k, "mask": None, **other}
         attend(module, given.pop("query"), given.pop("key"), given.pop("value"), given.pop("mask"), **given)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
 
 import tiny_models
+from tunewright.train import attention
 from tunewright.train.batch import Tokens, collate
 from tunewright.train.loss import forward_rows, loss_sum
 from tunewright.train.pointers import (
@@ -250,6 +252,32 @@ def test_a_head_learns_to_look_where_it_is_told(lesson):
             optimizer.zero_grad()
     assert away[-1] < 0.5 * away[0]
     assert model.config._attn_implementation != "watched"
+
+
+@pytest.mark.parametrize("share_prefix", [False, True])
+def test_watching_leaves_the_faster_attention_in_its_place(share_prefix, monkeypatch):
+    used = []
+    monkeypatch.setattr(
+        attention.Attend, "apply", lambda *args, apply=attention.Attend.apply: (used.append(1), apply(*args))[1]
+    )
+    batch = collate(examples(tiny_models.model("wren").config.vocab_size), 0, share_prefix=share_prefix)
+    found = {}
+    for faster in (False, True):
+        model = copy.deepcopy(tiny_models.model("wren")).train()
+        layers = model.config.num_hidden_layers
+        with attention.quick(model) if faster else nullcontext(), watching(model, frozenset({0})) as seen:
+            (loss_sum(model, batch) + Pointing(0, 1, 1.0, "pointers").loss_sum(seen, batch)).backward()
+            with watching(model) as again:
+                loss_sum(model, batch)
+        assert again.keys() == set(range(layers))
+        assert model.config._attn_implementation == "sdpa"
+        assert bool(used) == faster
+        found[faster] = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    assert len(used) >= 2 * layers
+    assert len(found[True]) == len(found[False]) > 9
+    scale = max(float(plain.abs().max()) for plain in found[False])
+    pairs = list(zip(found[True], found[False], strict=True))
+    assert max(float((ours - plain).abs().max()) for ours, plain in pairs) < 1e-5 * max(1.0, scale)
 
 
 def test_nothing_to_point_at_costs_nothing():

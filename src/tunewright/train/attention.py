@@ -21,6 +21,13 @@ NAME = "tunewright"
 BLOCK = 1 << 20
 """Scores in one block, at most: what stays in a core's cache."""
 
+SMALL = 1 << 18
+"""Scores of the heads that share a key up to which several of them go into a block together."""
+
+NARROW = 32
+"""Numbers of a head up to which torch's own way back is the faster one, where the scores are not small: three more
+columns are as many again."""
+
 
 class Attend(torch.autograd.Function):
     """softmax(scaling · Q·Kᵀ + mask)·V.
@@ -57,6 +64,8 @@ class Attend(torch.autograd.Function):
         rows, heads, time, size = query.shape
         kv, places = key.shape[1], key.shape[2]
         groups = heads // kv
+        if groups * time * places <= SMALL:
+            return *_together(query, key, value, out, lse, grad, mask, ctx.causal, scaling), None, None, None
         delta = (grad.float() * out.float()).sum(-1)
         queries, keys = _beside(query, lse / scaling), _against(key)
         grads, values = _beside(grad.to(query.dtype), delta), _against(value)
@@ -88,6 +97,53 @@ class Attend(torch.autograd.Function):
                     d_key[row, head, :end].addmm_(d_scores, q[:, :size])
                     d_query[row, mine, first:last] = (d_scores.T @ key[row, head, :end]).view(-1, last - first, size)
         return d_query.mul_(scaling), d_key.mul_(scaling), d_value, None, None, None
+
+
+def _together(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    out: torch.Tensor,
+    lse: torch.Tensor,
+    grad: torch.Tensor,
+    mask: torch.Tensor | None,
+    causal: bool,
+    scaling: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The way back where scores are few: as in `Attend.backward`, with as many heads as fit in one block."""
+    rows, heads, time, size = query.shape
+    kv, places = key.shape[1], key.shape[2]
+    groups, pairs = heads // kv, rows * kv
+    across = groups * time
+    delta = (grad.float() * out.float()).sum(-1)
+    queries, grads = (
+        one.reshape(pairs, across, -1) for one in (_beside(query, lse / scaling), _beside(grad.to(query.dtype), delta))
+    )
+    keys, values = (_against(one).view(pairs, places, -1) for one in (key, value))
+    plain = key.reshape(pairs, places, size)
+    d_query = query.new_empty(pairs, across, size)
+    d_key, d_value = (query.new_empty(pairs, places, size) for _ in range(2))
+    after = torch.full((places, time), -torch.inf, dtype=query.dtype).tril(time - places - 1) if causal else None
+    hidden = None if mask is None else ~mask[:, 0].transpose(1, 2)
+    step = min(pairs, max(1, BLOCK // (across * places)))
+    room = [query.new_empty(step * places * across) for _ in range(2)]
+    for first in range(0, pairs, step):
+        some = slice(first, min(first + step, pairs))
+        q, g = queries[some], grads[some]
+        weights, d_scores = (one[: len(q) * places * across].view(len(q), places, across) for one in room)
+        torch.baddbmm(weights, keys[some], q.mT, beta=0, alpha=scaling, out=weights)
+        shaped = weights.view(len(q), places, groups, time)
+        if hidden is not None:
+            own = hidden if len(hidden) == 1 else hidden[torch.arange(some.start, some.stop) // kv]
+            shaped.masked_fill_(own[:, :, None], -torch.inf)
+        elif after is not None:
+            shaped.add_(after[:, None])
+        weights.exp_()
+        torch.bmm(weights, g[..., :size], out=d_value[some])
+        torch.bmm(values[some], g.mT, out=d_scores).mul_(weights)
+        torch.bmm(d_scores, q[..., :size], out=d_key[some])
+        torch.bmm(d_scores.mT, plain[some], out=d_query[some])
+    return d_query.view(query.shape).mul_(scaling), d_key.view(key.shape).mul_(scaling), d_value.view(value.shape)
 
 
 def _beside(matrix: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
@@ -159,6 +215,7 @@ def _fits(
         and query.device.type == "cpu"
         and query.dtype == key.dtype == value.dtype
         and query.shape[-1] == key.shape[-1] == value.shape[-1]
+        and (query.shape[-1] > NARROW or query.shape[1] // key.shape[1] * query.shape[2] * key.shape[2] <= SMALL)
         and (key.shape[2] == query.shape[2] if mask is None else mask.dtype == torch.bool and mask.shape[1] == 1)
     )
 

@@ -214,12 +214,12 @@ _WATCHERS: list[Seen] = []
 class Seen(dict[int, "tuple[torch.Tensor, torch.Tensor, float]"]):
     """Layer → (queries `[batch, heads, time, size]`, keys, scaling) of the newest pass.
 
-    layers: the ones that are kept; None: all.
+    layers: the ones that are kept; None: all. usual: the attention that the model had before.
     """
 
-    def __init__(self, layers: frozenset[int] | None):
+    def __init__(self, layers: frozenset[int] | None, usual: str):
         super().__init__()
-        self.layers = layers
+        self.layers, self.usual = layers, usual
 
 
 def watchable(model: Any) -> bool:
@@ -229,9 +229,12 @@ def watchable(model: Any) -> bool:
 
 @contextmanager
 def watching(model: Any, layers: frozenset[int] | None = None) -> Iterator[Seen]:
-    """Within, what these layers' attention compares is kept at every pass of `model`, which must be `watchable`."""
-    seen = Seen(layers)
+    """Within, what these layers' attention compares is kept at every pass of `model`, which must be `watchable`.
+
+    Its own attention computes on, or the faster one that stands in for it (`attention.quick`).
+    """
     usual = model.config._attn_implementation
+    seen = Seen(layers, usual)
     _register()
     model.set_attn_implementation(NAME)
     _WATCHERS.append(seen)
@@ -243,7 +246,6 @@ def watching(model: Any, layers: frozenset[int] | None = None) -> Iterator[Seen]
 
 
 def _register() -> None:
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
@@ -252,7 +254,8 @@ def _register() -> None:
             if seen.layers is None or module.layer_idx in seen.layers:
                 scaling = options.get("scaling")
                 seen[module.layer_idx] = query, key, query.shape[-1] ** -0.5 if scaling is None else scaling
-        return sdpa_attention_forward(module, query, key, value, mask, **options)
+        usual = next(seen.usual for seen in _WATCHERS if seen.usual != NAME)
+        return ALL_ATTENTION_FUNCTIONS[usual](module, query, key, value, mask, **options)
 
     ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
     ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
