@@ -120,6 +120,22 @@ def test_models_learn_the_same_with_it(family: str) -> None:
     assert model.config._attn_implementation == "sdpa"
 
 
+def test_under_autocast_it_computes_in_bf16_whatever_rotations_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = []
+    apply = Attend.apply
+    monkeypatch.setattr(Attend, "apply", lambda *given: kinds.append([one.dtype for one in given[:3]]) or apply(*given))
+    q, k = (torch.randn(2, 2, 5, 8, requires_grad=True) for _ in range(2))
+    v = torch.randn(2, 2, 5, 8, dtype=torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out, _ = attend(torch.nn.Module(), q, k, v, None)
+    assert kinds == [[torch.bfloat16] * 3]
+    want = usual(*(one.detach().bfloat16() for one in (q, k, v)), None, True, 8**-0.5)
+    torch.testing.assert_close(out.transpose(1, 2), want)
+    out.float().sum().backward()
+    assert q.grad is not None
+    assert q.grad.dtype == torch.float32
+
+
 def test_it_is_used_and_only_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr(Attend, "apply", lambda *given: calls.append(given) or torch.zeros_like(given[0]))

@@ -195,6 +195,11 @@ def attend(
     """transformers' interface of an attention: `Attend` where it fits, else torch's own."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+    if query.device.type == "cpu" and torch.is_autocast_enabled(
+        "cpu"
+    ):  # rotations leave fp32, and products are cheaper
+        dtype = torch.get_autocast_dtype("cpu")
+        query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
     if not _fits(query, key, value, mask, dropout):
         return sdpa_attention_forward(
             module, query, key, value, mask, dropout=dropout, scaling=scaling, is_causal=is_causal, **others
