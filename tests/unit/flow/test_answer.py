@@ -31,7 +31,7 @@ def test_test_text_that_the_base_was_pretrained_on_is_warned_of(tmp_path, monkey
     monkeypatch.setattr(load, "locate", lambda name: tmp_path)
     monkeypatch.setattr(answer, "exams", lambda job: ["exam"])
     found = [Record("seen", WORDS), Record("other", "nothing of this was ever shown to anybody at all, said the clerk")]
-    monkeypatch.setattr(answer.prepare, "records", lambda job, on: found if on == answer.TEST else found[1:])
+    monkeypatch.setattr(answer.prepared, "records", lambda job, on: found if on == answer.TEST else found[1:])
 
     class Job:
         class recipe:
