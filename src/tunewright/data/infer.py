@@ -84,9 +84,10 @@ class _Seen:
         rare = sum(seen.count < _RARE * count for seen in self.keys.values())
         if len(self.keys) > MAP_FROM and rare * 2 > len(self.keys):
             return {"additionalProperties": _Seen().merged(self.keys.values()).schema()}
+        order = self.order()
         return {
-            "properties": {key: self.keys[key].schema() for key in self.order()},
-            "required": [key for key in self.order() if self.keys[key].count == count],
+            "properties": {key: self.keys[key].schema() for key in order},
+            "required": [key for key in order if self.keys[key].count == count],
             "additionalProperties": False,
         }
 

@@ -195,9 +195,8 @@ def attend(
     """transformers' interface of an attention: `Attend` where it fits, else torch's own."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    if query.device.type == "cpu" and torch.is_autocast_enabled(
-        "cpu"
-    ):  # rotations leave fp32, and products are cheaper
+    # Rotations leave fp32 under autocast, and products are cheaper.
+    if query.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
         dtype = torch.get_autocast_dtype("cpu")
         query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
     if not _fits(query, key, value, mask, dropout):

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -50,6 +53,26 @@ def test_no_document_asks_for_a_key_of_the_shipped_schemas() -> None:
 def test_the_same_number_gives_the_same_sample() -> None:
     assert stream(60) == stream(60)
     assert mixture.sample(3, 0, 0.9, PROSE) != mixture.sample(4, 0, 0.9, PROSE)
+
+
+def test_a_sample_does_not_depend_on_the_hash_seed() -> None:
+    code = (
+        "import hashlib; from tunewright.data.corpus.mixture import Prose, sample; from tunewright.data.corpus.values import Words;"
+        "prose = Prose([], [], Words({'en': ['river', 'slow', 'sea'], 'hi': ['नदी', 'समुद्र']}, {'en': [], 'hi': []}));"
+        "made = [repr(sample(3, i, progress, prose)) for i in range(600) for progress in (0.2, 0.9)];"
+        "print(hashlib.sha256(''.join(made).encode()).hexdigest())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "4242")
+    }
+    assert len(found) == 1
 
 
 def test_every_value_asked_for_stands_in_its_document() -> None:

@@ -423,11 +423,13 @@ def document(rng: random.Random, words: Words, limits: Limits, *, schema: int | 
     if limits.held_notions and limits.held:
         instruction = INSTRUCTIONS[0]
     wanted = ", ".join(key for key, _, _ in asked) if limits.simple else schema_text(rng, asked)
-    messages: tuple[dict[str, str], ...]
-    if limits.simple or limits.held or rng.random() < 0.88:
-        messages = ({"role": "system", "content": f"{instruction}\n{wanted}"}, {"role": "user", "content": text})
-    elif rng.random() < 0.5:
-        messages = ({"role": "user", "content": f"{instruction}\n{wanted}\n\n{text}"},)
-    else:
-        messages = ({"role": "user", "content": f"{text}\n\n{instruction}\n{wanted}"},)
-    return Sample(messages, dumps(answer), "document", answer, lang)
+    turns = asking(rng, f"{instruction}\n{wanted}", text, apart=1 if limits.simple or limits.held else 0.88)
+    return Sample(turns, dumps(answer), "document", answer, lang)
+
+
+def asking(rng: random.Random, question: str, text: str, *, apart: float) -> tuple[dict[str, str], ...]:
+    """Turns that ask about a text: the question as system message (this share of the time), before or behind it."""
+    if apart == 1 or rng.random() < apart:
+        return ({"role": "system", "content": question}, {"role": "user", "content": text})
+    parts = (question, text) if rng.random() < 0.5 else (text, question)
+    return ({"role": "user", "content": "\n\n".join(parts)},)

@@ -94,7 +94,7 @@ def lookup(rng: random.Random, words: Words) -> Sample:
     """Label → value among many, answered in plain text: the heart of extraction without the JSON."""
     lang = "hi" if rng.random() < 0.5 else "en"
     count = rng.randint(2, 8)
-    labels = list({values.word(rng, lang, words) for _ in range(count)})
+    labels = list(dict.fromkeys(values.word(rng, lang, words) for _ in range(count)))
     made = [values.make(rng, rng.choice(tuple(values.PLAIN)), lang, words).wanted for _ in labels]
     link, between = rng.choice((": ", " ", " - ", " = ")), rng.choice(("\n", ", ", " | ", "; "))
     text = between.join(label + link + value for label, value in zip(labels, made, strict=True))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tunewright.data.corpus import knowledge, values
-from tunewright.data.corpus.documents import Sample
+from tunewright.data.corpus.documents import Sample, asking
 from tunewright.data.corpus.knowledge import listed
 from tunewright.data.corpus.values import Words
 from tunewright.text.serialise import dumps
@@ -208,14 +208,7 @@ def _asked(rng: random.Random, text: str, found: dict[str, str], lang: str) -> S
         answer = {names[kind]: found.get(kind) for kind in order}
         say = rng.choice(WITH_NULL)
     keys = ", ".join(names[kind] for kind in order)
-    turn: tuple[dict[str, str], ...]
-    if rng.random() < 0.6:
-        turn = ({"role": "system", "content": f"{say}\n{keys}"}, {"role": "user", "content": text})
-    elif rng.random() < 0.5:
-        turn = ({"role": "user", "content": f"{say}\n{keys}\n\n{text}"},)
-    else:
-        turn = ({"role": "user", "content": f"{text}\n\n{say}\n{keys}"},)
-    return Sample(turn, dumps(answer), "request", answer, lang)
+    return Sample(asking(rng, f"{say}\n{keys}", text, apart=0.6), dumps(answer), "request", answer, lang)
 
 
 GROUPS = {
