@@ -113,7 +113,7 @@ SYNTH_DOCUMENTS = 10_000
 """How many documents are synthesised where the recipe does not say."""
 
 
-AUGMENTATIONS = ("prompt", "keys", "values", "noise", "together", "front")
+AUGMENTATIONS = ("prompt", "keys", "values", "noise", "together", "front", "head")
 
 
 def _shares_of(names: tuple[str, ...], given: dict[str, float]) -> dict[str, float]:
@@ -130,7 +130,8 @@ class AugmentOptions(Options):
         {"prompt": 0.15, "keys": 0.2, "values": 0.4, "noise": 0.15, "together": 0.1},
         description="Shares of what is done. prompt: asked in other words. keys: asked for some of its keys, in other "
         "orders. values: with other records' values, in text and answer. noise: other words, case and spelling around "
-        "its values. together: two records as one. front: a paper with its title page set otherwise.",
+        "its values. together: two records as one. front: a paper with its title page set otherwise. "
+        "head: the same, cut behind what it is asked for, which is all but the abstract.",
     )
     key_sets: Positive = Field(24, description="How many choices of keys there are for each type of record.")
 

@@ -20,7 +20,7 @@ from tunewright.data import front
 from tunewright.text import align
 from tunewright.text import schema as schemas_of
 
-ASKING = ("prompt", "keys")
+ASKING = ("prompt", "keys", "head")
 """Ways that are for tasks that can ask for a record in several ways."""
 
 LONGEST = 2000
@@ -99,9 +99,15 @@ def augment(
                 parents += others
             elif way == "noise":
                 made = _noisy(record, schema, dice)
-            elif way == "front":
+            elif way in ("front", "head"):
                 page = front.rearranged(record, dice)
-                made = (page, schema) if page is not None else None
+                if page is None:
+                    made = None
+                elif way == "front":
+                    made = page, schema
+                else:
+                    page = front.head(page, dice)
+                    made = _narrowed(page, schema, [[key] for key in page.target if key != front.LONG])
                 parents = [page] if page is not None else parents  # the answer is what the new page prints
             elif way == "together":
                 parents.append(dice.choice(partners[record.doc_type, record.language]))

@@ -22,6 +22,12 @@ from tunewright.data.clean import clean_text
 FIELDS = ("id", "title", "authors", "abstract", "doi")
 """What the answer to a paper holds."""
 
+LONG = "abstract"
+"""The one of them that takes longer to write than all others."""
+
+BEYOND = (100, 1200)
+"""Characters of a paper behind the last of what it is asked for: least and most."""
+
 FURTHER = 3
 """Paragraphs of the body before which something of the title page may still come."""
 
@@ -132,6 +138,15 @@ def rearranged(record: Record, dice: random.Random, *, kept: bool = False) -> Re
     target: dict[str, JSON] = {key: setter.printed.get(key) for key in record.target}
     made = record.replace(text=text, target=target, spans=())
     return None if unsaid(made) else made
+
+
+def head(record: Record, dice: random.Random) -> Record:
+    """The record with its text cut some way behind the last of what it prints, its abstract aside."""
+    values = [value for key in record.target if key != LONG for value in _strings(record.target[key])]
+    places = (re.search(r"\s+".join(map(re.escape, value.split())), record.text) for value in values)
+    last = max((place.end() for place in places if place is not None), default=0) + dice.randint(*BEYOND)
+    end = record.text.find(" ", last)
+    return record.replace(text=record.text[: end if end >= 0 else None])
 
 
 def unsaid(record: Record) -> list[str]:

@@ -39,11 +39,14 @@ class Structured:
     def schema_of(self, record: Record) -> dict[str, JSON]:
         """The schema that a record's answer obeys. Raises DataError naming the known types where there is none.
 
-        provenance["parts"]: how many records were made this one, so many answers it has.
+        provenance["parts"]: how many records were made this one, so many answers it has. provenance["keys"]: those that
+        are asked for, in their order, where these are not all.
         """
         schema = self.known_schema(record)
-        parts = record.provenance.get("parts")
-        return schema if parts is None else schemas_of.several(schema, parts)
+        parts, keys = record.provenance.get("parts"), record.provenance.get("keys")
+        if parts is not None:
+            schema = schemas_of.several(schema, parts)
+        return schema if keys is None else schemas_of.narrowed(schema, keys)
 
     def known_schema(self, record: Record) -> dict[str, JSON]:
         """The schema that a record brings, or that of its type."""

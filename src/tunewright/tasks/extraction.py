@@ -15,6 +15,8 @@ class Extraction(Structured):
     """The task of turning a document into JSON that obeys a schema. options: instruction and schema style, too."""
 
     name = "extraction"
+    asks = ("keys",)
+    """Ways of `data.augment` that need prompts for them."""
 
     def __init__(self, options: TaskOptions | None = None, schemas: Mapping[str, dict[str, JSON]] | None = None):
         super().__init__(options or TaskOptions.model_validate({}), schemas)

@@ -88,12 +88,6 @@ class TextToJson(Structured):
     def _short(self, place: str, record: Record) -> bool:
         return place == "text" or len(self._form(place, record)) <= MOST
 
-    def schema_of(self, record: Record) -> dict[str, JSON]:
-        """The schema of what is asked: of a record that is asked for some keys, of these in their order."""
-        schema = super().schema_of(record)
-        keys = record.provenance.get("keys")
-        return schema if keys is None else schemas_of.narrowed(schema, keys)
-
     def example(self, record: Record, shots: Sequence[Record] = ()) -> Example:
         """The record as a model meets it: a system message if there is one, shots as earlier turns, then the prompt."""
         messages = [turn("system", self.options.instruction)] if self.options.instruction else []

@@ -112,3 +112,27 @@ def test_they_are_a_way_of_making_more_of_train(records):
     lost = augment(others, {"x": {"type": "object"}}, options, 0)
     assert not lost.records
     assert lost.refused["front: not with such a record"] == 2
+
+
+def test_heads_are_asked_for_all_but_the_abstract_and_say_it(records, monkeypatch):
+    monkeypatch.setattr(front, "BEYOND", (0, 20))  # the sample's papers are short
+    found = augment(records, {"oa_papers": SCHEMA}, AugmentOptions(copies=4.0, ways={"head": 1.0}), 0)
+    assert found.counts["head"] == len(found.records) > 3.6 * len(records)
+    without = 0
+    for record in found.records:
+        assert list(record.target) == ["id", "title", "authors", "doi"]
+        assert record.provenance["keys"] == [["id"], ["title"], ["authors"], ["doi"]]
+        assert not front.unsaid(record)
+        [parent] = [one for one in records if one.id == record.provenance["made"]["of"][0]]
+        without += papers.wording(parent.target["abstract"]) not in papers.wording(record.text)
+    assert without > 0.3 * len(found.records)
+
+
+def test_a_head_goes_on_a_while_behind_what_it_is_asked_for():
+    text = "A title of\nsome length\nAda Byron\n" + "word " * 2000
+    page = Record("1", text, {"title": "A title of some length", "authors": ["Ada Byron"], "abstract": "word " * 400})
+    ends = {len(front.head(page, random.Random(seed)).text) for seed in range(40)}
+    start = text.index("Byron") + len("Byron")
+    assert start + front.BEYOND[0] <= min(ends) < start + 400 < start + 800 < max(ends) <= start + front.BEYOND[1] + 5
+    assert all(text[end] == " " for end in ends)
+    assert front.head(page.replace(text="Ada Byron"), random.Random(0)).text == "Ada Byron"

@@ -34,6 +34,15 @@ def test_the_example_is_instruction_schema_and_document() -> None:
     assert example.schema == INVOICE
 
 
+def test_some_keys_are_asked_for_and_no_others() -> None:
+    some = BILL.replace(target={"total": "500"}, provenance={"keys": [["total"]]})
+    example = Extraction(schemas={"invoice": INVOICE}).example(some)
+    assert example.messages[0]["content"].endswith("\ntotal")
+    assert example.completion == '{"total": "500"}'
+    assert example.schema is not None
+    assert list(example.schema["properties"]) == ["total"]
+
+
 @pytest.mark.parametrize(
     ("style", "ending"), [("keys", "number, total"), ("json_schema", dumps(INVOICE)), ("example", '"total": "text"}')]
 )
