@@ -45,7 +45,7 @@ _LOT = 256  # candidates compared at once
 _TOLERANCE = 1e-9  # for shares that floating point puts just beside the threshold
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MAGIC = b"TWRUNS1\n"
-_BITS = 48  # bits kept of a hash in the manifest: one false hit in ten million look-ups among 28 million
+_BITS = 44  # bits kept of a hash in the manifest: one false hit in four million look-ups among four million
 
 
 # Words as numbers
@@ -341,7 +341,7 @@ def write_manifest(
 ) -> dict[str, int]:
     """Write the fingerprints of `texts` to a file; returns {"texts", "words", "runs"} (runs: fingerprints kept).
 
-    About 2 / (window + 1) of the runs are kept, 3 to 4 bytes each. The bytes depend on the set of texts alone, not on
+    About 2 / (window + 1) of the runs are kept, 3 bytes each. The bytes depend on the set of texts alone, not on
     their order. Texts may come from a generator of any length; memory holds the fingerprints.
     onto: what an earlier manifest holds stands in this one too; its window may be narrower (more of its runs are kept).
     """
@@ -433,9 +433,12 @@ def read_manifest(path: Path | str) -> Manifest:
         said: dict[str, Any] = json.loads(head)
         planes = np.frombuffer(zlib.decompress(packed), dtype=np.uint8).reshape(8, -1)
         steps = np.ascontiguousarray(planes.T).view("<u8").reshape(-1)
-        if said["bits"] != _BITS or said["words"] != WORDS or len(steps) != said["runs"]:
+        if said["bits"] < _BITS or said["words"] != WORDS or len(steps) != said["runs"]:
             raise ValueError("its numbers do not agree")
-        return Manifest(np.cumsum(steps, dtype=np.uint64), said["words"], said["window"], said["texts"])
+        runs = np.cumsum(steps, dtype=np.uint64)
+        if said["bits"] > _BITS:  # an older one
+            runs = np.unique(runs >> np.uint64(said["bits"] - _BITS))
+        return Manifest(runs, said["words"], said["window"], said["texts"])
     except (ValueError, KeyError, TypeError, zlib.error) as error:
         raise DataError(f"is damaged: {error}", where=str(path)) from None
 

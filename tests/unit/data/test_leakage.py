@@ -6,12 +6,14 @@ import random
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewright.core.errors import DataError
 from tunewright.core.records import Record
+from tunewright.data import leakage
 from tunewright.data.leakage import SHINGLE, duplicates, overlap, read_manifest, text_key, write_manifest
 
 VOCABULARY = [f"word{i}" for i in range(3000)]
@@ -218,6 +220,22 @@ def test_unrelated_text_is_not_hit_and_short_text_only_by_its_equal(tmp_path):
     short = made(["Good morning, to you!", "good morning", "to you", "नमस्ते"])
     found = overlap(short, tmp_path / "m.bin")
     assert (found.hits, found.short) == (("r0",), 4)
+
+
+def test_a_manifest_with_more_bits_of_each_run_is_read_as_one_with_fewer(tmp_path, monkeypatch):
+    rng = random.Random(7)
+    texts = [document(rng) for _ in range(60)]
+    write_manifest(texts, tmp_path / "now")
+    monkeypatch.setattr(leakage, "_BITS", 48)
+    write_manifest(texts, tmp_path / "older")
+    monkeypatch.undo()
+    now, older = read_manifest(tmp_path / "now"), read_manifest(tmp_path / "older")
+    assert np.array_equal(now.runs, older.runs)
+    assert older.window == now.window
+    assert (tmp_path / "older").stat().st_size > 1.05 * (tmp_path / "now").stat().st_size
+    monkeypatch.setattr(leakage, "_BITS", 48)
+    with pytest.raises(DataError, match="do not agree"):
+        read_manifest(tmp_path / "now")
 
 
 def test_manifest_bytes_do_not_depend_on_order_batches_or_process(tmp_path, monkeypatch):
