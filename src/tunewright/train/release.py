@@ -105,14 +105,14 @@ tags: [tunewright, information-extraction, json]
 The small base model inside Tunewright: a Llama of {options.num_hidden_layers} layers, width {options.hidden_size},
 {options.hidden_size // options.head_dim} heads of {options.head_dim}, {options.vocab_size} tokens of vocabulary and a context of
 {options.max_position_embeddings}. It reads short documents in English and Hindi and writes JSON; it is made to be fine-tuned,
-not to chat, and it knows nothing about the world.
+not to chat, and of the world it knows some names: of places, people, dishes and the like.
 
 ## Training
 
 {start}, {metrics["last_step"]:,} steps, {metrics["seen_tokens"]:,} tokens seen (padding included), {metrics["trained_tokens"]:,} trained,
 {metrics["total_seconds"] / 60:.0f} minutes on two processor cores.{loss} Muon on the matrices, AdamW on embeddings and norms.
-The data is made by `tunewright.data.corpus`: random-schema documents, invoices, receipts and forms of the synthesis, copy
-drills, questions about passages, and prose (public domain, CC0, CC BY, MIT, Apache; the story authors of the CC BY parts
+The data is made by `tunewright.data.corpus`: random-schema documents, invoices, receipts and forms of the synthesis, requests,
+articles, copy drills, questions about passages, and prose (public domain, CC0, CC BY, MIT, Apache; the story authors of the CC BY parts
 are credited in the project's documents). No job's data is in it, no key of the shipped recipes' schemas, and no layout,
 wording or name that the synthesis keeps for testing. `pretraining.json` is the recipe, `pretraining.tsv`
 the log (those of the versions before it bear their names), `pretraining.manifest` {manifest}.
