@@ -15,7 +15,7 @@ class Extraction(Structured):
     """The task of turning a document into JSON that obeys a schema. options: instruction and schema style, too."""
 
     name = "extraction"
-    asks = ("keys",)
+    asks = ("keys", "head")
     """Ways of `data.augment` that need prompts for them."""
 
     def __init__(self, options: TaskOptions | None = None, schemas: Mapping[str, dict[str, JSON]] | None = None):
