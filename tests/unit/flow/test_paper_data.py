@@ -7,7 +7,7 @@ import pytest
 from tunewright.core import files
 from tunewright.core.errors import DataError
 from tunewright.core.events import Events
-from tunewright.core.recipe import DataOptions, DecodeOptions, EvaluateOptions, Recipe, TaskOptions
+from tunewright.core.recipe import AugmentOptions, DataOptions, DecodeOptions, EvaluateOptions, Recipe, TaskOptions
 from tunewright.core.run import Run
 from tunewright.data.read import read
 from tunewright.flow import examine, prepare, prepared, use
@@ -60,6 +60,19 @@ def test_conversations_of_the_run_are_read_back_to_its_examples(plain):
         examples = [prepared.task_of(job).example(record) for record in prepared.records(job, split)]
         assert [spoken.example(record).messages for record in found] == [one.messages for one in examples]
         assert [spoken.example(record).completion for record in found] == [one.completion for one in examples]
+
+
+def test_more_of_train_are_title_pages_and_heads_by_themselves(tmp_path):
+    job, said = filled(tmp_path, augment=AugmentOptions(copies=4, ways={"front": 1, "head": 1}))
+    task, train = prepared.task_of(job), prepared.records(job, "train")
+    heads = [record for record in train if (record.provenance.get("made") or {}).get("by") == "head"]
+    assert f" front, {len(heads)} head)" in said
+    assert "do not go with" not in said
+    assert heads
+    for record in heads:
+        example = task.example(record)
+        assert example.messages[0]["content"].endswith("\nid, title, authors: [], doi")
+        assert "abstract" not in example.schema["properties"]
 
 
 def test_without_being_asked_nothing_of_it_is_written(tmp_path):
