@@ -33,12 +33,14 @@ _INVISIBLE = regex.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
 )
 # ZWNJ and ZWJ shape conjuncts of Indic scripts and letters of Arabic; ZWJ also glues emoji. Marks stand with their
-# base: an accent says nothing of the script, and may be part of its letter after composition.
+# base: an accent says nothing of the script, and may be part of its letter after composition; a script's own mark does.
 _JOINER = regex.compile(
     "(?<![\\p{Script=Arabic}\\p{Script=Syriac}\\p{Script=Mongolian}\\p{Emoji_Presentation}"
     "\\p{Extended_Pictographic}\\p{Script=Devanagari}\\p{Script=Bengali}\\p{Script=Gurmukhi}\\p{Script=Gujarati}"
     "\\p{Script=Oriya}\\p{Script=Tamil}\\p{Script=Telugu}\\p{Script=Kannada}\\p{Script=Malayalam}"
-    "\\p{Script=Sinhala}\\p{Script=Khmer}\\p{Script=Myanmar}][\\p{M}\u200c\u200d]*)[\u200c\u200d]+"
+    "\\p{Script=Sinhala}\\p{Script=Khmer}\\p{Script=Myanmar}"
+    "[\\p{M}--\\p{Script=Inherited}]][\\p{M}\u200c\u200d]*)[\u200c\u200d]+",
+    regex.V1,
 )
 _SPACES = regex.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 # A base with its marks, or a run of Hangul jamo: composition never reaches out of such a piece.

@@ -16,7 +16,7 @@ MAP_FROM = 40
 
 _RARE = 0.05  # share of objects below which a key counts as rare
 
-_COMPARED = 100  # keys of one object, and of all objects at one place, up to which their order is counted
+_COMPARED = 100  # keys of all objects at one place up to which their order is counted
 
 
 @dataclass(slots=True)
@@ -40,8 +40,10 @@ class _Seen:
         if isinstance(value, dict):
             for key, inner in value.items():
                 self.keys.setdefault(key, _Seen()).add(inner, text)
-            if len(value) <= _COMPARED:
+            if len(self.keys) <= _COMPARED:
                 self.before.update(combinations(value, 2))
+            else:
+                self.before.clear()
         elif isinstance(value, list):
             self.items = self.items or _Seen()
             for inner in value:
@@ -62,6 +64,8 @@ class _Seen:
             for key, seen in other.keys.items():
                 self.keys.setdefault(key, _Seen()).merged([seen])
             self.before.update(other.before)
+            if len(self.keys) > _COMPARED:
+                self.before.clear()
             if other.items is not None:
                 self.items = (self.items or _Seen()).merged([other.items])
         return self
@@ -91,12 +95,13 @@ class _Seen:
             "additionalProperties": False,
         }
 
-    def order(self) -> list[str]:
+    def order(self, first: Iterable[str] = ()) -> list[str]:
         """The keys in the order that fewest pairs of keys of one object contradict, as far as moving one finds it.
 
-        A model that writes keys in this order reads its text in one direction where the examples were written so.
+        first: keys in the order to begin with, and to keep where no object says otherwise. A model that writes keys in
+        this order reads its text in one direction where the examples were written so.
         """
-        order = list(self.keys)
+        order = list(dict.fromkeys([*(key for key in first if key in self.keys), *self.keys]))
         moved = len(order) <= _COMPARED
         while moved:
             moved = False
@@ -156,7 +161,7 @@ def _closed(seen: _Seen, schema: JSON) -> Any:
         return schema
     keys, properties = seen.keys, schema.get("properties")
     if isinstance(properties, dict) and properties:
-        order = dict.fromkeys([*(key for key in seen.order() if key in properties), *properties])
+        order = dict.fromkeys([*(key for key in seen.order(properties) if key in properties), *properties])
         inner = {key: _closed(keys[key], properties[key]) if key in keys else properties[key] for key in order}
         return {**schema, "properties": inner}
     if keys and schema.get("additionalProperties", True) is not False:

@@ -49,9 +49,10 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
     parts = split(found.records, job.recipe.data, job.recipe.seed)
     for note in parts.notes:
         events.say(note)
-    exams = {name: prepared.records(job, name) for name in examine.take(job, events, found.schemas, data=data)}
-    divide(job, events, found, parts, exams)
+    standing = examine.take(job, events, found.schemas, data=data)
+    exams = {name: prepared.records(job, name) for name in standing if name != examine.TITLE_PAGES}
     examine.make(job, parts.test, events)
+    divide(job, events, found, parts, exams)
 
 
 def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:

@@ -16,7 +16,7 @@ class Extraction(Structured):
 
     name = "extraction"
     asks = ("keys", "head")
-    """Ways of `data.augment` that need prompts for them."""
+    """Ways of `data.augment` that ask for less than the whole schema."""
 
     def __init__(self, options: TaskOptions | None = None, schemas: Mapping[str, dict[str, JSON]] | None = None):
         super().__init__(options or TaskOptions.model_validate({}), schemas)

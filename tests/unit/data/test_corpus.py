@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tunewright.core import recipe_file
 from tunewright.data.corpus import (
     articles,
     documents,
@@ -48,6 +49,8 @@ def test_no_document_asks_for_a_key_of_the_shipped_schemas() -> None:
     asked = {key for sample in stream(1500) if isinstance(sample.value, dict) for key in sample.value}
     assert len(asked) > 300
     assert not asked & notions.RESERVED_KEYS
+    told = [recipe_file.read(path).task.json_schema for path in recipe_file.shipped().values()]
+    assert not asked & {key for schema in told if isinstance(schema, dict) for key in schema["properties"]}
 
 
 def test_the_same_number_gives_the_same_sample() -> None:
@@ -236,6 +239,18 @@ def test_parts_of_an_article_are_copied_whole_though_pieces_of_them_come_again()
             again += value.count(" ") > 6 and text.count(" ".join(value.split()[:3])) > 1
     assert min(again, long, absent) > 15
     assert articles.article(random.Random(0), Words.none(), []).messages
+
+
+def test_a_heading_that_an_article_has_not_stands_nowhere_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(articles, "_title", lambda *_: "Quay and Yawl")
+    told = set()
+    for i in range(300):
+        one = articles.article(random.Random(i), PROSE.words, [])
+        heading = [one.value[key] for key in articles.KEYS["heading"] if key in one.value]
+        if heading:
+            told.add(heading[0])
+            assert (heading[0] is not None) == ("Quay" in one.messages[1]["content"])
+    assert told == {"Quay and Yawl", None}
 
 
 def test_sorted_names_stand_under_their_kind_in_the_order_of_the_text() -> None:

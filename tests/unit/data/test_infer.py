@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.data.infer import MAP_FROM, closed, schema_of
+from tunewright.data.infer import MAP_FROM, _Seen, closed, schema_of
 from tunewright.text.schema import validate
 
 
@@ -75,6 +75,18 @@ def test_no_key_moved_alone_contradicts_fewer_objects(objects):
 def test_the_order_of_very_many_keys_is_that_of_first_meeting():
     keys = [f"k{i}" for i in range(101)]
     assert order(keys, keys[::-1], keys[::-1]) == keys
+
+
+def test_pairs_of_keys_are_not_counted_where_there_are_too_many_to_order():
+    seen, other = _Seen(), _Seen()
+    for i in range(60):
+        seen.add({f"k{i}": 1, f"k{i + 1}": 2})
+        other.add({f"k{i + 70}": 1, f"k{i + 71}": 2})
+    assert len(seen.before) == len(other.before) == 60
+    assert not seen.merged([other]).before
+    for i in range(60, 110):
+        other.add({f"k{i}": 1, f"k{i - 60}": 2})
+    assert not other.before
 
 
 def test_object_of_many_rare_keys_becomes_a_map():
@@ -150,6 +162,15 @@ def test_keys_of_a_closed_schema_stand_as_in_most_answers():
     found = closed(told, [(answer, "x y z") for answer in answers])
     assert list(found["properties"]) == ["name", "food", "area", "never"]
     assert found["properties"] == told["properties"]
+
+
+def test_keys_of_a_closed_schema_stay_where_no_answer_says_otherwise():
+    told = {"type": "object", "properties": {key: {"type": "string"} for key in "abc"}}
+    assert list(closed(told, [({key: "x"}, "x") for key in "cab"])["properties"]) == ["a", "b", "c"]
+    names = [f"k{i:03}" for i in range(120)]
+    many = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+    answers = [(dict.fromkeys(names[i::7], "x"), "x") for i in range(7)]
+    assert list(closed(many, answers)["properties"]) == names
 
 
 def test_few_of_a_value_each_are_no_choice():

@@ -52,6 +52,28 @@ def test_the_exam_is_tests_papers_with_other_title_pages(plain):
         assert examine.take(job, events) == ["title-pages"]
 
 
+def test_a_kill_before_the_data_is_finished_loses_no_exam(tmp_path, monkeypatch, plain):
+    made = []
+
+    def killed(*args):
+        made.append(examine_make(*args))
+        raise KeyboardInterrupt
+
+    examine_make = examine.make
+    monkeypatch.setattr(examine, "make", killed)
+    with pytest.raises(KeyboardInterrupt):
+        filled(tmp_path)
+    monkeypatch.undo()
+    [folder] = (tmp_path / "runs").iterdir()
+    job = Run.open(folder)
+    assert not job.done("data")
+    with Events(job.path) as events:
+        prepare.prepare(job, events)
+        assert examine.take(job, events) == ["title-pages"]
+    assert prepared.records(job, "title-pages") == prepared.records(plain[0], "title-pages")
+    assert prepared.records(job, "train") == prepared.records(plain[0], "train")
+
+
 def test_conversations_of_the_run_are_read_back_to_its_examples(plain):
     job, _ = plain
     spoken = prepared.make_task(TaskOptions.model_validate({"name": "conversation"}), {})

@@ -11,6 +11,7 @@ from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.flow import examine, prepare, prepared
+from tunewright.text.schema import keys_form
 
 
 def records(count: int, **common) -> list[Record]:
@@ -136,8 +137,12 @@ def test_further_records_are_made_of_train_alone(tmp_path, task):
     examples = [prepared.task_of(job).example(record) for part in parts.values() for record in part]
     assert all(example.schema and example.completion for example in examples)
     if task == "extraction":
-        assert ways == {"values", "noise", "together"}
-        assert "do not go with prompt and keys" in (job.path / "training.log").read_text(encoding="utf-8")
+        assert ways == {"keys", "values", "noise", "together"}
+        assert "do not go with prompt, " in (job.path / "training.log").read_text(encoding="utf-8")
+        assert all(one.messages[0]["content"].endswith("\n" + keys_form(one.schema)) for one in examples)
+        assert (
+            len({keys_form(one.schema) for one in examples}) == 5
+        )  # two keys, in both orders or alone, and two records
         return
     assert ways == {"prompt", "keys", "values", "noise", "together"}
     assert {record.provenance["prompt"] for record in parts["test"]} == {"As JSON with {keys}: {text}"}

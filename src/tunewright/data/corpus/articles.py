@@ -68,8 +68,8 @@ def article(rng: random.Random, words: Words, passages: list[tuple[str, str]]) -
     if have["summary"]:
         label = rng.choice(SUMMARIES[lang])
         blocks.append(f"{label} {summary}" if rng.random() < 0.3 else f"{label}\n{summary}")
-    blocks += _body(rng, title, sentences[:cut], body, lang, words)
-    if rng.random() < 0.3:
+    blocks += _body(rng, [*sentences[:cut], *([title] if have["heading"] else [])], body, lang, words)
+    if have["heading"] and rng.random() < 0.3:
         blocks.insert(0, " ".join(title.split()[: rng.randint(2, 6)]))  # a running head
     text = rng.choice(("\n", "\n\n")).join(blocks)[:LONGEST]
 
@@ -115,11 +115,11 @@ def _byline(rng: random.Random, names: list[str], lang: str) -> str:
     return rng.choice(("By ", "", "", "") if lang == "en" else ("लेखक: ", "", "")) + joined
 
 
-def _body(rng: random.Random, title: str, told: list[str], body: list[str], lang: str, words: Words) -> list[str]:
+def _body(rng: random.Random, told: list[str], body: list[str], lang: str, words: Words) -> list[str]:
     """Paragraphs under headings, in which beginnings of what stood above come again and go on otherwise."""
     said = list(body)
     for _ in range(rng.choice((0, 1, 2, 4))):
-        begun = rng.choice([*told, title]).split()
+        begun = rng.choice(told).split()
         start = rng.randrange(max(1, len(begun) - 3))
         piece = " ".join(begun[start : start + rng.randint(2, 8)])
         said.insert(rng.randint(0, len(said)), f"{piece} {values.phrase(rng, lang, words)}.")

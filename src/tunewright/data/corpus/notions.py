@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 RESERVED_KEYS = frozenset(
     [
+        "title",
         "invoice_number",
         "customer_name",
         "date",

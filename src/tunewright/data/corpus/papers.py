@@ -34,7 +34,7 @@ KEYS = {
     "payment_method": "payment_mode paid_via mode pay_mode paid_by_means",
     "address": "full_address location address_line postal_address addr",
     "applicant_name": "applicant name full_name person person_name submitted_by name_of_applicant",
-    "id_number": "id id_no identity_number identification identity",
+    "id_number": "ident id_no identity_number identification identity",
     "phone": "mobile phone_number contact contact_number mobile_no telephone phone_no",
     "date_of_birth": "dob birth_date born_on birthday",
     "balance": "previous_balance old_balance arrears outstanding earlier_dues",

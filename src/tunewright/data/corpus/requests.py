@@ -127,7 +127,7 @@ KINDS: dict[str, Kind] = {
     "animal": Kind(("animal", "pet"), {"en": ("a {}", "the {}", "our {}"), "hi": ("{}",)}, _of(knowledge.ANIMALS)),
     "colour": Kind(("color", "shade"), {"en": ("in {}", "painted {}", "the {} one"), "hi": ("{} रंग",)}, _of(knowledge.COLOURS)),
     "title": Kind(
-        ("title", "called", "work_title", "list_name"),
+        ("called", "name_of_it", "work_title", "list_name"),
         {"en": ("called {}", "named {}", "{}", "the one titled {}", '"{}"'), "hi": ("जिसका नाम {} है", "“{}”")},
         _title,
     ),
