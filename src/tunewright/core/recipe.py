@@ -131,7 +131,7 @@ class AugmentOptions(Options):
         description="Shares of what is done. prompt: asked in other words. keys: asked for some of its keys, in other "
         "orders. values: with other records' values, in text and answer. noise: other words, case and spelling around "
         "its values. together: two records as one. front: a paper with its title page set otherwise. "
-        "head: the same, cut behind what it is asked for, which is all but the abstract.",
+        "head: the same, or as it is, cut behind what it is asked for, which is all but the abstract.",
     )
     key_sets: Positive = Field(24, description="How many choices of keys there are for each type of record.")
 

@@ -106,7 +106,7 @@ def augment(
                 elif way == "front":
                     made = page, schema
                 else:
-                    page = front.head(page, dice)
+                    page = front.head(page if dice.random() < 0.5 else record, dice)
                     made = _narrowed(page, schema, [[key] for key in page.target if key != front.LONG])
                 parents = [page] if page is not None else parents  # the answer is what the new page prints
             elif way == "together":
