@@ -68,12 +68,13 @@ def test_batches_with_drafts_are_greedy(family: str, seed: int, grammar: bool) -
 
 @pytest.mark.parametrize(("family", "seed"), [("wren", 0), ("llama3", 1), ("gpt2", 2)])
 @pytest.mark.parametrize("grammar", [False, True])
-def test_batches_with_drafts_draw_what_one_row_draws(family: str, seed: int, grammar: bool) -> None:
+@pytest.mark.parametrize("repetition", [{}, {"repetition_penalty": 1.1, "no_repeat_ngram_size": 4}])
+def test_batches_with_drafts_draw_what_one_row_draws(family: str, seed: int, grammar: bool, repetition: dict) -> None:
     loaded = tiny_models.loaded(family, seed)
     held = Grammar(loaded.tokenizer, SCHEMA, stop_ids=loaded.chat.stop_ids) if grammar else None
     asked, numbers = prompts(8, seed), [90 + i for i in range(8)]
     # Cold enough that a random model repeats itself and drafts are tried, warm enough that it is not greedy.
-    drawing = Sampling(0.15, top_p=0.95, seed=7)
+    drawing = Sampling(0.15, top_p=0.95, seed=7, **repetition)
     slow = [
         plain(loaded, prompt, max_new_tokens=50, grammar=held, logprobs=True, sampling=drawing, number=number)
         for prompt, number in zip(asked, numbers, strict=True)
@@ -82,7 +83,7 @@ def test_batches_with_drafts_draw_what_one_row_draws(family: str, seed: int, gra
     assert same(list(generate(loaded, asked, **given, sampling=drawing, numbers=numbers)), slow)
     assert not same(list(generate(loaded, asked, **given)), slow)
     assert not same(list(generate(loaded, asked, **given, sampling=drawing)), slow)  # other numbers
-    other = Sampling(0.15, top_p=0.95, seed=8)
+    other = Sampling(0.15, top_p=0.95, seed=8, **repetition)
     assert not same(list(generate(loaded, asked, **given, sampling=other, numbers=numbers)), slow)
     if held is not None:
         assert all(held.accepts(reply.text) for reply in slow)

@@ -227,9 +227,8 @@ class _Batch:
         exact = self.reader(self.lanes, lanes, reads, starts, wanted)
         scores = exact
         if drawing is not None:
-            scores = drawing.drawn(
-                exact, [row.number for row, _ in owners], [len(row.ids) + ahead for row, ahead in owners]
-            )
+            said = [[*row.ids, *row.drafts[:ahead]] for row, ahead in owners]
+            scores = drawing.drawn(exact, [row.number for row, _ in owners], said)
         places = scores.argmax(-1)
         best = places.tolist()
         chances: list[float] | None = None
@@ -359,7 +358,7 @@ def _plain(loaded: Loaded, row: Row, sampling: Sampling | None) -> None:
             past = {} if memory is None else {"past_key_values": memory}
             output = loaded.model(input_ids=ids, use_cache=True, **past)
             memory, exact = getattr(output, "past_key_values", None), output.logits[0, -1]
-            scores = exact if sampling is None else sampling.drawn(exact[None], [row.number], [len(row.ids)])[0]
+            scores = exact if sampling is None else sampling.drawn(exact[None], [row.number], [row.ids])[0]
             row.reply.passes += 1
             if row.matcher is not None and row.matcher.compute_ff_tokens():
                 token, free = row.best_allowed(scores), False

@@ -9,6 +9,7 @@ decoding, and one token a pass draws what many tokens a pass draw.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,9 @@ class Sampling:
     top_p: only the likeliest that together have this probability (Holtzman et al. 2020). min_p: only those at least
     this share as likely as the likeliest (Nguyen et al. 2024). All three are taken at the temperature, and a token is
     always left. seed: the same seed, prompt and number give the same reply, whatever else is decoded beside it.
+    repetition_penalty: how much less a token counts that the reply has already (Keskar et al. 2019, CTRL, section 4.1);
+    1: as much. no_repeat_ngram_size: so many tokens never stand in one reply twice (Paulus et al. 2017, section 2.5);
+    0: they may. Both look at the reply alone, never at the prompt.
     """
 
     temperature: float = 1.0
@@ -36,6 +40,8 @@ class Sampling:
     top_p: float = 1.0
     min_p: float = 0.0
     seed: int = 0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
 
     def __post_init__(self) -> None:
         fits = self.temperature > 0 and self.top_k >= 0 and 0 < self.top_p <= 1 and 0 <= self.min_p <= 1
@@ -45,16 +51,43 @@ class Sampling:
                 f"min_p {self.min_p:g}",
                 hint="temperature above 0, top_k from 0, top_p above 0 and up to 1, min_p from 0 to 1",
             )
+        if self.repetition_penalty <= 0 or self.no_repeat_ngram_size < 0:
+            raise UsageError(
+                f"sampling with repetition_penalty {self.repetition_penalty:g}, "
+                f"no_repeat_ngram_size {self.no_repeat_ngram_size}",
+                hint="repetition_penalty above 0, no_repeat_ngram_size from 0",
+            )
 
-    def drawn(self, scores: torch.Tensor, replies: list[int], places: list[int]) -> torch.Tensor:
+    def drawn(self, scores: torch.Tensor, replies: list[int], said: Sequence[Sequence[int]]) -> torch.Tensor:
         """Scores `[n, vocabulary]` with noise, in fp32: the best of a row is the token drawn.
 
-        replies, places: `[n]` which reply a row of scores is for, and for which of its tokens.
+        replies: `[n]` which reply a row of scores is for. said: `[n]` the tokens that it has so far.
         """
-        scores = scores.float() / self.temperature
+        scores = self.unrepeated(scores.float(), said) / self.temperature
         scores = scores - FAR * self.left_out(scores)
-        noise = [self._gumbel(reply, place, scores.shape[-1]) for reply, place in zip(replies, places, strict=True)]
+        noise = [self._gumbel(reply, len(own), scores.shape[-1]) for reply, own in zip(replies, said, strict=True)]
         return scores + torch.from_numpy(np.stack(noise)).to(scores.device)
+
+    def unrepeated(self, scores: torch.Tensor, said: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Scores `[n, vocabulary]` with what each reply has already, `said`, made less likely or left out."""
+        size = self.no_repeat_ngram_size
+        if self.repetition_penalty == 1 and not size:
+            return scores
+        scores = scores.clone()
+        for row, own in zip(scores, said, strict=True):
+            if self.repetition_penalty != 1 and own:
+                met = torch.tensor(sorted(set(own)), device=row.device)
+                row[met] = torch.where(
+                    row[met] > 0, row[met] / self.repetition_penalty, row[met] * self.repetition_penalty
+                )
+            if size and len(own) >= size:
+                last = tuple(own[len(own) - size + 1 :])
+                again = [
+                    own[at + size - 1] for at in range(len(own) - size + 1) if tuple(own[at : at + size - 1]) == last
+                ]
+                if again:
+                    row[torch.tensor(again, device=row.device)] -= 2 * FAR  # below what the others leave out
+        return scores
 
     def left_out(self, scores: torch.Tensor) -> torch.Tensor:
         """Which tokens top_k, top_p and min_p leave out, each by itself: bool, like scores."""
