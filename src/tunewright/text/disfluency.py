@@ -13,12 +13,10 @@ from typing import Any
 
 import regex
 
-FILLERS = frozenset(
-    "um umm uhm uh uhh er err erm eh ehm hm hmm mm mmm ah अं अँ उम उम्म हम्म".split()  # noqa: SIM905
-)
+FILLERS = frozenset("um umm uhm uh uhh er err erm eh ehm hm hmm mm mmm ah अं अँ उम उम्म हम्म".split())
 """Sounds that fill a pause. Words that also mean something ("like", "well", "मतलब") are not counted."""
 
-EMPHATIC = frozenset("very no yeah yes okay ok bye really well right so much far many that had ha हाँ नहीं बहुत".split())  # noqa: SIM905
+EMPHATIC = frozenset("very no yeah yes okay ok bye really well right so much far many that had ha हाँ नहीं बहुत".split())
 """Words that are said twice without a slip."""
 
 SUBORDINATORS = frozenset(
