@@ -30,7 +30,7 @@ _ENDINGS = {
 _LINKERS = ('+"', "+^", "+<", "+,", "++", "+≈", "+≋")
 _LISTED = "|".join(re.escape(mark) for mark in sorted((*_ENDINGS, *_LINKERS), key=len, reverse=True))
 _TOKEN = re.compile(
-    rf"\s+|\x15[^\x15]*\x15|(?:{_LISTED})(?=[\s\x15\[]|$)|\[[^\[\]]*\]|[<>]|(?P<word>[^\s<>\[\]\x15]+)|(?P<stray>.)"
+    rf"\s+|\x15[^\x15]*\x15|(?:{_LISTED})(?=[\s\x15\[]|$)|\[[^\[\]\x15]*\]|[<>]|(?P<word>[^\s<>\[\]\x15]+)|(?P<stray>.)"
 )
 _PAUSE = re.compile(r"\((?:\.{1,3}|(?:\d+:)?\d+(?:\.\d*)?)\)")
 _UNINTELLIGIBLE = re.compile(r"(?:xxx?|yyy?|www)(?:@\S+)?")
@@ -143,7 +143,7 @@ class _Writer:
             elif kind in ("repetitions", "retracings", "reformulations"):
                 gone = gone or style == "drop"
             elif kind == "replacements" and style == "drop":
-                body = self._cleaned(inner.lstrip(":").strip())
+                body = _bare(inner.lstrip(":").strip())
             elif kind == "events" and style == "words":
                 body = f"{body} [{inner[2:].strip()}]"
         if gone or not body:
@@ -175,13 +175,13 @@ class _Writer:
         """A word behind `&`: a filler, a fragment, something done, or said by another."""
         sign, rest = (word[1], word[2:]) if word[1] in "-+~=*{}" else ("", word[1:])
         if sign == "-" or (not sign and rest.lower() in _OLD_FILLERS):
-            return self._as("fillers", word, self._cleaned(rest))
+            return self._as("fillers", word, _bare(rest))
         if sign in ("=", "{"):
             rest = rest.removeprefix("l=").removeprefix("n=") if sign == "{" else rest
             return self._as("events", word, f"[{re.sub('[:_]', ' ', rest)}]")
         if sign in ("}", "*"):
             return self._as("marks", word, "")
-        return self._as("fragments", word, self._cleaned(rest))
+        return self._as("fragments", word, _bare(rest))
 
     def _as(self, kind: str, kept: str, words: str, dropped: str = "") -> str:
         return {"keep": kept, "words": words, "drop": dropped}[self._met(kind)]
@@ -197,9 +197,6 @@ class _Writer:
                 word = _SHORT.sub("" if style == "words" else r"\1", word)
         bare = _bare(word)
         return bare if bare != word and self._met("marks") != "keep" else word
-
-    def _cleaned(self, word: str) -> str:
-        return word if self.styles["marks"] == "keep" else _bare(word)
 
 
 def _bare(word: str) -> str:
