@@ -46,7 +46,9 @@ def test_a_label_is_a_text(tmp_path, given, label):
     assert record.target == label
 
 
-@pytest.mark.parametrize(("given", "reason"), [(None, "no label"), (" ", "no label"), (["a"], "label is a list, not a name")])
+@pytest.mark.parametrize(
+    ("given", "reason"), [(None, "no label"), (" ", "no label"), (["a"], "label is a list, not a name")]
+)
 def test_a_row_without_a_label_is_set_aside(tmp_path, given, reason):
     good = {"text": "um the boy", "label": "AD"}
     reading = read(jsonl(tmp_path / "d.jsonl", [good, {"text": "b", "label": given}]), layout="labelled")
