@@ -7,6 +7,7 @@ and the JSON Schema for editors stand in `core.recipe_file`.
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
@@ -44,6 +45,7 @@ LayoutName = Literal[
     "prompt_reference",
     "question_answer",
     "paper",
+    "labelled",
     "text",
 ]
 NOISE_GRADES = ("none", "light", "medium", "heavy")
@@ -141,6 +143,94 @@ class AugmentOptions(Options):
         return _shares_of(AUGMENTATIONS, ways)
 
 
+CodeStyle = Literal["keep", "words", "drop"]
+
+
+class CodeOptions(Options):
+    """How the codes of CHAT transcripts are written in the text. keep: as CHAT writes them. words: as it was heard.
+    drop: as if it had not happened.
+    """
+
+    all: CodeStyle = Field("words", description="Every kind that is not set itself.")
+    pauses: CodeStyle | None = Field(None, description="`(.)`, `(..)`, `(1.5)`. words: `...`.")
+    fillers: CodeStyle | None = Field(None, description="`&-um`. words: `um`.")
+    fragments: CodeStyle | None = Field(None, description="`&+fr`, `&~gub`. words: `fr`, `gub`.")
+    repetitions: CodeStyle | None = Field(
+        None, description="`<the boy> [/] the boy`, `no [x 3]`. words: said again. drop: said once."
+    )
+    retracings: CodeStyle | None = Field(
+        None, description="`<the boy> [//] the girl`, a false start `[/-]`. words: both. drop: the correction alone."
+    )
+    reformulations: CodeStyle | None = Field(None, description="`<it was> [///] I saw`. As retracings.")
+    unintelligible: CodeStyle | None = Field(None, description="`xxx`, `yyy`, `www`. words: `[unintelligible]`.")
+    endings: CodeStyle | None = Field(
+        None,
+        description="Trailing off `+...`, interruptions `+/.` and `+//.`. words: `...` and `—`. drop: `.`, or `?` of a "
+        "question. Not kept, marks stand at their words without a space.",
+    )
+    events: CodeStyle | None = Field(None, description="`&=laughs`, `[=! whispers]`. words: `[laughs]`.")
+    replacements: CodeStyle | None = Field(None, description="`gonna [: going to]`. words: `gonna`. drop: `going to`.")
+    shortenings: CodeStyle | None = Field(None, description="`(be)cause`. words: `cause`. drop: `because`.")
+    errors: CodeStyle | None = Field(None, description="`slip [* p:w]`. words, drop: `slip`.")
+    marks: CodeStyle | None = Field(
+        None,
+        description="What else is noted on words: `[?]`, `[= …]`, `[>]`, `[+ gram]`, `goo@o`, `bana:na`, `ice+cream`, "
+        "omitted `0is`, `+<`. words, drop: the words alone.",
+    )
+
+    def of(self, kind: str) -> CodeStyle:
+        """How one kind is written."""
+        own: CodeStyle | None = getattr(self, kind)
+        return own or self.all
+
+
+class TranscriptOptions(Options):
+    """How CHAT transcripts (.cha) become records."""
+
+    unit: Literal["turn", "participant", "transcript"] = Field(
+        "participant",
+        description="A record is a turn (one speaker's utterances up to another's), all that a participant says in one "
+        "transcript, or the whole transcript, a line for each turn behind its speaker.",
+    )
+    speakers: tuple[str, ...] = Field(
+        (),
+        description="Whose turns: codes (PAR) or roles (Participant); empty: who is under study, by role (Participant, "
+        "Target_Child, Target_Adult, Patient, Subject), or by code (PAR, CHI).",
+    )
+    minimum_words: Positive = Field(1, description="Records of fewer words are set aside.")
+    label: str = Field(
+        "group",
+        description="Where the label comes from: `group` (of @ID), `folder` (the first level whose names differ), a "
+        "CSV file beside the transcripts (a column `file` or `participant`, and `label`), or `none`.",
+    )
+    participant: Literal["auto", "file", "name", "folder"] = Field(
+        "auto",
+        description="Who is one participant: those of one `file` name without the `visit`, of one `name` in "
+        "@Participants, or of one `folder`. auto: by name where there is one, else by file.",
+    )
+    visit: str = Field(
+        r"-\d+$",
+        description="Regular expression: what names the visit in a file's name, so that 001-0 and 001-2 are one.",
+    )
+    codes: CodeOptions = CodeOptions()
+
+    @field_validator("label")
+    @classmethod
+    def _place(cls, label: str) -> str:
+        if label not in ("group", "folder", "none") and not label.lower().endswith((".csv", ".tsv")):
+            raise ValueError(f"group, folder, none or the name of a .csv file, unlike {label!r}")
+        return label
+
+    @field_validator("visit")
+    @classmethod
+    def _pattern(cls, visit: str) -> str:
+        try:
+            re.compile(visit)
+        except re.error as error:
+            raise ValueError(f"a regular expression, unlike {visit!r} ({error})") from None
+        return visit
+
+
 class DataOptions(Options):
     """Where records come from and how they are split."""
 
@@ -172,6 +262,11 @@ class DataOptions(Options):
         ("test", "dev"), description="Values of the data's own `split` used for testing."
     )
     test_share: Share = Field(0.2, description="Share of groups for testing, where the data has no split of its own.")
+    crossing_groups: Literal["drop", "refuse"] = Field(
+        "drop",
+        description="A group that the data's own splits have on two sides. drop: its records stay in test, or else in "
+        "validation, and leave the other sides, counted. refuse: an error that lists such groups.",
+    )
     near_duplicates: Share = Field(
         0.8,
         description="Jaccard similarity of 5-word shingles from which a train record duplicates one of test, "
@@ -209,6 +304,7 @@ class DataOptions(Options):
         "model's, or a Jinja file's.",
     )
     augment: AugmentOptions = AugmentOptions()
+    transcripts: TranscriptOptions = TranscriptOptions()
 
     @property
     def synthetic(self) -> tuple[int, int]:

@@ -38,6 +38,7 @@ class Record:
     group: records of one group (a company, a speaker) never stand on two sides of a split.
     provenance: how it came to be: source file and line, or generator, layout, wordings, entities, noise, seed.
       `provenance["question"]`: the question at the text's end, where the text is a context and a question.
+      `provenance["synthetic"]`: true where nobody said or wrote it; `provenance["made"]`: of which record it was made.
       `provenance["slice"]` holds what results are sliced by, such as {"wordings": "seen", "entities": "unseen"}.
     """
 

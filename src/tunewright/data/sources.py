@@ -22,7 +22,7 @@ from tunewright.core.files import sha256
 from tunewright.core.recipe import DataOptions
 from tunewright.core.records import JSON, Record
 from tunewright.data import infer, own
-from tunewright.data.read import DOCUMENTS, Reading, Rejected, excerpt, read, reader_of, rows_as_records
+from tunewright.data.read import DOCUMENTS, Reading, Rejected, cha, excerpt, read, reader_of, rows_as_records, split_of
 from tunewright.text.serialise import STRICT
 
 ENVIRONMENT = "TUNEWRIGHT_DATA"
@@ -33,10 +33,6 @@ SAMPLES = Path(__file__).parent / "samples"
 
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(:[\w.-]+)?(@[\w./-]+)?")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-_SPLIT_FILE = re.compile(
-    r"(train(?:ing)?|validation|valid|val|dev(?:elopment)?|test|eval)(?:[-_.]\d+(?:[-_.]of[-_.]\d+)?)?"
-)
-_SPLIT_NAMES = {"training": "train", "valid": "validation", "val": "validation", "development": "dev", "eval": "test"}
 _NOT_DATA = re.compile(
     r"(.*[._-])?schemas?\.json|schemas\.jsonl|dataset_infos?\.json|state\.json|manifest\.json|package\.json"
     r"|contexts\.jsonl(\.gz)?"
@@ -115,7 +111,7 @@ def load(
     path = Path(base or ".") / Path(source).expanduser()
     if path.exists():
         return _files(source, "folder" if path.is_dir() else "file", path, options, seed)
-    if _NAME.fullmatch(source) and named is not None and _data_files(named / source):
+    if _NAME.fullmatch(source) and named is not None and _holds_data(named / source):
         return _files(source, "set", named / source, options, seed)
     if _HUB.fullmatch(source) and reader_of(path) is None:
         return _hub(source, source, options, seed)
@@ -127,7 +123,7 @@ def named_sets(folder: Path | str | None = None) -> list[str]:
     named = _named_folder(folder)
     if named is None:
         return []
-    return sorted(each.name for each in named.iterdir() if each.is_dir() and _data_files(each))
+    return sorted(each.name for each in named.iterdir() if each.is_dir() and _holds_data(each))
 
 
 def _named_folder(folder: Path | str | None) -> Path | None:
@@ -184,7 +180,7 @@ def changed(source: str, before: Mapping[str, str], folder: Path | str | None = 
         path = named / source
     where = path if path.is_dir() else path.parent
     there = [where / name for name in before if (where / name).is_file()]
-    return [file for file in there if sha256(file) != before[file.name]]
+    return [file for file in there if sha256(file) != before[file.relative_to(where).as_posix()]]
 
 
 # Synthesis
@@ -240,12 +236,20 @@ def _files(source: str, kind: str, path: Path, options: DataOptions, seed: int) 
     from tunewright.data.read import huggingface
 
     found = Source(source, kind, [])
-    arguments: dict[str, Any] = {"layout": options.layout, "columns": options.columns}
+    arguments: dict[str, Any] = {
+        "layout": options.layout,
+        "columns": options.columns,
+        "transcripts": options.transcripts,
+    }
     folder = path if path.is_dir() else path.parent
     readings: list[tuple[Reading, str | None]]
     if path.is_file():
         readings = [(read(path, **arguments), None)]
         found.sha256[path.name] = sha256(path)
+    elif transcripts := _transcripts(path):
+        readings = [(read(path, **arguments), None)]
+        labels = [table] if (table := path / options.transcripts.label).is_file() else []
+        found.sha256 = {file.relative_to(path).as_posix(): sha256(file) for file in transcripts + labels}
     elif huggingface.is_saved(path) or (not _data_files(path) and any(path.rglob("*.txt"))):
         readings = [(read(path, **arguments), None)]
     else:
@@ -255,9 +259,10 @@ def _files(source: str, kind: str, path: Path, options: DataOptions, seed: int) 
             raise DataError(
                 "the folder holds no data file",
                 where=str(path),
-                hint=f"it holds: {', '.join(known[:10]) or 'nothing'}; known: .jsonl, .json, .csv, .parquet, .txt",
+                hint=f"it holds: {', '.join(known[:10]) or 'nothing'}; "
+                "known: .jsonl, .json, .csv, .parquet, .cha, .txt",
             )
-        readings = [(read(file, **arguments), _split_of(file)) for file in files]
+        readings = [(read(file, **arguments), split_of(file.name)) for file in files]
         found.sha256 = {file.name: sha256(file) for file in files}
         left = [each.name for each in sorted(path.iterdir()) if reader_of(each) not in (None, *DOCUMENTS)]
         left = [name for name in left if name not in found.sha256 and not _NOT_DATA.fullmatch(name)]
@@ -284,6 +289,16 @@ def _files(source: str, kind: str, path: Path, options: DataOptions, seed: int) 
     return found
 
 
+def _holds_data(folder: Path) -> bool:
+    return bool(_data_files(folder) or (folder.is_dir() and _transcripts(folder)))
+
+
+def _transcripts(folder: Path) -> list[Path]:
+    """A folder's CHAT transcripts, unless data named so, or after splits, stands in it; a table of labels may."""
+    named = any(split_of(each.name) or each.name.split(".")[0] == "data" for each in _data_files(folder))
+    return [] if named else cha.files_of(folder)
+
+
 def _data_files(folder: Path) -> list[Path]:
     """A folder's data: `data.*` alone where there is one, else every file of a known format, splits in their order."""
     if not folder.is_dir():
@@ -294,18 +309,12 @@ def _data_files(folder: Path) -> list[Path]:
         if each.is_file()
         and not each.name.startswith(".")
         and not _NOT_DATA.fullmatch(each.name)
-        and reader_of(each) not in (None, *DOCUMENTS)
+        and reader_of(each) not in (None, "cha", *DOCUMENTS)
     ]
     named = [each for each in files if each.name.split(".")[0] == "data"]
     order = {"train": 0, "validation": 1, "dev": 2, "test": 3}
-    splits = [each for each in files if _split_of(each)]
-    return named[:1] or sorted(splits, key=lambda each: (order[_split_of(each) or ""], each.name)) or files
-
-
-def _split_of(file: Path) -> str | None:
-    """The split that a file's name says, as in `train.jsonl` and `test-00000-of-00002.parquet`."""
-    match = _SPLIT_FILE.fullmatch(file.name.split(".")[0].lower())
-    return _SPLIT_NAMES.get(match.group(1), match.group(1)) if match else None
+    splits = [each for each in files if split_of(each.name)]
+    return named[:1] or sorted(splits, key=lambda each: (order[split_of(each.name) or ""], each.name)) or files
 
 
 def _fill(found: Source, readings: list[tuple[Reading, str | None]], options: DataOptions, seed: int) -> None:
@@ -324,6 +333,7 @@ def _fill(found: Source, readings: list[tuple[Reading, str | None]], options: Da
     for reading, _ in readings:
         found.rejected += reading.rejected
         found.notes.append(f"{reading.name}: {reading.records} records, layout {reading.found}")
+        found.notes += reading.notes()
         if reading.unused:
             names = ", ".join(f"{name} ({count})" for name, count in reading.unused.most_common())
             found.notes.append(f"{reading.name}: columns not used: {names}")
@@ -375,7 +385,10 @@ def _key(seed: int, record: Record) -> bytes:
 
 
 def _check_groups(found: Source, readings: list[Reading], options: DataOptions) -> None:
-    """Drop groups that were only guessed from a column's name where they do not agree with the data's own split."""
+    """Drop groups that were only guessed from a column's name where they do not agree with the data's own split.
+
+    Where a group on two sides is to be refused, they stay: the split refuses it.
+    """
     columns = {reading.group_column for reading in readings if reading.group_column and not reading.group_sure}
     if not columns:
         return
@@ -385,7 +398,7 @@ def _check_groups(found: Source, readings: list[Reading], options: DataOptions) 
         if record.group is not None and record.split is not None:
             sides.setdefault(record.group, set()).add("train" if record.split in options.train_splits else "test")
     crossing = sum(len(each) > 1 for each in sides.values())
-    if crossing:
+    if crossing and options.crossing_groups == "drop":
         found.records = [record.replace(group=None) for record in found.records]
         found.notes.append(f"the column '{name}' is not taken for groups: {crossing} of its values are on both splits")
     else:

@@ -25,6 +25,9 @@ LARGEST_VALIDATION = 0.2
 FOLD = "fold"
 """What results of a cross-validation are sliced by."""
 
+SHOWN = 5
+"""Groups or records that an error names."""
+
 Stratum = tuple[str, str]
 
 
@@ -55,11 +58,13 @@ def split(records: Sequence[Record], options: DataOptions | None = None, seed: i
     for validation: each language × doc_type gives its part, groups in the order of a hash. Every returned record
     carries the split it is in. Validation takes whole groups out of train, at most a fifth of it, unless the data has
     its own.
-    Raises DataError where there are no records, or whole groups cannot make a test set.
+    Raises DataError where there are no records, whole groups cannot make a test set, or a group that the data has on
+    two sides is to be refused (`crossing_groups`).
     """
     options = options or DataOptions.model_validate({})
     if not records:
         raise DataError("there are no records to split", hint="look at rejected.jsonl for what was set aside")
+    _refuse_crossing(records, options)
     result = Splits([], [], [])
     if any(record.split in options.test_splits for record in records):
         _by_own(records, result, options)
@@ -86,9 +91,10 @@ def folds(records: Sequence[Record], count: int, options: DataOptions | None = N
     folds differ by the records of the largest group at most; as far as groups allow, each language × doc_type gives
     every fold its part. Validation takes whole groups out of what is left for training, as `split` does.
     Every record of a test carries its number, from 1, as `provenance["slice"]["fold"]`.
-    Raises DataError where there are fewer groups than folds.
+    Raises DataError where there are fewer groups than folds, and as `split` for groups on two sides.
     """
     options = options or DataOptions.model_validate({})
+    _refuse_crossing(records, options)
     asked = (*options.train_splits, *options.test_splits, *VALIDATION_NAMES)
     usable = [record for record in records if record.split is None or record.split in asked]
     names = [group_of(record) for record in usable]
@@ -185,21 +191,69 @@ def crossing(sides: dict[str, Iterable[Record]]) -> dict[str, list[str]]:
     return {group: sorted(names) for group, names in sorted(found.items()) if len(names) > 1}
 
 
+def _refuse_crossing(records: Sequence[Record], options: DataOptions) -> None:
+    """Raises DataError where a group stands on two of the data's own sides and the options refuse that."""
+    if options.crossing_groups != "refuse":
+        return
+    sides: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        side = _side(record.split, options)
+        if record.group is not None and side is not None:
+            sides[record.group][side] += 1
+    found = {group: table for group, table in sorted(sides.items()) if len(table) > 1}
+    if not found:
+        return
+    listed = [f"'{group}' ({_counted(table)})" for group, table in found.items()]
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    raise DataError(
+        f"{len(found)} groups (participants, speakers) stand on two sides of the data's own split: "
+        f"{'; '.join(listed[:SHOWN])}{more}",
+        hint="put all records of each on one side; or data.crossing_groups=drop, which leaves those of train out where "
+        "their group is in test, and counts them",
+    )
+
+
+def _side(split: str | None, options: DataOptions) -> str | None:
+    """The side that records of this split stand on, or None where nothing says."""
+    if split in options.test_splits:
+        return "test"
+    if split in options.train_splits:
+        return "train"
+    return "validation" if split in VALIDATION_NAMES else None
+
+
+def _counted(table: Counter[str]) -> str:
+    return ", ".join(f"{count} in {side}" for side, count in sorted(table.items()))
+
+
+def is_synthetic(record: Record) -> bool:
+    """Whether nobody said or wrote it, by provenance: `synthetic` (its row says so), or `made` of another record."""
+    return bool(record.provenance.get("synthetic") or record.provenance.get("made"))
+
+
+def refuse_synthetic(records: Iterable[Record], side: str) -> None:
+    """Raises DataError where synthetic records, by provenance, stand on a side that is to be real.
+
+    side: validation or test, for the message.
+    """
+    found = [record.id for record in records if is_synthetic(record)]
+    if found:
+        shown = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+        raise DataError(
+            f"{len(found)} synthetic records stand in {side}, which must be real: {shown}",
+            hint="their provenance says so; give them the split `train`, or take them out",
+        )
+
+
 def _marked(record: Record, name: str) -> Record:
     return record if record.split == name else record.replace(split=name)
 
 
 def _by_own(records: Sequence[Record], result: Splits, options: DataOptions) -> None:
     train: list[Record] = []
+    places = {"test": result.test, "train": train, "validation": result.validation, None: result.unused}
     for record in records:
-        if record.split in options.test_splits:
-            result.test.append(record)
-        elif record.split in options.train_splits:
-            train.append(record)
-        elif record.split in VALIDATION_NAMES:
-            result.validation.append(record)
-        else:
-            result.unused.append(record)
+        places[_side(record.split, options)].append(record)
     _keep_apart(train, result)
     said = f"split by the data's own column: {len(result.train)} train, {len(result.test)} test"
     result.notes.append(said + (f", {len(result.validation)} validation" if result.validation else ""))
@@ -282,11 +336,16 @@ def _groups(records: Sequence[Record], names: Sequence[str], count: int, salt: s
     names: the group of each record.
     """
     sizes = Counter(names)
-    strata: dict[str, Counter[Stratum]] = defaultdict(Counter)
+    strata: dict[str, Counter[Stratum]] = {name: Counter() for name in sizes}
     for record, name in zip(records, names, strict=True):
         strata[name][_stratum(record)] += 1
     if len(sizes) < 2 or count <= 0:
         return set()
+    unreal = {name for record, name in zip(records, names, strict=True) if is_synthetic(record)}
+    if len(unreal) < len(sizes):
+        # What nobody said or wrote is not drawn where there is anything real: results are to be about that.
+        sizes = Counter({name: size for name, size in sizes.items() if name not in unreal})
+        strata = {name: table for name, table in strata.items() if name not in unreal}
     members: dict[Stratum, list[str]] = defaultdict(list)
     for name, table in strata.items():
         members[_chief(table)].append(name)

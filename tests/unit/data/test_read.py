@@ -366,6 +366,7 @@ LAYOUT_ROWS = {
         {"id": None, "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1/x"},
         None,
     ),
+    "labelled": ({"text": "T", "label": 1}, "T", "1", None),
     "text": ({"text": "T"}, "T", None, None),
 }
 
@@ -513,6 +514,6 @@ def test_empty_and_hopeless_files_have_no_layout(tmp_path):
 
 
 def test_readers_are_reached_by_name():
-    assert catalogue.names("reader") == ["csv", "huggingface", "json", "jsonl", "parquet", "pdf", "text"]
+    assert catalogue.names("reader") == ["cha", "csv", "huggingface", "json", "jsonl", "parquet", "pdf", "text"]
     for name in catalogue.names("reader"):
         assert isinstance(catalogue.load("reader", name).suffixes, tuple)

@@ -11,18 +11,31 @@ Formats are the files of this folder, layouts stand in `_layouts`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tunewright.core import catalogue
 from tunewright.core.errors import DataError, UsageError, did_you_mean, nearest
+from tunewright.core.recipe import TranscriptOptions
 from tunewright.core.records import Record
 from tunewright.data.read import _layouts
 from tunewright.data.read._contexts import KEY, Contexts
 from tunewright.data.read._layouts import LAYOUTS, Misfit
-from tunewright.data.read._shared import Rejected, Row, excerpt
+from tunewright.data.read._shared import Rejected, Row, excerpt, split_of
 
-__all__ = ["DOCUMENTS", "LAYOUTS", "Reading", "Rejected", "Row", "read", "reader_of", "rows_as_records"]
+__all__ = [
+    "DOCUMENTS",
+    "LAYOUTS",
+    "Reading",
+    "Rejected",
+    "Row",
+    "excerpt",
+    "read",
+    "reader_of",
+    "rows_as_records",
+    "split_of",
+]
 
 DOCUMENTS = ("text", "pdf")
 """Formats of which a file is one document, without an answer: what a model is asked, and no data to learn from."""
@@ -37,7 +50,7 @@ class Reading(Iterator[Record]):
     layout: the layout's name, None where the file has no well-formed row. found: what was recognised, for the
     screen. records: how many came so far. contexts: what the rows ask about, from beside them. unused: column → rows
     in which it held something that no record keeps. group_column: the column that groups are read from; group_sure:
-    whether the user or its very name said so.
+    whether the user or its very name said so. notes: sentences about what was done, once all is read.
     """
 
     def __init__(
@@ -49,8 +62,10 @@ class Reading(Iterator[Record]):
         columns: Mapping[str, str] | None = None,
         group: bool = True,
         contexts: Contexts | None = None,
+        notes: Callable[[], list[str]] = list,
     ):
         self.name = name
+        self.notes = notes
         self.contexts = contexts
         self.rejected: list[Rejected] = []
         self.records = 0
@@ -63,7 +78,7 @@ class Reading(Iterator[Record]):
         votes = self._look()
         self.layout = self._choose(layout, votes)
         self.group_column = self._group_column() if group else None
-        self.group_sure = self.group_column in ("group", "group_id")
+        self.group_sure = self.group_column in _layouts.SURE_GROUPS
         self.found = self._found(votes)
         self._taken = iter(self._sample)
         self._sample = []
@@ -218,20 +233,26 @@ def reader_of(path: Path) -> str | None:
 
 
 def read(
-    path: Path | str, *, layout: str = "auto", columns: Mapping[str, str] | None = None, name: str | None = None
+    path: Path | str,
+    *,
+    layout: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    name: str | None = None,
+    transcripts: TranscriptOptions | None = None,
 ) -> Reading:
-    """Read a file, a folder of .txt files, or a folder written by `datasets`' `save_to_disk`.
+    """Read a file, a folder of .txt files or of transcripts, or a folder written by `datasets`' `save_to_disk`.
 
     layout: a name of LAYOUTS, or "auto" to recognise it by many rows. columns: our name → the file's column, with
-    dots into objects. name: what records and messages call the file; its own name by default.
+    dots into objects. name: what records and messages call the file; its own name by default. transcripts: how CHAT
+    transcripts become records.
     Raises DataError for a file that cannot be read or fits no layout, UsageError for unknown names,
     MissingExtra where a format's library is not installed.
     """
     path = Path(path).expanduser()
     if path.is_dir():
-        from tunewright.data.read import huggingface
+        from tunewright.data.read import cha, huggingface
 
-        reader = "huggingface" if huggingface.is_saved(path) else "text"
+        reader = "huggingface" if huggingface.is_saved(path) else "cha" if cha.files_of(path) else "text"
     else:
         if not path.exists():
             siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -246,9 +267,12 @@ def read(
                 hint = "save the sheet as CSV (UTF-8)"
             raise DataError(f"no reader knows files that end in '{path.suffix}'", where=str(path), hint=hint)
         reader = found
+    shared: dict[str, Any] = {"name": name or path.name, "layout": layout, "columns": columns}
+    if reader == "cha":
+        told = catalogue.load("reader", reader).read(path, transcripts)
+        return Reading(told, notes=told.notes, **shared)
     rows = catalogue.load("reader", reader).read(path)
-    contexts = Contexts.beside(path, columns) if path.is_file() else None
-    return Reading(rows, name=name or path.name, layout=layout, columns=columns, contexts=contexts)
+    return Reading(rows, contexts=Contexts.beside(path, columns) if path.is_file() else None, **shared)
 
 
 def rows_as_records(

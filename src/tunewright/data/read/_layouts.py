@@ -8,6 +8,7 @@
     prompt_reference   {prompt, reference}
     question_answer    {question, answer}, with context where there is one; `scale` stands behind the answer
     paper              {article_text, title, authors, abstract, doi}; its id is asked for, too, where the text prints it
+    labelled           {text, label}; the label is the target, a string
     text               {text} alone
 
 Of a conversation the last reply is the target and the turn before it the text; earlier turns stand as messages in
@@ -27,8 +28,9 @@ from tunewright.data.read._shared import fault, kind
 from tunewright.text import papers
 from tunewright.text.serialise import STRICT
 
-GROUPS = ("group", "group_id", "series", "speaker_id", "article", "context_id", "block", "focus")
-"""Columns known to hold groups, the surest first."""
+SURE_GROUPS = ("group", "group_id", "participant", "participant_id")
+GROUPS = (*SURE_GROUPS, "series", "speaker_id", "speaker", "subject", "article", "context_id", "block", "focus")
+"""Columns known to hold groups, the surest first; those that are not sure give way to the data's own split."""
 
 LANGUAGES = ("language", "lang")
 COMMON = ("id", *LANGUAGES, "doc_type", "split", "spans", "provenance")
@@ -270,6 +272,15 @@ def _paper(row: Row) -> Turn:
     return Turn(text, target, group=journal, slices=(("journal", journal),) if journal else ())
 
 
+def _labelled(row: Row) -> Turn:
+    text, label = _text(row, "text"), row.get("label")
+    if label is None or (isinstance(label, str) and not label.strip()):
+        raise Misfit("no label")
+    if isinstance(label, dict | list):
+        raise Misfit(f"label is {kind(label)}, not a name")
+    return Turn(text, label.strip() if isinstance(label, str) else json.dumps(label))
+
+
 def _layout(name: str, keys: str, build: Callable[[Row], Turn], *uses: str) -> Layout:
     return Layout(name, keys, frozenset(uses), build)
 
@@ -294,13 +305,16 @@ LAYOUTS = {
             _paper,
             *("article_text", "title", "authors", "abstract", "doi", "journal"),
         ),
+        _layout("labelled", "{text, label}", _labelled, "text", "label"),
         _layout("text", "{text}", _plain, "text", "json", "target"),
     )
 }
 """Name → layout, the most telling first: a row that fits several belongs to the first."""
 
 OUR_NAMES = tuple(
-    dict.fromkeys([*COMMON, "group", *(name for layout in LAYOUTS.values() for name in sorted(layout.uses))])
+    dict.fromkeys(
+        [*COMMON, "group", "participant", *(name for layout in LAYOUTS.values() for name in sorted(layout.uses))]
+    )
 )
 """The names that `columns` can give to a file's columns."""
 
@@ -353,6 +367,8 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
         provenance["question"] = turn.question
     own = _own(row, layout)
     provenance |= own
+    if _synthetic(row):
+        provenance["synthetic"] = True
     if turn.slices:
         provenance["slice"] = dict(turn.slices) | (provenance.get("slice") or {})
     fields = {key: value for key, value in row.items() if kept(key, value, layout, group_column)}
@@ -369,6 +385,12 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
         spans=_spans(row.get("spans")),
         provenance=provenance,
     )
+
+
+def _synthetic(row: Row) -> bool:
+    """Whether the row says that nobody said or wrote it: `synthetic: true` or `source: synthetic`."""
+    said = row.get("synthetic")
+    return said is True or said == 1 or str(said).lower() in ("true", "yes", "1") or row.get("source") == "synthetic"
 
 
 def _own(row: Row, layout: Layout) -> Row:

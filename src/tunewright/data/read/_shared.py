@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ MAX_LINE = 64 * 2**20
 
 EXCERPT = 200
 """Characters of a bad row that are kept to show it."""
+
+_SPLIT = re.compile(r"(train(?:ing)?|validation|valid|val|dev(?:elopment)?|test|eval)(?:[-_.]\d+(?:[-_.]of[-_.]\d+)?)?")
+_SPLIT_NAMES = {"training": "train", "valid": "validation", "val": "validation", "development": "dev", "eval": "test"}
 
 _CHUNK = 2**18
 _PACKED = b"\x1f\x8b\x08"
@@ -243,3 +247,9 @@ def fault(value: JSON) -> str | None:
             else:
                 stack.extend((inner, depth + 1) for inner in item)
     return None
+
+
+def split_of(name: str) -> str | None:
+    """The split that the name of a file or folder says, as in `train.jsonl` and `test-00000-of-00002.parquet`."""
+    match = _SPLIT.fullmatch(name.split(".")[0].lower())
+    return _SPLIT_NAMES.get(match.group(1), match.group(1)) if match else None
