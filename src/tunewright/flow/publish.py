@@ -26,8 +26,6 @@ from tunewright.core.private import Watch, name_of
 from tunewright.core.records import JSON, Message, Record
 from tunewright.core.run import Run
 from tunewright.flow import answer, folds, hub, prepared
-from tunewright.flow.merge import MERGED
-from tunewright.flow.merge import merge as merge_weights
 from tunewright.models import embedded
 from tunewright.report import cards, evidence
 from tunewright.text.serialise import dumps
@@ -103,13 +101,15 @@ def look(job: Run, wishes: Wishes) -> dict[str, JSON]:
 def publish(job: Run, wishes: Wishes, progress: Progress | None = None) -> dict[str, JSON]:
     """Push a run to the Hub, or what is missing of it: {"visibility", "repos": [{repo, kind, url, revision, made}]}.
 
-    made: False where the repository held all of it already. Raises RunError where the run is not so far, DataError where
-    its data may not go or something in it must not, HubError where the Hub refuses or cannot be reached.
+    made: False where the repository held all of it already. Raises RunError where the run is not so far, DataError
+    where its data may not go or something in it must not, HubError where the Hub refuses or cannot be reached.
     """
     folds.refuse(job)
     repo = _repo(job, wishes, asking=True)
     if wishes.model and wishes.merged and (job.path / TUNED / "adapter").is_dir():
-        merge_weights(job, progress=progress)
+        from tunewright.flow.merge import merge
+
+        merge(job, progress=progress)
     with packed(job, wishes, repo) as parcels, job.writing():
         rows = []
         for parcel in parcels:
@@ -253,7 +253,7 @@ def _weights(
     training = found.trainings["tuned"]
     folder = job.path / TUNED / "adapter"
     if about.whole:
-        folder = job.path / MERGED if folder.is_dir() else job.path / TUNED / "model"
+        folder = job.path / TUNED / ("merged" if folder.is_dir() else "model")
         if not folder.is_dir():
             raise RunError("its adapter is not merged yet", where=str(job.path), hint=f"tunewright merge {job.path}")
     parcels = []
@@ -349,7 +349,7 @@ def _source(source: str, kind: str) -> str:
     if kind == "synth":
         return f"composed by Tunewright's generator `{source.removeprefix('synth:')}`"
     if kind == "hub":
-        return f"the data set `{source.removeprefix('hf:')}` of the Hugging Face Hub"
+        return f"the data set `{source.removeprefix('hf:')}` on the Hugging Face Hub"
     if kind == "sample":
         return f"the small sample of `{source}` that comes with Tunewright"
     if kind == "several":

@@ -168,8 +168,8 @@ def _section(title: str, text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Words of other hands on one line, without what Markdown or HTML would act on; `p < 0.001` stays."""
-    return re.sub(r"[`>|\[\]]|<(?! )", "", " ".join(text.split()))
+    """Words of other hands on one line, without what Markdown or HTML would act on; `< ` and `->` stay."""
+    return re.sub(r"[`|\[\]]|<(?! )|(?<!-)>", "", " ".join(text.split()))
 
 
 def _languages(evidence: Evidence) -> list[str]:
