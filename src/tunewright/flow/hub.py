@@ -41,10 +41,14 @@ def token() -> str | None:
 
 def account() -> str:
     """The name of the token's owner. Raises HubError where there is no token, it is not valid, or no network."""
-    if token() is None:
-        raise HubError("there is no token of the Hugging Face Hub", hint=LOGIN)
+    _need_token()
     with _understood("the account"):
         return str(_api().whoami()["name"])
+
+
+def _need_token() -> None:
+    if token() is None:
+        raise HubError("there is no token of the Hugging Face Hub", hint=LOGIN)
 
 
 def check_name(repo: str) -> None:
@@ -78,6 +82,7 @@ def push(
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
+    _need_token()
     api = _api()
     with _understood(repo):
         info = _standing(api, repo, kind, public=public)
@@ -96,15 +101,14 @@ def push(
         if not changed and not gone:
             return Pushed(url, str(info.sha), sha256, made=False)
         additions = [CommitOperationAdd(path, str(content[path])) for path in changed]
-        if progress is not None:
-            progress.start(f"{kind} {repo}", len(additions), unit="files")
+        progress = progress or Progress(quiet=True)
+        progress.start(f"{kind} {repo}", len(additions), unit="files")
         sent = 0
         for number, addition in enumerate(additions, 1):
             # One by one: each that has arrived stays, should we die before the commit.
             api.preupload_lfs_files(repo, [addition], repo_type=kind)
             sent += addition.upload_info.size
-            if progress is not None:
-                progress.update(number, sent_bytes=sent)
+            progress.update(number, sent_bytes=sent)
         commit = api.create_commit(
             repo,
             [*additions, *(CommitOperationDelete(path) for path in gone)],
@@ -112,8 +116,7 @@ def push(
             repo_type=kind,
             parent_commit=info.sha,
         )
-        if progress is not None:
-            progress.finish()
+        progress.finish()
         return Pushed(url, commit.oid, sha256, made=True)
 
 

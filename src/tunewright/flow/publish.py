@@ -111,7 +111,7 @@ def publish(job: Run, wishes: Wishes, progress: Progress | None = None) -> dict[
 
         merge(job, progress=progress)
     with packed(job, wishes, repo) as parcels, job.writing():
-        rows = []
+        rows: list[dict[str, JSON]] = []
         for parcel in parcels:
             done = published(job).get(parcel.key, {})
             pushed = hub.push(
@@ -125,8 +125,8 @@ def publish(job: Run, wishes: Wishes, progress: Progress | None = None) -> dict[
                 progress=progress,
             )
             _note(job, parcel, pushed, wishes)
-            rows.append({"repo": parcel.repo, "kind": parcel.kind, "url": pushed.url, "revision": pushed.revision})
-            rows[-1]["made"] = pushed.made
+            told = {"url": pushed.url, "revision": pushed.revision, "made": pushed.made}
+            rows.append({"repo": parcel.repo, "kind": parcel.kind, **told})
     return {"visibility": _visibility(wishes), "repos": rows}
 
 

@@ -130,6 +130,8 @@ def test_without_a_token_a_dry_run_shows_somebody(run: Run, hub: FakeHub, monkey
     with pytest.raises(HubError, match="there is no token") as refused:
         api.publish(run)
     assert "HF_TOKEN" in str(refused.value.hint)
+    with pytest.raises(HubError, match="there is no token"):
+        api.publish(run, repo="me/tiny")
 
 
 def test_it_is_private_and_goes_once(run: Run, hub: FakeHub) -> None:
