@@ -39,6 +39,8 @@ KINDS = (*WEIGHTS, ".json", ".jinja", ".txt")
 OF_A_BASE = re.compile(
     r"(config|generation_config|tokenizer.*|pretraining)\.json|.*\.(safetensors|jinja|model)|README\.md"
 )
+ON_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+"""Names of models there; every other name is a folder's."""
 SOMEBODY = "YOUR-NAME"
 """The owner that a dry run shows where no token tells it."""
 
@@ -191,8 +193,15 @@ def _about(job: Run, wishes: Wishes, repo: str, watch: Watch) -> cards.Published
     """What the cards say of where things are and come from."""
     name, owner = job.recipe.model, repo.split("/")[0]
     inside = embedded.is_embedded(name)
-    local = not inside and Path(name).expanduser().exists()
+    # A folder that is gone since is a folder still: its path is nobody's concern.
+    local = not inside and (Path(name).expanduser().exists() or ON_THE_HUB.fullmatch(name) is None)
     adapter = (job.path / TUNED / "adapter").is_dir() and not wishes.merged
+    if wishes.model and adapter and not wishes.base and embedded.is_gone(name):
+        raise RunError(
+            f"the base of its adapter, {name}, is not in this installation",
+            where=str(job.path),
+            hint="publish it with the tunewright that trained it, or say where the base is: --base owner/name",
+        )
     base: str | None = name
     if wishes.base:
         base = wishes.base if "/" in wishes.base else f"{owner}/{wishes.base}"

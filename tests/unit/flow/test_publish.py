@@ -226,10 +226,23 @@ def test_a_base_in_a_folder_is_told_and_not_named_by_its_path(run: Run, hub: Fak
     card = content["README.md"].decode()
     assert "`my-base`, a model in a folder of the author's that is not published here" in card
     assert not any(b"secret-place" in each for each in content.values())
+    shutil.move(folder, tmp_path / "elsewhere")
+    assert "secret-place" not in str(api.publish(job, data=False, dry_run=True)), "nor where it is gone since"
     api.publish(job, data=False, base="somebody/my-base")
     config = json.loads(hub.repos[MODEL].files["adapter_config.json"])
     assert config["base_model_name_or_path"] == "somebody/my-base"
     assert "base_model: somebody/my-base" in hub.repos[MODEL].files["README.md"].decode()
+
+
+def test_an_embedded_base_that_is_no_longer_here_is_asked_for(run: Run, hub: FakeHub) -> None:
+    page = (run.path / "recipe.yaml").read_text().replace(f"model: {NEW}", "model: wren-1")
+    (run.path / "recipe.yaml").write_text(page)
+    job = Run.open(run.path)
+    with pytest.raises(RunError, match=r"wren-1, is not in this installation") as refused:
+        api.publish(job, dry_run=True)
+    assert "--base" in str(refused.value.hint)
+    told = api.publish(job, repo="me/tiny", base="me/wren-1", dry_run=True)
+    assert [row["repo"] for row in told["repos"]] == ["me/tiny", "me/tiny"]
 
 
 # ---------------------------------------------------------------- what must not
