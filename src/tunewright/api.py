@@ -52,6 +52,7 @@ __all__ = [
     "plan",
     "plug_in",
     "pretrain",
+    "publish",
     "read_recipe",
     "recipes",
     "report",
@@ -286,6 +287,38 @@ def merge(
 
     found = run if isinstance(run, Run) else Run.open(run)
     return merging.merge(found, into=into, dtype=dtype, progress=progress)
+
+
+def publish(
+    run: Run | str | Path,
+    *,
+    repo: str | None = None,
+    data: bool = True,
+    model: bool = True,
+    merged: bool = False,
+    base: str | None = None,
+    licence: str | None = None,
+    public: bool = False,
+    replace: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Push a run's data and its adapter or model to the Hugging Face Hub, each with its card; private unless `public`.
+
+    repo: `owner/name`; None: the token's account and the run's name. data, model: whether they go. merged: the adapter
+    folded into its base. base: where the adapter's base is on the Hub. licence: your word that the data may go, and
+    under which licence. replace: overwrite files that this run did not put there. dry_run: only tell what would go.
+    The token is that of HF_TOKEN or of `hf auth login`. Raises DataError where something must not go, HubError.
+
+    >>> told = publish("runs/smoke", repo="me/smoke", dry_run=True)
+    >>> told["visibility"], [row["kind"] for row in told["repos"]]
+    ('private', ['model', 'model', 'dataset'])
+    """
+    from tunewright.flow import publish as publishing
+
+    found = run if isinstance(run, Run) else Run.open(run)
+    wishes = publishing.Wishes(repo, data, model, merged, base, licence, public, replace)
+    return publishing.look(found, wishes) if dry_run else publishing.publish(found, wishes, progress)
 
 
 def plan(

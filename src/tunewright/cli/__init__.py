@@ -28,6 +28,7 @@ VERBS = {
     "tune": "A search for better options: learning rate, batch, rank, method …; resumes.",
     "domains": "An adapter for each of several domains, one for all, and blends: each on every domain.",
     "merge": "An adapter and its base as one model, checked.",
+    "publish": "Push a run's data and model to the Hugging Face Hub, with their cards.",
     "extract": "Use a tuned model: documents in, JSON lines out.",
     "recipes": "List the shipped recipes, or print one with every default.",
     "init": "Begin a job of your own: a commented recipe and sample rows.",
@@ -39,7 +40,7 @@ VERBS = {
 }
 SHARED = ("run", "train", "pretrain")
 """Verbs that several processes do together, started by torchrun."""
-RESUMABLE = ("run", "prepare", "train", "evaluate", "benchmark", "tune", "domains", "pretrain")
+RESUMABLE = ("run", "prepare", "train", "evaluate", "benchmark", "tune", "domains", "pretrain", "publish")
 
 WELCOME = """\
 Tunewright: from a task to a small language model that does it, offline.

@@ -7,6 +7,7 @@ TunewrightError
 ├── ModelError        a model, adapter or tokenizer that cannot be loaded or used
 ├── CheckpointError   no verified checkpoint where one is needed
 ├── RunError          a run folder that is missing, locked or belongs to another recipe
+├── HubError          the Hugging Face Hub refuses, or cannot be reached
 ├── MissingExtra      an optional part is not installed
 └── GateMissed        a quality gate was not reached (exit code 3)
 """
@@ -81,6 +82,10 @@ class CheckpointError(TunewrightError):
 
 
 class RunError(TunewrightError):
+    pass
+
+
+class HubError(TunewrightError):
     pass
 
 

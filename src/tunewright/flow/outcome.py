@@ -158,6 +158,7 @@ FILES = (
     "experiment_metadata.json",
     "systems/tuned/adapter",
     "systems/tuned/model",
+    "published.json",
     "recipe.yaml",
     "lock.json",
     "training.log",

@@ -22,6 +22,11 @@ def is_embedded(name: str) -> bool:
     return any(name in (version, version.split("-")[0]) for version in embedded())
 
 
+def is_gone(name: str) -> bool:
+    """Whether a name means a version of the package's own model that this installation does not have."""
+    return not is_embedded(name) and re.fullmatch(r"wren(-\d+)?", name) is not None
+
+
 def pinned(name: str) -> str:
     """The version that a family's name means (`wren` → the newest `wren-N`); every other name as it is."""
     return next((version for version in reversed(embedded()) if version.split("-")[0] == name), name)
