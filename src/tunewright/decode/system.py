@@ -279,7 +279,10 @@ def value_places(text: str) -> dict[str, tuple[int, int]]:
             if match is None:
                 return {}
             if expects_key:
-                steps[-1] = json.loads(match.group(), strict=False)
+                try:
+                    steps[-1] = json.loads(match.group(), strict=False)
+                except ValueError:  # a bare word, or an escape that there is not: a free reply may hold anything
+                    return {}
                 expects_key = False
             else:
                 places[path_of(steps)] = match.span()

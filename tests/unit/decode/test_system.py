@@ -6,6 +6,8 @@ import json
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tiny_models
 from tunewright.core.contracts import System
@@ -116,6 +118,14 @@ def test_value_places() -> None:
     assert value_places('{"a": "cut') == {}
     assert value_places('{"a": 1') == {}
     assert value_places("}") == {}
+    for free in ("{12345$: 1}", "{2018. the", '{"a\\q": 1}', "{a: 1}"):  # no JSON, and no reason to stop either
+        assert value_places(free) == {}
+
+
+@given(st.text(alphabet='{}[]":,\\ a1.$\n', max_size=40))
+def test_value_places_of_anything(text: str) -> None:
+    found = value_places(text)
+    assert all(0 <= start < end <= len(text) for start, end in found.values())
 
 
 def test_confidence_multiplies_the_tokens_of_a_value() -> None:
