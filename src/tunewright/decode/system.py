@@ -276,12 +276,12 @@ def value_places(text: str) -> dict[str, tuple[int, int]]:
             at += 1
         else:
             match = (_STRING if c == '"' else _ATOM).match(text, at)
-            if match is None:
+            if match is None or (expects_key and c != '"'):
                 return {}
             if expects_key:
                 try:
                     steps[-1] = json.loads(match.group(), strict=False)
-                except ValueError:  # a bare word, or an escape that there is not: a free reply may hold anything
+                except ValueError:  # an escape that there is not: a free reply may hold anything
                     return {}
                 expects_key = False
             else:
