@@ -166,7 +166,7 @@ def test_names_of_tasks_layouts_and_noise_are_checked_with_the_rest():
         "a.yaml:2: task.name: 'extractoin' is not allowed; it must be conversation, extraction, question_answering or text_to_json (--code FILE adds a task of your own)",
         (
             "a.yaml:4: data.layout: 'alpacca' is not allowed; it must be auto, record, messages, sharegpt, alpaca, "
-            "prompt_completion, prompt_reference, question_answer, paper or text"
+            "prompt_completion, prompt_reference, question_answer, paper, labelled or text"
         ),
         (
             'a.yaml:5: data.noise: {"havy": 1} is not allowed; it must be shares of none, light, medium, heavy, none below 0 '
