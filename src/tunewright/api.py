@@ -311,8 +311,8 @@ def publish(
     The token is that of HF_TOKEN or of `hf auth login`. Raises DataError where something must not go, HubError.
 
     >>> told = publish("runs/smoke", repo="me/smoke", dry_run=True)
-    >>> told["visibility"], [row["kind"] for row in told["repos"]]
-    ('private', ['model', 'model', 'dataset'])
+    >>> told["visibility"], told["repos"][-1]["kind"]
+    ('private', 'dataset')
     """
     from tunewright.flow import publish as publishing
 
