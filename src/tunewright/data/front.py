@@ -149,6 +149,47 @@ def head(record: Record, dice: random.Random) -> Record:
     return record.replace(text=record.text[: end if end >= 0 else None])
 
 
+class Parts:
+    """What stands on the title pages of papers, to be exchanged among them: titles, names, lengths of lists of names,
+    journals, DOIs."""
+
+    def __init__(self, records: Sequence[Record]):
+        papers = [paper for paper in map(taken_apart, records) if paper is not None]
+        self.titles = [paper.title for paper in papers]
+        self.names = list(dict.fromkeys(name for paper in papers for name in paper.authors))
+        self.lengths = [len(paper.authors) for paper in papers]
+        self.journals = [paper.journal for paper in papers if paper.journal]
+        self.dois = [paper.doi for paper in papers if paper.doi]
+
+    def mixed(self, record: Record, dice: random.Random) -> Record | None:
+        """The record as it is printed, with the title, names, journal and DOI of others; None without such a head.
+
+        Names are those of several papers together, as many as one of them has.
+        """
+        paper = taken_apart(record)
+        if paper is None:
+            return None
+        end = record.text.find(paper.abstract)
+        head, rest = record.text[:end], record.text[end:]
+        begin, stop = head.find(paper.authors[0]), head.find(paper.authors[-1]) + len(paper.authors[-1])
+        joint = ", "
+        if head[begin:stop] != joint.join(paper.authors):
+            return None  # marks or other words stand between the names
+        names = dice.sample(self.names, min(len(self.names), dice.choice(self.lengths)))
+        target = {**record.target, "title": dice.choice(self.titles), "authors": names}
+        changes = [(paper.title, target["title"]), (head[begin:stop], joint.join(names))]
+        if paper.doi:
+            target["doi"] = dice.choice(self.dois)
+            changes.append((paper.doi, target["doi"]))
+        if paper.journal:
+            changes.append((paper.journal, dice.choice(self.journals)))
+        if any(head.count(old) != 1 for old, _ in changes):
+            return None  # it would change more than one thing
+        new = dict(changes)
+        head = re.sub("|".join(map(re.escape, new)), lambda found: new[found[0]], head)
+        return record.replace(text=head + rest, target={key: target[key] for key in record.target}, spans=())
+
+
 def unsaid(record: Record) -> list[str]:
     """Values of the answer that the text does not say, white space aside."""
     said = " ".join(record.text.split())

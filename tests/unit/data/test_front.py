@@ -136,3 +136,40 @@ def test_a_head_goes_on_a_while_behind_what_it_is_asked_for():
     assert start + front.BEYOND[0] <= min(ends) < start + 400 < start + 800 < max(ends) <= start + front.BEYOND[1] + 5
     assert all(text[end] == " " for end in ends)
     assert front.head(page.replace(text="Ada Byron"), random.Random(0)).text == "Ada Byron"
+
+
+def test_mixed_heads_have_other_papers_parts_and_say_them(records):
+    parts = front.Parts(records)
+    names = {name for record in records for name in record.target["authors"]}
+    titles = {record.target["title"] for record in records}
+    changed: Counter[str] = Counter()
+    for number in range(5):
+        for record in records:
+            made = parts.mixed(record, random.Random(f"{record.id}/{number}"))
+            assert made is not None
+            assert list(made.target) == list(record.target)
+            assert not front.unsaid(made)
+            assert made.target["title"] in titles
+            assert set(made.target["authors"]) <= names
+            assert len(set(made.target["authors"])) == len(made.target["authors"])
+            gone = made.text.partition(record.target["abstract"])[0]
+            for key in ("title", "authors", "doi"):
+                if made.target[key] != record.target[key]:
+                    changed[key] += 1
+            if made.target["title"] != record.target["title"]:
+                assert record.target["title"] not in gone
+    assert all(changed[key] > 3 * len(records) for key in ("title", "authors", "doi"))
+    page = records[0].replace(text=records[0].text.replace(", ".join(records[0].target["authors"]), "Nobody Here"))
+    assert parts.mixed(page, random.Random(0)) is None
+
+
+def test_mixed_is_a_way_of_its_own(records):
+    found = augment(records, {"oa_papers": SCHEMA}, AugmentOptions(copies=3.0, ways={"mixed": 1.0}), 0)
+    assert found.counts["mixed"] == len(found.records) > 2.5 * len(records)
+    assert {record.provenance["made"]["by"] for record in found.records} == {"mixed"}
+    assert not any(front.unsaid(record) for record in found.records)
+    assert not any("abstract" in record.target for record in found.records)
+    assert (
+        found.records
+        == augment(records, {"oa_papers": SCHEMA}, AugmentOptions(copies=3.0, ways={"mixed": 1.0}), 0).records
+    )
