@@ -55,11 +55,15 @@ INSTRUCTIONS: dict[str, str] = {
     "conversation": "",
     "text_to_json": "",
     "question_answering": "Answer the question.",
+    "labelled_text": "",
 }
 """Default instructions of tasks that are not extraction."""
 
-TEXT_TASKS = ("conversation", "question_answering")
+TEXT_TASKS = ("conversation", "question_answering", "labelled_text")
 """Tasks that answer with text: no schema, so no grammar to hold an answer to."""
+
+UNSCORED_TASKS = ("labelled_text",)
+"""Tasks whose answers have no right one: systems write none, and are compared by how likely they find the real ones."""
 
 
 class TaskOptions(Options):
@@ -67,8 +71,8 @@ class TaskOptions(Options):
 
     name: str = Field(
         "extraction",
-        description="Kind of task: extraction, text_to_json, question_answering, conversation; or one of your own "
-        "(--code).",
+        description="Kind of task: extraction, text_to_json, question_answering, conversation, labelled_text; or one "
+        "of your own (--code).",
     )
     json_schema: dict[str, Any] | str | None = Field(
         None, description="JSON Schema of the answer: inline or a file. None: the data's own, by doc_type."
@@ -92,6 +96,26 @@ class TaskOptions(Options):
         (), description="text_to_json: those that are kept for testing; empty: `prompts`, too."
     )
 
+    roles: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        {},
+        description="labelled_text: label → system messages that training shows with its texts, one drawn for each "
+        "record; none for any label, or for every one of them. What is asked for later has a neutral one.",
+    )
+    neutral_roles: tuple[str, ...] = Field(
+        ("You write down what people say, word for word.",),
+        min_length=1,
+        description="labelled_text: system messages that say nothing of the label.",
+    )
+    neutral_share: Share = Field(
+        0.25,
+        description="labelled_text: share of the training records that have a neutral role as well, so that it is not "
+        "new to the model later.",
+    )
+    request: str = Field(
+        "Label: {label}\nWords: {words}",
+        description="labelled_text: the user's message, with {label} and, where lengths are asked for, {words}.",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _own_instruction(cls, given: Any) -> Any:
@@ -99,8 +123,18 @@ class TaskOptions(Options):
             return given
         own = {"instruction": INSTRUCTIONS[given["name"]]} if given.get("name") in INSTRUCTIONS else {}
         # Behind a validator JSON's lists are no longer taken for tuples.
-        lists = {key: tuple(given[key]) for key in ("prompts", "test_prompts") if isinstance(given.get(key), list)}
+        named = ("prompts", "test_prompts", "neutral_roles")
+        lists: dict[str, Any] = {key: tuple(given[key]) for key in named if isinstance(given.get(key), list)}
+        if isinstance(roles := given.get("roles"), dict):
+            lists["roles"] = {key: tuple(one) if isinstance(one, list) else one for key, one in roles.items()}
         return {**own, **given, **lists}
+
+    @field_validator("request")
+    @classmethod
+    def _label_in_it(cls, request: str) -> str:
+        if "{label}" not in request or not set(re.findall(r"{(\w*)}", request)) <= {"label", "words"}:
+            raise ValueError(f"a request with {{label}}, perhaps {{words}}, and no other braces, unlike {request!r}")
+        return request
 
     @field_validator("prompts", "test_prompts")
     @classmethod
@@ -860,6 +894,19 @@ class Recipe(Options):
     evaluate: EvaluateOptions = EvaluateOptions()
     benchmark: BenchmarkOptions = BenchmarkOptions()
     tune: TuneOptions = TuneOptions()
+
+    @field_validator("evaluate")
+    @classmethod
+    def _scored(cls, evaluate: EvaluateOptions, info: ValidationInfo) -> EvaluateOptions:
+        task = info.data.get("task")
+        if evaluate.gates and task is not None and task.name in UNSCORED_TASKS:
+            raise ValueError(f"used without gates where task.name is {task.name}: no answer is scored")
+        return evaluate
+
+    @property
+    def likelihood(self) -> bool:
+        """Whether it is measured how likely models find the right answers: where that is asked, or all there is."""
+        return self.evaluate.likelihood or self.task.name in UNSCORED_TASKS
 
     @property
     def grammar(self) -> bool:
