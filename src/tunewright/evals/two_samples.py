@@ -3,10 +3,10 @@
 - `classifier`: the classifier two-sample test (Lopez-Paz & Oquab 2017, section 3): a classifier learns one half of both
   sides and is asked about the other half; its accuracy is 50 % where both are drawn from the same. No person stands in
   both halves, so that what is known is what texts are like, not who speaks.
-- `discrepancy`: the maximum mean discrepancy (Gretton, Borgwardt, Rasch, Schölkopf & Smola 2012, section 2), squared
-  and biased as in their equation 5. Its kernel is named: for `words` the cosine of TF-IDF rows of words and pairs, which
-  sees how often each is said; for `disfluency` a Gaussian of the ranks of rates (its width the median distance), which
-  sees any difference between their distributions.
+- `discrepancy`: the maximum mean discrepancy (Gretton et al. 2012, section 2), squared and biased as in equation 5.
+  Its kernel is named: for `words` the cosine of TF-IDF rows of words and pairs, which sees how often each is said; for
+  `disfluency` a Gaussian of the ranks of rates (its width the median distance), which sees any difference between
+  their distributions.
 
 A person's texts resemble each other, so it is not texts that are exchanged but blocks: each person, and beside them as
 many synthetic texts of the same labels (`matching.pairs`). p is (1 + permutations at least as far) / (1 + permutations)
