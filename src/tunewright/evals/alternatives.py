@@ -60,7 +60,7 @@ _Writer = Callable[[str, Draw], tuple[str, str | None]]
 
 def _oversampling(records: _ByLabel) -> _Writer:
     def write(label: str, draw: Draw) -> tuple[str, str | None]:
-        record = records[label][draw.integers(len(records[label]))]
+        record = records[label][int(draw.integers(len(records[label])))]
         return record.text, record.id
 
     return write
@@ -79,7 +79,7 @@ def _edits(records: _ByLabel) -> _Writer:
     followed = {word: sorted(words) for word, words in behind.items()}
 
     def write(label: str, draw: Draw) -> tuple[str, str | None]:
-        record = records[label][draw.integers(len(records[label]))]
+        record = records[label][int(draw.integers(len(records[label])))]
         words = record.text.split()
         times = max(1, round(SHARE * len(words)))
         for edit in (_exchange, _insert):

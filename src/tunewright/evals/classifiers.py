@@ -166,7 +166,8 @@ def learn(name: str, texts: Texts, rows: Rows, labels: Labels | Sequence[str], s
             f"a classifier needs texts of two labels, and all {len(labels)} are of "
             + (f"'{labels[0]}'" if len(labels) else "none"),
         )
-    return {"words": _Words, "disfluency": _Disfluency}[name](texts, rows, labels, seed)
+    kind: type[_Words | _Disfluency] = {"words": _Words, "disfluency": _Disfluency}[name]
+    return kind(texts, rows, labels, seed)
 
 
 def by_class(predicted: Labels, actual: Labels, classes: Sequence[str]) -> NDArray[np.float64]:
