@@ -31,26 +31,33 @@ MIXTURE = (0.7, 0.25, 0.05)
 Draw = np.random.Generator
 
 
-def make(name: str, records: Sequence[Record], counts: Mapping[str, int], seed: int) -> list[Record]:
-    """Synthetic records by one of `NAMES`, as many of each label as `counts` says; the same seed, the same texts.
+class Alternative:
+    """A way of `NAMES` that has seen some records, and makes others of them."""
 
-    Raises DataError where a label is asked for that no record has.
-    """
-    by_label: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        by_label[label_of(record)].append(record)
-    missing = [label for label, count in counts.items() if count and not by_label[label]]
-    if missing:
-        raise DataError(f"no text of '{missing[0]}' to make others of")
-    draw = np.random.default_rng([seed, NAMES.index(name)])
-    write = _WAYS[name](by_label)
-    made = []
-    for label, count in counts.items():
-        for number in range(count):
-            text, of = write(label, draw)
-            provenance = {"synthetic": True, "generator": name, "seed": seed} | ({"of": of} if of else {})
-            made.append(Record(f"{name}-{label}-{number}", text, label, split="train", provenance=provenance))
-    return made
+    def __init__(self, name: str, records: Sequence[Record]):
+        self.name = name
+        self._by_label: dict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            self._by_label[label_of(record)].append(record)
+        self._write = _WAYS[name](self._by_label)
+
+    def make(self, counts: Mapping[str, int], seed: int) -> list[Record]:
+        """Synthetic records, as many of each label as `counts` says; the same seed, the same texts.
+
+        Raises DataError where a label is asked for that no record has.
+        """
+        missing = [label for label, count in counts.items() if count and label not in self._by_label]
+        if missing:
+            raise DataError(f"no text of '{missing[0]}' to make others of")
+        draw = np.random.default_rng([seed, NAMES.index(self.name)])
+        made = []
+        for label, count in counts.items():
+            for number in range(count):
+                text, of = self._write(label, draw)
+                provenance = {"synthetic": True, "generator": self.name, "seed": seed} | ({"of": of} if of else {})
+                name = f"{self.name}-{label}-{number}"
+                made.append(Record(name, text, label, split="train", provenance=provenance))
+        return made
 
 
 _ByLabel = Mapping[str, Sequence[Record]]

@@ -60,9 +60,9 @@ class Texts:
         self._row: dict[str, int] = {}
         self._column: dict[str, int] = {}
         self._ends, self._columns, self._counts = array("q", [0]), array("q"), array("d")
-        self._profiles: list[list[float]] = []
+        self._texts: list[str] = []
+        self._slips: dict[int, tuple[int, ...]] = {}
         self._matrix: sparse.csr_matrix | None = None
-        self._table: NDArray[np.float64] | None = None
 
     def rows(self, texts: Iterable[str]) -> Rows:
         """Where texts stand, in order: `[n]`. Those that are new are read."""
@@ -75,10 +75,9 @@ class Texts:
             self._columns.append(self._column.setdefault(gram, len(self._column)))
             self._counts.append(count)
         self._ends.append(len(self._columns))
-        counts = disfluency.counts(text)
-        self._profiles.append([counts["words"], counts["utterances"], *disfluency.rates(counts).values()])
         self._row[text] = len(self._row)
-        self._matrix = self._table = None
+        self._texts.append(text)
+        self._matrix = None
         return self._row[text]
 
     def grams(self, rows: Rows) -> sparse.csr_matrix:
@@ -88,11 +87,16 @@ class Texts:
             self._matrix = sparse.csr_matrix(parts, shape=(len(self._row), len(self._column)))
         return self._matrix[rows]
 
+    def slips(self, rows: Rows) -> NDArray[np.float64]:
+        """`disfluency.COUNTS` of texts: `[n, counts]`. Each text is counted once."""
+        for row in set(rows.tolist()) - self._slips.keys():
+            self._slips[row] = tuple(disfluency.counts(self._texts[row]).values())
+        return np.array([self._slips[row] for row in rows.tolist()], dtype=float).reshape(-1, len(disfluency.COUNTS))
+
     def profiles(self, rows: Rows) -> NDArray[np.float64]:
         """Words, utterances and the rates of `text.disfluency`: `[n, features]`."""
-        if self._table is None:
-            self._table = np.array(self._profiles, dtype=float).reshape(len(self._row), -1)
-        return self._table[rows]
+        counts = dict(zip(disfluency.COUNTS, self.slips(rows).T, strict=True))
+        return np.column_stack([counts["words"], counts["utterances"], *disfluency.rates(counts).values()])
 
 
 class Tfidf:

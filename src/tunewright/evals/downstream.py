@@ -163,12 +163,13 @@ def beside(name: str) -> str:
 
 
 def arms(
-    part: Part, train: Sequence[Record], synthetic: Sequence[Record], *, ratios: Sequence[float],
-    others: Sequence[str], seed: int,
+    part: Part, synthetic: Sequence[Record], *, ratios: Sequence[float], others: Sequence[str], seed: int,
+    of_all: alternatives.Alternative | None = None,
 ) -> list[Arm]:  # fmt: skip
     """Everything that is tried on a part. ratios: the first is the chief one, whose number all alternatives have.
 
-    A ratio that gives no more texts than one before it, for lack of texts, is left out.
+    others: names of alternatives that are made of the part; of_all: one that has seen all of train, for a part that
+    has not. A ratio that gives no more texts than one before it, for lack of texts, is left out.
     """
     own = Counter(label_of(record) for record in part.records)
     made = matching.by_label(synthetic)
@@ -195,10 +196,10 @@ def arms(
             found.append(Arm(with_ratio(ratio), True, added, ratio, ratio > most))
     sown = seed + 1000 * part.seed
     for name in others:
-        found.append(Arm(beside(name), True, tuple(alternatives.make(name, part.records, counts(chief), sown))))
-    if "ngrams" in others and len(part.records) < len(train):
-        of_all = alternatives.make("ngrams", train, counts(chief), sown + 1)
-        found.append(Arm(beside(OF_ALL), True, tuple(of_all)))
+        made_of_part = alternatives.Alternative(name, part.records).make(counts(chief), sown)
+        found.append(Arm(beside(name), True, tuple(made_of_part)))
+    if of_all is not None and part.amount < 1:
+        found.append(Arm(beside(OF_ALL), True, tuple(of_all.make(counts(chief), sown + 1))))
     return found
 
 
@@ -337,74 +338,89 @@ def _difference(
 
 
 def agreement(
-    name: str, texts: Texts, train: Sequence[Record], held: Sequence[Record], synthetic: Sequence[Record], *,
-    margin: float, level: float, resamples: int, seed: int,
-) -> dict[str, Any]:  # fmt: skip
+    name: str, texts: Texts, train: Sequence[Record], held: Sequence[Record],
+    synthetic: Mapping[str, Sequence[Record]], *, margin: float, level: float, resamples: int, seed: int,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """How often a classifier trained on train agrees with the labels of synthetic and of other people's real texts.
 
-    held: real texts of people that train does not know. margin: how far below is still close.
+    held: real texts of people that train does not know. synthetic: several sets by name, such as drawn and kept.
+    margin: how far below is still close.
 
-    Returns {"real", "synthetic", "difference", "low", "high", "verdict", "labels", "n", …}: shares among texts of the
-    same lengths, every label weighing the same; the interval adds the variance over people (bootstrap) and over
-    synthetic texts. verdict: "close" where all of the interval is above -margin, "below" where all of it is under,
+    Returns for each set {"real", "synthetic", "difference", "low", "high", "verdict", "labels", "n", …}: shares among
+    texts of the same lengths, every label weighing the same; the interval adds the variance over people (bootstrap) and
+    over synthetic texts. verdict: "close" where all of the interval is above -margin, "below" where all of it is under,
     else "not settled". everything: macro F1 of all texts, whatever their lengths.
     Raises DataError where someone of train is held out, or no text has a length and label in common.
     """
     refuse_tested(train, held)
     classes = sorted({label_of(record) for record in train})
     model = classifiers.learn(name, texts, texts.rows(r.text for r in train), labels_of(train), seed)
-    hits = []
-    everything = {}
-    for side, records in (("real", held), ("synthetic", synthetic)):
+
+    def agreed(records: Sequence[Record]) -> tuple[Array, float]:
         called, actual = model.predict(texts.rows(record.text for record in records)), labels_of(records)
-        hits.append((called == actual).astype(float))
-        everything[side] = float(macro_f1(by_class(called, actual, classes).sum(axis=0)))
+        return (called == actual).astype(float), float(macro_f1(by_class(called, actual, classes).sum(axis=0)))
+
+    ours, of_ours = agreed(held)
+    found = {}
+    for side, records in synthetic.items():
+        theirs, of_theirs = agreed(records)
+        rates = _matched(held, ours, records, theirs, level=level, resamples=resamples, seed=seed)
+        low, high = rates["low"], rates["high"]
+        found[side] = {
+            "classifier": name,
+            **rates,
+            "margin": margin,
+            "verdict": "close" if low >= -margin else "below" if high < -margin else "not settled",
+            "everything": {"real": of_ours, "synthetic": of_theirs},
+            "learnt": len(train),
+        }
+    return found
+
+
+def _matched(
+    held: Sequence[Record], ours: Array, synthetic: Sequence[Record], theirs: Array, *, level: float, resamples: int,
+    seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Shares of hits (`ours`, `theirs`, 0 or 1 each) among texts of the same lengths, and their difference."""
     cells = matching.cells(held, synthetic)
     if not cells:
         raise DataError("no synthetic text has the label and the length of a real one")
-    owners = matching.people(held)
     columns = np.zeros((len(held), 2 * len(cells)))
-    weights, theirs, variance = np.zeros(len(cells)), np.zeros(len(cells)), np.zeros(len(cells))
-    of_label = np.array([label for label, *_ in cells])
+    weights, rates, variance = np.zeros(len(cells)), np.zeros(len(cells)), np.zeros(len(cells))
     for number, (_, here, there) in enumerate(cells):
-        columns[here, number], columns[here, len(cells) + number] = hits[0][here], 1
+        columns[here, number], columns[here, len(cells) + number] = ours[here], 1
         weights[number] = min(len(here), len(there))
-        theirs[number] = hits[1][there].mean()
-        likely = (hits[1][there].sum() + 1) / (len(there) + 2)
+        rates[number] = theirs[there].mean()
+        likely = (theirs[there].sum() + 1) / (len(there) + 2)  # all right is not certainly right
         variance[number] = likely * (1 - likely) / len(there)
-    for label in set(of_label.tolist()):
-        weights[of_label == label] /= weights[of_label == label].sum()
-    inside = {label: (of_label == label) * weights for label in sorted(set(of_label.tolist()))}
-    weights /= len(inside)
-    sums = cluster_sums(columns, owners)
-    ours = _rates(sums.sum(axis=0))
-    drawn = _rates(resampled_sums(sums, resamples, seed), ours) @ weights
+    of_label = np.array([label for label, *_ in cells])
+    labels = sorted(set(of_label.tolist()))
+    inside = {label: np.where(of_label == label, weights, 0) for label in labels}
+    inside = {label: own / own.sum() for label, own in inside.items()}
+    weights = np.mean(list(inside.values()), axis=0)
+    sums = cluster_sums(columns, matching.people(held))
+    known = _rates(sums.sum(axis=0))
+    drawn = _rates(resampled_sums(sums, resamples, seed), known) @ weights
     groups = len(sums)
-    real, made = float(ours @ weights), float(theirs @ weights)
-    count = Counter(label_of(record) for record in synthetic)
-    by_label = {
-        label: {"real": float(ours @ own), "synthetic": float(theirs @ own), "n": count[label]}
-        for label, own in inside.items()
-    }
+    real, made = float(known @ weights), float(rates @ weights)
     spread = paired.by_variances(
         made - real,
         (float(np.var(drawn)) * groups / max(1, groups - 1), groups - 1),
         (float(variance @ weights**2), len(synthetic) - 1),
         level,
     )
+    count = Counter(label_of(record) for record in synthetic)
     return {
-        "classifier": name,
         "real": real,
         "synthetic": made,
         "difference": made - real,
         "low": spread["low"],
         "high": spread["high"],
-        "margin": margin,
-        "verdict": "close" if spread["low"] >= -margin else "below" if spread["high"] < -margin else "not settled",
-        "labels": by_label,
-        "everything": everything,
+        "labels": {
+            label: {"real": float(known @ own), "synthetic": float(rates @ own), "n": count[label]}
+            for label, own in inside.items()
+        },
         "n": {
-            "train": len(train),
             "real": int(sum(len(here) for _, here, _ in cells)),
             "synthetic": int(sum(len(there) for *_, there in cells)),
         },

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tunewright.core.records import Record
 from tunewright.evals import matching
-from tunewright.evals.classifiers import tokens
+from tunewright.evals.classifiers import Texts, tokens
 from tunewright.evals.intervals import cluster_sums, resampled_sums
 from tunewright.text import disfluency
 
@@ -174,7 +174,7 @@ def coverage(
 
 
 def profile(
-    real: Sequence[Record], synthetic: Sequence[Record], *, level: float, resamples: int, seed: int
+    texts: Texts, real: Sequence[Record], synthetic: Sequence[Record], *, level: float, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Rates of each label on both sides: rows of {"label", "rate", "real", "synthetic", "difference", "verdict", …}.
 
@@ -189,7 +189,7 @@ def profile(
         if label not in made:
             continue
         sides = [[real[place] for place in own], [synthetic[place] for place in made[label]]]
-        told = [_rates(records, resamples, seed + number) for number, records in enumerate(sides)]
+        told = [_rates(texts, records, resamples, seed + number) for number, records in enumerate(sides)]
         for rate in disfluency.RATES:
             (one, ones), (other, others) = ((values[rate], drawn[rate]) for values, drawn in told)
             apart = others - ones
@@ -210,9 +210,11 @@ def profile(
     return rows
 
 
-def _rates(records: Sequence[Record], resamples: int, seed: int) -> tuple[dict[str, float], dict[str, Array]]:
+def _rates(
+    texts: Texts, records: Sequence[Record], resamples: int, seed: int
+) -> tuple[dict[str, float], dict[str, Array]]:
     """Rates and their bootstrap over people; texts of nobody are each alone."""
-    counts = np.array([list(disfluency.counts(record.text).values()) for record in records], dtype=float)
+    counts = texts.slips(texts.rows(record.text for record in records))
     sums = cluster_sums(counts, matching.people(records))
     drawn = resampled_sums(sums, resamples, seed)
     names = disfluency.COUNTS

@@ -149,7 +149,7 @@ def _fidelity(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
             name: _or_refused(lambda n=name: two_samples.discrepancy(n, read, texts.held, texts.kept, **settings))
             for name in two_samples.KERNELS
         },
-        "profile": variety.profile(texts.held, texts.kept, **job.recipe.draw),
+        "profile": variety.profile(read, texts.held, texts.kept, **job.recipe.draw),
     }
 
 
@@ -186,18 +186,16 @@ def _agreement(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
     from tunewright.evals import downstream
 
     options, train = job.recipe.downstream, texts.sides["train"]
+    sides = {"drawn": texts.drawn, "kept": texts.kept}
 
-    def agreed(name: str, records: Sequence[Record]) -> Any:
-        return _or_refused(
-            lambda: downstream.agreement(
-                name, read, train, texts.held, records, margin=options.margin, **job.recipe.draw
-            )
+    def agreed(name: str) -> Any:
+        found = _or_refused(
+            lambda: downstream.agreement(name, read, train, texts.held, sides, margin=options.margin, **job.recipe.draw)
         )
+        return dict.fromkeys(sides, found) if "refused" in found else found
 
-    return {
-        side: {name: agreed(name, records) for name in options.classifiers}
-        for side, records in (("drawn", texts.drawn), ("kept", texts.kept))
-    }
+    by_classifier = {name: agreed(name) for name in options.classifiers}
+    return {side: {name: found[side] for name, found in by_classifier.items()} for side in sides}
 
 
 _PARTS: dict[str, Callable[[Run, Texts, Any], dict[str, Any]]] = {
@@ -213,7 +211,7 @@ _PARTS: dict[str, Callable[[Run, Texts, Any], dict[str, Any]]] = {
 
 def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
     """parts/ of a run: every amount, every draw. An amount that cannot hold every label is refused, and told."""
-    from tunewright.evals import downstream
+    from tunewright.evals import alternatives, downstream
 
     options, seed = job.recipe.downstream, job.recipe.seed
     folder = job.path / FOLDER / "parts"
@@ -225,14 +223,16 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
             wanted += downstream.parts(train, (amount,), options.seeds, seed)
         except DataError as error:
             events.say(f"{amount:g} of the participants is too little: {error.message}")
+    of_all = None
+    if "ngrams" in options.alternatives and any(not (folder / f"{part.name}.jsonl").is_file() for part in wanted):
+        of_all = alternatives.Alternative("ngrams", train)
     if events.progress is not None:
         events.progress.start("judge", len(wanted), unit="parts")
     for number, part in enumerate(wanted, 1):
         path = folder / f"{part.name}.jsonl"
         if not path.is_file():
-            tried = downstream.arms(
-                part, train, texts.kept, ratios=options.ratios, others=options.alternatives, seed=seed
-            )
+            others = {"others": options.alternatives, "of_all": of_all}
+            tried = downstream.arms(part, texts.kept, ratios=options.ratios, seed=seed, **others)
             files.write_lines(path, downstream.answers(part, tried, test, options.classifiers, read))
             events.add(FOLDER, "answered", part=part.name, arms=len(tried))
         if events.progress is not None:

@@ -16,19 +16,19 @@ COUNTS = {"fluent": 30, "disfluent": 12}
 
 @pytest.mark.parametrize("name", alternatives.NAMES)
 def test_as_many_of_each_label_as_asked_all_synthetic_and_the_same_again(name):
-    made = alternatives.make(name, TRAIN, COUNTS, seed=3)
+    made = alternatives.Alternative(name, TRAIN).make(COUNTS, seed=3)
     assert Counter(record.target for record in made) == COUNTS
     assert all(is_synthetic(record) and record.text.strip() for record in made)
     assert len({record.id for record in made}) == len(made)
-    assert made == alternatives.make(name, TRAIN, COUNTS, seed=3)
-    assert [r.text for r in made] != [r.text for r in alternatives.make(name, TRAIN, COUNTS, seed=4)]
+    assert made == alternatives.Alternative(name, TRAIN).make(COUNTS, seed=3)
+    assert [r.text for r in made] != [r.text for r in alternatives.Alternative(name, TRAIN).make(COUNTS, seed=4)]
     with pytest.raises(DataError, match="synthetic"):
         refuse_synthetic(made, "test")
 
 
 @pytest.mark.parametrize("name", alternatives.NAMES)
 def test_no_word_comes_from_elsewhere_and_labels_keep_their_own(name):
-    made = alternatives.make(name, TRAIN, COUNTS, seed=3)
+    made = alternatives.Alternative(name, TRAIN).make(COUNTS, seed=3)
     known = {word for record in TRAIN for word in record.text.split()}
     assert {word for record in made for word in record.text.split()} <= known
     if name == "edits":  # a frame may exchange a label's word for another's: that is what edits risk
@@ -40,7 +40,7 @@ def test_no_word_comes_from_elsewhere_and_labels_keep_their_own(name):
 
 def test_edits_change_a_text_but_little_and_say_which():
     by_id = {record.id: record for record in TRAIN}
-    made = alternatives.make("edits", TRAIN, {"fluent": 200}, seed=1)
+    made = alternatives.Alternative("edits", TRAIN).make({"fluent": 200}, seed=1)
     assert all(by_id[record.provenance["of"]].target == "fluent" for record in made)
     changed = [record.text != by_id[record.provenance["of"]].text for record in made]
     assert sum(changed) > 180
@@ -53,14 +53,14 @@ def test_edits_change_a_text_but_little_and_say_which():
 
 def test_ngrams_are_no_longer_than_what_they_were_made_of_and_mostly_new():
     said = {record.text for record in TRAIN}
-    made = alternatives.make("ngrams", TRAIN, {"fluent": 200}, seed=1)
+    made = alternatives.Alternative("ngrams", TRAIN).make({"fluent": 200}, seed=1)
     assert max(len(r.text.split()) for r in made) <= max(len(r.text.split()) for r in TRAIN)
     assert sum(record.text in said for record in made) < 40
 
 
 def test_a_label_without_texts_or_words_is_refused():
     with pytest.raises(DataError, match="no text of 'other'"):
-        alternatives.make("edits", TRAIN, {"other": 1}, seed=0)
+        alternatives.Alternative("edits", TRAIN).make({"other": 1}, seed=0)
     with pytest.raises(DataError, match="has a word"):
-        alternatives.make("ngrams", [Record("1", " ", "fluent")], {"fluent": 1}, seed=0)
-    assert len(alternatives.make("edits", [Record("1", "yes", "fluent")], {"fluent": 3}, seed=0)) == 3
+        alternatives.Alternative("ngrams", [Record("1", " ", "fluent")])
+    assert len(alternatives.Alternative("edits", [Record("1", "yes", "fluent")]).make({"fluent": 3}, seed=0)) == 3

@@ -22,7 +22,7 @@ DRAW = {"level": 0.95, "resamples": 400, "seed": 0}
 def table(synthetic, *, amounts=(1.0,), ratios=(8.0, 2.0), seeds=3, others=alternatives.NAMES, names=("words",)):
     texts, rows = Texts(), []
     for part in downstream.parts(TRAIN, amounts, seeds, seed=0):
-        tried = downstream.arms(part, TRAIN, synthetic, ratios=ratios, others=others, seed=0)
+        tried = downstream.arms(part, synthetic, ratios=ratios, others=others, seed=0)
         rows += downstream.answers(part, tried, TEST, names, texts)
     return downstream.compare(
         rows, TEST, sorted(planted.LABELS), chief=with_ratio(ratios[0]), primary=(amounts[-1], names[0]), **DRAW
@@ -148,7 +148,12 @@ def test_added_texts_keep_the_shares_of_labels_and_have_the_same_number():
     uneven = downstream.Part(0.5, 0, tuple(r for i, r in enumerate(part.records) if r.target == "fluent" or i % 4 == 1))
     own = Counter(labels_of(uneven.records).tolist())
     tried = downstream.arms(
-        uneven, TRAIN, planted.helpful(1000, seed=1), ratios=(2.0, 1.0), others=alternatives.NAMES, seed=0
+        uneven,
+        planted.helpful(1000, seed=1),
+        ratios=(2.0, 1.0),
+        others=alternatives.NAMES,
+        seed=0,
+        of_all=alternatives.Alternative("ngrams", TRAIN),
     )
     for arm in tried:
         counts = Counter(record.target for record in arm.added)
@@ -160,12 +165,12 @@ def test_added_texts_keep_the_shares_of_labels_and_have_the_same_number():
 
 def test_scarce_texts_are_told_and_a_ratio_that_adds_nothing_is_left_out():
     part = downstream.parts(TRAIN, (1.0,), 1, seed=0)[0]
-    tried = downstream.arms(part, TRAIN, planted.helpful(24, seed=1), ratios=(1.0, 0.25, 4.0), others=(), seed=0)
+    tried = downstream.arms(part, planted.helpful(24, seed=1), ratios=(1.0, 0.25, 4.0), others=(), seed=0)
     assert [arm.name for arm in tried] == [REAL, SYNTHETIC, with_ratio(1)]
     assert [len(arm.added) for arm in tried] == [0, 24, 24]
     assert tried[-1].scarce
     with pytest.raises(DataError, match="no synthetic text of 'disfluent'"):
-        downstream.arms(part, TRAIN, [r for r in planted.helpful(24, seed=1) if r.target == "fluent"],
+        downstream.arms(part, [r for r in planted.helpful(24, seed=1) if r.target == "fluent"],
                         ratios=(1.0,), others=(), seed=0)  # fmt: skip
 
 
@@ -176,11 +181,12 @@ def test_agreement_of_texts_like_peoples_is_close_and_of_others_below():
     train, held = planted.people(40, 20, seed=1), planted.people(40, 20, seed=2, side="validation")
     settings = {"margin": 0.05, "level": 0.95, "resamples": 300, "seed": 0}
     texts = Texts()
-    good = downstream.agreement("words", texts, train, held, planted.helpful(2000, seed=3), **settings)
+    made = {"good": planted.helpful(2000, seed=3), "bad": planted.useless(2000, seed=3)}
+    found = downstream.agreement("words", texts, train, held, made, **settings)
+    good, bad = found["good"], found["bad"]
     assert good["verdict"] == "close"
     assert good["low"] <= good["difference"] <= good["high"]
     assert set(good["labels"]) == set(planted.LABELS)
-    bad = downstream.agreement("words", texts, train, held, planted.useless(2000, seed=3), **settings)
     assert bad["verdict"] == "below"
     assert bad["synthetic"] == pytest.approx(0.5, abs=0.1)
 
@@ -190,7 +196,9 @@ def test_agreement_is_of_the_same_lengths():
     # Long texts are easier; here nearly all synthetic ones are long, and as good as people's of that length.
     made = planted.helpful(1500, seed=3)
     long = [record for record in made if len(record.text.split()) > 15] + made[:40]
-    found = downstream.agreement("words", Texts(), train, held, long, margin=0.05, level=0.95, resamples=300, seed=0)
+    found = downstream.agreement(
+        "words", Texts(), train, held, {"long": long}, margin=0.05, level=0.95, resamples=300, seed=0
+    )["long"]
     assert found["everything"]["synthetic"] > found["everything"]["real"] + 0.01
     assert abs(found["difference"]) < 0.04
 
@@ -198,8 +206,16 @@ def test_agreement_is_of_the_same_lengths():
 def test_few_texts_settle_nothing():
     train, held = planted.people(20, 10, seed=1), planted.people(4, 6, seed=2, side="validation")
     found = downstream.agreement(
-        "words", Texts(), train, held, planted.helpful(20, seed=3), margin=0.05, level=0.95, resamples=300, seed=0
-    )
+        "words",
+        Texts(),
+        train,
+        held,
+        {"few": planted.helpful(20, seed=3)},
+        margin=0.05,
+        level=0.95,
+        resamples=300,
+        seed=0,
+    )["few"]
     assert found["verdict"] == "not settled"
 
 
@@ -231,4 +247,4 @@ def test_nothing_is_learnt_from_who_is_tested():
     with pytest.raises(DataError, match="a filter would learn from 1 texts"):
         downstream.refuse_tested([*TRAIN, other], TEST, "a filter would learn")
     with pytest.raises(DataError, match="held out"):
-        downstream.agreement("words", Texts(), [*TRAIN, TEST[0]], TEST, planted.helpful(4, seed=3), margin=0.05, **DRAW)
+        downstream.agreement("words", Texts(), [*TRAIN, TEST[0]], TEST, {}, margin=0.05, **DRAW)

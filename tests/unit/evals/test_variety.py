@@ -4,7 +4,7 @@ import pytest
 
 import planted
 from tunewright.evals import variety
-from tunewright.evals.classifiers import tokens
+from tunewright.evals.classifiers import Texts, tokens
 
 REAL = planted.people(10, 40, seed=1)
 
@@ -49,13 +49,19 @@ def test_coverage_knows_whose_words_are_missing():
 def test_profile_says_more_and_less_and_what_is_not_shown():
     made = planted.helpful(400, seed=2)
     more = [record.replace(text="um " + record.text) if record.target == "fluent" else record for record in made]
-    rows = {(row["label"], row["rate"]): row for row in variety.profile(REAL, more, level=0.95, resamples=300, seed=0)}
+    rows = {
+        (row["label"], row["rate"]): row
+        for row in variety.profile(Texts(), REAL, more, level=0.95, resamples=300, seed=0)
+    }
     assert rows["fluent", "filler_rate"]["verdict"] == "more"
     assert rows["fluent", "filler_rate"]["difference"]["low"] > 0
     assert rows["disfluent", "filler_rate"]["verdict"] == "no difference shown"
     assert rows["disfluent", "repetition_rate"]["people"] == 10
     less = [record.replace(text=record.text.replace("um ", "")) for record in made]
-    rows = {(row["label"], row["rate"]): row for row in variety.profile(REAL, less, level=0.95, resamples=300, seed=0)}
+    rows = {
+        (row["label"], row["rate"]): row
+        for row in variety.profile(Texts(), REAL, less, level=0.95, resamples=300, seed=0)
+    }
     assert rows["disfluent", "filler_rate"]["verdict"] == "less"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import pairwise
 
 import pytest
@@ -53,6 +54,22 @@ def run(tmp_path):
     return Run(path, recipe())
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    run = Run(tmp_path_factory.mktemp("once") / "spoken", recipe())
+    run.path.mkdir()
+    fill(run.path)
+    judge(run)
+    return run
+
+
+@pytest.fixture
+def judged(finished, tmp_path):
+    """A run whose judgement is complete, for one test."""
+    shutil.copytree(finished.path, tmp_path / "judged")
+    return Run(tmp_path / "judged", finished.recipe)
+
+
 def judge(run):
     with Events(run.path) as events:
         downstream.judge(run, events)
@@ -63,8 +80,8 @@ def log(run):
     return (run.path / "training.log").read_text()
 
 
-def test_all_parts_are_written_and_said(run):
-    folder = judge(run)
+def test_all_parts_are_written_and_said(judged):
+    folder = judged.path / "downstream"
     assert sorted(path.name for path in folder.glob("*.json")) == [
         "agreement.json", "fidelity.json", "manifest.json", "privacy.json", "source.json", "utility.json", "variety.json",
     ]  # fmt: skip
@@ -78,7 +95,7 @@ def test_all_parts_are_written_and_said(run):
     }  # fmt: skip
     assert sum(row["primary"] for row in found["comparisons"]) == 1
     assert found["left_out"] == []
-    said = log(run)
+    said = log(judged)
     assert "Named beforehand: With 12 people (72 texts)" in said
     assert "MAUVE is refused" in said
     assert "drawn texts" in said
@@ -89,24 +106,20 @@ def test_off_unless_asked(run):
     assert not judge(off).exists()
 
 
-def test_a_finished_judgement_stands_and_another_source_is_judged_anew(run):
-    folder = judge(run)
+def test_a_finished_judgement_stands_and_another_source_is_judged_anew(judged):
+    folder = judged.path / "downstream"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    judge(run)
+    judge(judged)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-    fill(run.path, seed=50)
+    fill(judged.path, seed=50)
     old = (folder / "utility.json").read_bytes()
-    judge(run)
+    judge(judged)
     assert (folder / "utility.json").read_bytes() != old
-    assert "judged anew" in log(run)
+    assert "judged anew" in log(judged)
 
 
-def test_broken_off_it_goes_on_to_the_same_result(run, monkeypatch):
-    whole = judge(run)
-    expected = {path.name: path.read_bytes() for path in whole.rglob("*.json*")}
-    again = Run(run.path.parent / "again", recipe())
-    again.path.mkdir()
-    fill(again.path)
+def test_broken_off_it_goes_on_to_the_same_result(judged, run, monkeypatch):
+    expected = {path.name: path.read_bytes() for path in (judged.path / "downstream").rglob("*.json*")}
     answers, count = arms_of.answers, []
 
     def breaks(*given):
@@ -117,13 +130,13 @@ def test_broken_off_it_goes_on_to_the_same_result(run, monkeypatch):
 
     monkeypatch.setattr(arms_of, "answers", breaks)
     with pytest.raises(KeyboardInterrupt):
-        judge(again)
-    folder = again.path / "downstream"
+        judge(run)
+    folder = run.path / "downstream"
     assert not (folder / "manifest.json").exists()
     stood = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json*")}
     assert len(list((folder / "parts").iterdir())) == 2
     monkeypatch.setattr(arms_of, "answers", answers)
-    judge(again)
+    judge(run)
     assert all(path.stat().st_mtime_ns == time for path, time in stood.items())
     assert {path.name: path.read_bytes() for path in folder.rglob("*.json*")} == expected
 
@@ -192,10 +205,10 @@ def shown(run):
     return found, page("augmentation.html", {"augmentation": found, "arms": augmentation.legend(), "level": "95 %"})
 
 
-def test_the_page_shows_every_arm_and_says_what_the_numbers_say(run):
+def test_the_page_shows_every_arm_and_says_what_the_numbers_say(judged, run):
     assert augmentation.augmentation(Evidence(run.path, run.name)) is None
-    folder = judge(run)
-    found, html = shown(run)
+    folder = judged.path / "downstream"
+    found, html = shown(judged)
     utility = files.read_json(folder / "utility.json")
     assert len(found["tables"]) == 2
     assert found["tables"][1]["rows"][0]["name"] == "real"
@@ -231,11 +244,11 @@ def test_disclosure_is_said_where_its_interval_is_above_half(low, said):
     assert said in " ".join(augmentation.told("privacy", {"disclosed": one}))
 
 
-def test_damaged_and_half_written_judgements_are_shown_as_far_as_they_go(run):
-    folder = judge(run)
+def test_damaged_and_half_written_judgements_are_shown_as_far_as_they_go(judged):
+    folder = judged.path / "downstream"
     for name, other in pairwise(["utility", "fidelity", "privacy", "variety", "agreement"]):
         (folder / f"{name}.json").unlink()
         (folder / f"{other}.json").write_text(json.dumps({"level": 0.95}))
-        found, html = shown(run)
-        assert found is not None
-        assert html
+        found, html = shown(judged)
+        assert found["sentences"][name] == found["sentences"][other] == []
+        assert "What they are worth" not in html
