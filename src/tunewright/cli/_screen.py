@@ -188,6 +188,8 @@ def next_command(outcome: Outcome, runs: str) -> str:
     if outcome.folds and "report" in outcome.stages:
         one = ("--set", "evaluate.folds=0", "--name", f"{outcome.path.name}-model")
         return options.next_command("run", str(outcome.path / "recipe.yaml"), *one, *_below(runs))
+    if "report" in outcome.stages and not outcome.scored:
+        return options.next_command("publish", str(outcome.path), "--dry-run")
     if "train" in outcome.stages and outcome.files.keys() & {"systems/tuned/adapter", "systems/tuned/model"}:
         return options.next_command("extract", "FILE", "--run", str(outcome.path))
     return options.next_command("run", str(outcome.path), *_below(runs))

@@ -55,11 +55,15 @@ INSTRUCTIONS: dict[str, str] = {
     "conversation": "",
     "text_to_json": "",
     "question_answering": "Answer the question.",
+    "labelled_text": "",
 }
 """Default instructions of tasks that are not extraction."""
 
-TEXT_TASKS = ("conversation", "question_answering")
+TEXT_TASKS = ("conversation", "question_answering", "labelled_text")
 """Tasks that answer with text: no schema, so no grammar to hold an answer to."""
+
+UNSCORED_TASKS = ("labelled_text",)
+"""Tasks whose answers have no right one: systems write none, and are compared by how likely they find the real ones."""
 
 
 class TaskOptions(Options):
@@ -67,8 +71,8 @@ class TaskOptions(Options):
 
     name: str = Field(
         "extraction",
-        description="Kind of task: extraction, text_to_json, question_answering, conversation; or one of your own "
-        "(--code).",
+        description="Kind of task: extraction, text_to_json, question_answering, conversation, labelled_text; or one "
+        "of your own (--code).",
     )
     json_schema: dict[str, Any] | str | None = Field(
         None, description="JSON Schema of the answer: inline or a file. None: the data's own, by doc_type."
@@ -92,6 +96,26 @@ class TaskOptions(Options):
         (), description="text_to_json: those that are kept for testing; empty: `prompts`, too."
     )
 
+    roles: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        {},
+        description="labelled_text: label → system messages that training shows with its texts, one drawn for each "
+        "record; none for any label, or for every one of them. What is asked for later has a neutral one.",
+    )
+    neutral_roles: tuple[str, ...] = Field(
+        ("You write down what people say, word for word.",),
+        min_length=1,
+        description="labelled_text: system messages that say nothing of the label.",
+    )
+    neutral_share: Share = Field(
+        0.25,
+        description="labelled_text: share of the training records that have a neutral role as well, so that it is not "
+        "new to the model later.",
+    )
+    request: str = Field(
+        "Label: {label}\nWords: {words}",
+        description="labelled_text: the user's message, with {label} and, where lengths are asked for, {words}.",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _own_instruction(cls, given: Any) -> Any:
@@ -99,8 +123,18 @@ class TaskOptions(Options):
             return given
         own = {"instruction": INSTRUCTIONS[given["name"]]} if given.get("name") in INSTRUCTIONS else {}
         # Behind a validator JSON's lists are no longer taken for tuples.
-        lists = {key: tuple(given[key]) for key in ("prompts", "test_prompts") if isinstance(given.get(key), list)}
+        named = ("prompts", "test_prompts", "neutral_roles")
+        lists: dict[str, Any] = {key: tuple(given[key]) for key in named if isinstance(given.get(key), list)}
+        if isinstance(roles := given.get("roles"), dict):
+            lists["roles"] = {key: tuple(one) if isinstance(one, list) else one for key, one in roles.items()}
         return {**own, **given, **lists}
+
+    @field_validator("request")
+    @classmethod
+    def _label_in_it(cls, request: str) -> str:
+        if "{label}" not in request or not set(re.findall(r"{(\w*)}", request)) <= {"label", "words"}:
+            raise ValueError(f"a request with {{label}}, perhaps {{words}}, and no other braces, unlike {request!r}")
+        return request
 
     @field_validator("prompts", "test_prompts")
     @classmethod
@@ -702,6 +736,55 @@ class EvaluateOptions(Options):
         return folds
 
 
+class DownstreamOptions(Options):
+    """How synthetic texts with labels are judged: beside real ones, and by what classifiers learn from them."""
+
+    judge: bool = Field(False, description="Judge the synthetic texts of the run. They must be there, drawn and kept.")
+    amounts: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (0.1, 0.3, 1.0),
+        min_length=1,
+        description="Shares of train's participants whose real texts classifiers learn from.",
+    )
+    ratios: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (1.0, 4.0),
+        min_length=1,
+        description="Synthetic texts added for each real one, as far as there are enough. The first is the chief one: "
+        "alternatives add as many, and with it at the largest amount the first classifier's gain is the one comparison "
+        "that is named beforehand.",
+    )
+    seeds: Positive = Field(
+        5, description="Draws of every amount: of its participants, of the texts that are added, of what is made."
+    )
+    alternatives: tuple[Literal["oversampling", "edits", "ngrams"], ...] = Field(
+        ("oversampling", "edits", "ngrams"),
+        description="Cheap texts that are added in their place. oversampling: real ones again. edits: real ones with a "
+        "tenth of the words exchanged, added, swapped and left out. ngrams: by a model of three words of each label.",
+    )
+    classifiers: tuple[Literal["words", "disfluency"], ...] = Field(
+        ("words", "disfluency"),
+        min_length=1,
+        description="Who learns. words: TF-IDF of words and pairs, logistic regression. disfluency: rates of fillers, "
+        "repetitions and the like, gradient boosting.",
+    )
+    pairs: Positive = Field(1000, description="Real texts, and as many synthetic ones, in two-sample tests at most.")
+    drawn: Positive = Field(2000, description="Drawn texts whose nearest real text is looked for, at most.")
+    permutations: Positive = Field(2000, description="Of every permutation test.")
+    margin: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="How far a classifier of other people's texts may agree less with the labels of synthetic texts "
+        "than with those of real ones and still be called close.",
+    )
+
+    @field_validator("amounts", "ratios", "alternatives", "classifiers")
+    @classmethod
+    def _each_once(cls, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(given)) < len(given):
+            raise ValueError("different values")
+        return given
+
+
 class BenchmarkOptions(Options):
     """`tunewright benchmark`: several methods on the same job."""
 
@@ -859,8 +942,22 @@ class Recipe(Options):
     train: TrainOptions = TrainOptions()
     decode: DecodeOptions = DecodeOptions()
     evaluate: EvaluateOptions = EvaluateOptions()
+    downstream: DownstreamOptions = DownstreamOptions()
     benchmark: BenchmarkOptions = BenchmarkOptions()
     tune: TuneOptions = TuneOptions()
+
+    @field_validator("evaluate")
+    @classmethod
+    def _scored(cls, evaluate: EvaluateOptions, info: ValidationInfo) -> EvaluateOptions:
+        task = info.data.get("task")
+        if evaluate.gates and task is not None and task.name in UNSCORED_TASKS:
+            raise ValueError(f"used without gates where task.name is {task.name}: no answer is scored")
+        return evaluate
+
+    @property
+    def likelihood(self) -> bool:
+        """Whether it is measured how likely models find the right answers: where that is asked, or all there is."""
+        return self.evaluate.likelihood or self.task.name in UNSCORED_TASKS
 
     @property
     def grammar(self) -> bool:

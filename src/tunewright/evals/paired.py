@@ -219,12 +219,7 @@ def over_seeds(
     for name in names:
         by_seed = [float(two[name]) - float(one[name]) for one, two in zip(*single, strict=True)]
         difference = float(values[1][name]) - float(values[0][name])
-        documents = float(np.var(replicates[1][name] - replicates[0][name])) * groups / max(1, groups - 1)
-        if documents < 1e-24:  # no spread was seen, which is not the same as none
-            leaning = groups * min(1.0, abs(difference))
-            least, most = difference_of_shares(leaning * (difference < 0), leaning * (difference > 0), groups, level)
-            documents = ((most - least) / (2 * float(ndtri((1 + level) / 2)))) ** 2
-        seeds = float(np.var(by_seed, ddof=1)) / len(by_seed) if len(by_seed) > 1 else 0.0
+        apart = replicates[1][name] - replicates[0][name]
         rows.append(
             {
                 "a": "own",
@@ -236,7 +231,7 @@ def over_seeds(
                 "a_value": float(values[0][name]),
                 "b_value": float(values[1][name]),
                 "difference": difference,
-                **_by_variances(difference, (documents, groups - 1), (seeds, len(by_seed) - 1), level),
+                **across_seeds(difference, apart, groups, by_seed, level),
                 "by_seed": by_seed,
                 "primary": False,
             }
@@ -247,10 +242,27 @@ def over_seeds(
     return rows
 
 
-def _by_variances(
+def across_seeds(
+    difference: float, replicates: Array, groups: int, by_seed: Sequence[float], level: float
+) -> dict[str, Any]:
+    """{"low", "high", "test", "p", "minimum_detectable_effect"} of a difference that seeds have a part in.
+
+    replicates: the difference in resamples of whole groups, `[resamples]`. by_seed: of single seeds. The variances of
+    both are added, as `over_seeds` says.
+    """
+    documents = float(np.var(replicates)) * groups / max(1, groups - 1)
+    if documents < 1e-24:  # no spread was seen, which is not the same as none
+        leaning = groups * min(1.0, abs(difference))
+        least, most = difference_of_shares(leaning * (difference < 0), leaning * (difference > 0), groups, level)
+        documents = ((most - least) / (2 * float(ndtri((1 + level) / 2)))) ** 2
+    seeds = float(np.var(by_seed, ddof=1)) / len(by_seed) if len(by_seed) > 1 else 0.0
+    return by_variances(difference, (documents, groups - 1), (seeds, len(by_seed) - 1), level)
+
+
+def by_variances(
     difference: float, documents: tuple[float, int], seeds: tuple[float, int], level: float
 ) -> dict[str, Any]:
-    """Student's interval and p of a difference. documents, seeds: (variance, degrees of freedom)."""
+    """Student's interval and p of a difference. documents, seeds: two variances that add, with degrees of freedom."""
     variance = documents[0] + seeds[0]
     parts = sum(one**2 / free for one, free in (documents, seeds) if free > 0)
     free = variance**2 / parts if parts > 0 else 0.0

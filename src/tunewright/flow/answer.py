@@ -16,7 +16,7 @@ from tunewright.core import catalogue, files, meter
 from tunewright.core.contracts import System, Task
 from tunewright.core.errors import RunError
 from tunewright.core.events import Events
-from tunewright.core.recipe import MODEL_FREE, TEXT_TASKS, Recipe
+from tunewright.core.recipe import MODEL_FREE, TEXT_TASKS, UNSCORED_TASKS, Recipe
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.flow import examine, likelihood, prepared
@@ -74,7 +74,11 @@ class Cell:
 
 
 def cells(job: Run) -> list[Cell]:
-    """All cells of a run in the order they are answered: what shares weights stands together."""
+    """All cells of a run in the order they are answered: what shares weights stands together. None where the task's
+    answers have no right one.
+    """
+    if job.recipe.task.name in UNSCORED_TASKS:
+        return []
     asked = [name for name in (*MODEL_FREE, "base", "few-shot", "tuned") if name in job.recipe.evaluate.systems]
     return [
         Cell(job.path, system, decoding, on)

@@ -27,7 +27,7 @@ from tunewright.core.events import Progress
 from tunewright.core.recipe import MODEL_FREE, PRESETS, EvaluateOptions, MethodOptions, Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
-from tunewright.flow import answer, curves, job, methods, prepared
+from tunewright.flow import answer, curves, job, judge, methods, prepared
 from tunewright.flow import folds as several
 from tunewright.flow.outcome import TEST, Outcome, main_cell, saved_bytes
 
@@ -85,9 +85,11 @@ class Study:
     ) -> Study:
         """What the recipe asks, with changes. skip: methods that are left out; "benchmark": nothing is evaluated.
 
-        Raises UsageError for a name that is no method, where none is left, and for curves that cannot be drawn.
+        Raises UsageError for a name that is no method, where none is left, for curves that cannot be drawn, and for a
+        task whose answers are not scored.
         """
         asked = recipe.benchmark
+        judge.check_scored(recipe)
         for method in (*methods, *asked.methods, *skip):
             if method not in PRESETS and method != EVALUATION:
                 hint = did_you_mean(method, PRESETS) or f"known: {', '.join(PRESETS)}"

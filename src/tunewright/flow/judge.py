@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core import files
-from tunewright.core.errors import RunError
+from tunewright.core.errors import RunError, UsageError
 from tunewright.core.events import Events
-from tunewright.core.recipe import EvaluateOptions, Recipe
+from tunewright.core.recipe import UNSCORED_TASKS, EvaluateOptions, Recipe
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.evals import paired
@@ -26,7 +26,7 @@ def compare(job: Run, events: Events) -> None:
     recipe = job.recipe
     options = recipe.evaluate
     cells = answer.finished(job)
-    if not cells:
+    if not cells and not likelihood.present(job):
         raise RunError("there are no scores to compare", where=str(job.path), hint=f"tunewright evaluate {job.path}")
     read = [*(cell.scores for cell in cells), *likelihood.present(job)]
     source = {str(path.relative_to(job.path)): files.sha256(path) for path in read}
@@ -41,13 +41,15 @@ def compare(job: Run, events: Events) -> None:
         answers = {cell.name: [Prediction.from_row(row) for row in files.read_lines(cell.predictions)] for cell in own}
         trials.append(paired.Trial(on, examples, answers))
     main = next((cell for cell in cells if cell.name == main_cell(recipe) and cell.on == TEST), None)
-    pairs = paired.compare(
-        trials,
-        chief=main_cell(recipe),
-        primary=("base/free", main_cell(recipe), TEST, chief_score(recipe)),
-        options=options,
-        **recipe.draw,
-    )
+    pairs: list[dict[str, Any]] = []
+    if trials:
+        pairs = paired.compare(
+            trials,
+            chief=main_cell(recipe),
+            primary=("base/free", main_cell(recipe), TEST, chief_score(recipe)),
+            options=options,
+            **recipe.draw,
+        )
     gates: list[dict[str, Any]] = []
     if options.gates and main is not None:
         gates = paired.gates(files.read_json(main.scores)["metrics"], options.gates)
@@ -77,6 +79,15 @@ def check_metrics(names: Iterable[str], options: EvaluateOptions | None = None) 
         known |= score([example], [answer_to], level=0.95, resamples=1, seed=0, options=options)["metrics"]
     known |= {name: {"value": 0.0} for name in names if name.endswith(_of_fields())}
     paired.gates(known, dict.fromkeys(names, 0.0))
+
+
+def check_scored(recipe: Recipe) -> None:
+    """Raises UsageError where no answer of the recipe's task is right or wrong, so that no model scores better."""
+    if recipe.task.name in UNSCORED_TASKS:
+        raise UsageError(
+            f"answers of {recipe.task.name} have no right one, and are not scored",
+            hint="tunewright run tells how likely base and tuned model find real texts",
+        )
 
 
 def check_embedding(recipe: Recipe) -> None:

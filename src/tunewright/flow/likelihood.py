@@ -34,7 +34,7 @@ WORDS = "words"
 def wanted(recipe: Recipe) -> list[str]:
     """Names of the files that a recipe asks of every system that is measured."""
     asked = recipe.evaluate
-    names = {"likelihood.jsonl": asked.likelihood, "general.json": asked.likelihood}
+    names = {"likelihood.jsonl": recipe.likelihood, "general.json": recipe.likelihood}
     names |= {"ranking.jsonl": asked.ranking.distractors > 0, "prompts.jsonl": bool(asked.prompts)}
     return [name for name, wished in names.items() if wished]
 
@@ -158,7 +158,7 @@ def compare(job: Run) -> dict[str, Any]:
         paths = {system: job.path / "systems" / system / name for system in reversed(SYSTEMS)}
         return {system: list(files.read_lines(path)) for system, path in paths.items() if path.is_file()}
 
-    if options.likelihood and (measured := rows("likelihood.jsonl")):
+    if job.recipe.likelihood and (measured := rows("likelihood.jsonl")):
         asked = {row["id"] for own in measured.values() for row in own}
         chosen = [example for example in examples if example.id in asked]
         found["likelihood"] = likelihood.compare(chosen, measured, pair=("base", "tuned"), **draw)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunewright.core import files
 from tunewright.core.errors import DataError, GateMissed, UsageError, did_you_mean
-from tunewright.core.recipe import MODEL_FREE, TEXT_TASKS, Recipe
+from tunewright.core.recipe import MODEL_FREE, TEXT_TASKS, UNSCORED_TASKS, Recipe
 from tunewright.core.run import FOLDS, Run, touched
 
 STAGES = ("data", "train", "evaluate", "compare", "report")
@@ -31,7 +31,8 @@ class Outcome:
     stages: those that are complete. cells: on ("test" or an exam) → cell ("base/free") → scores as they stand in
     scores-<decoding>.json. pairs, gates: rows of metrics_comparison.json. counts: records of train, validation,
     test, rejected; folds: the same of every fold of a cross-validation. likelihood, ranking: what models find likely,
-    as metrics_comparison.json has it. main: the cell that answers every test document, and that gates are about.
+    as metrics_comparison.json has it. scored: whether the task's answers are. main: the cell that answers every test
+    document, and that gates are about.
     files: what there is to open, by name.
     """
 
@@ -46,6 +47,7 @@ class Outcome:
     gates: list[dict[str, Any]] = field(default_factory=list)
     likelihood: dict[str, Any] = field(default_factory=dict)
     ranking: dict[str, Any] = field(default_factory=dict)
+    scored: bool = True
     main: str = "tuned/grammar"
     level: float = 0.95
     seconds: float | None = None
@@ -69,6 +71,7 @@ class Outcome:
             gates=comparison.get("gates", []),
             likelihood=comparison.get("likelihood", {}),
             ranking=comparison.get("ranking", {}),
+            scored=recipe.task.name not in UNSCORED_TASKS,
             main=main_cell(recipe),
             level=comparison.get("level", recipe.evaluate.confidence_level),
             seconds=_seconds(path),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.core import meter
 from tunewright.core.errors import ModelError, TunewrightError
-from tunewright.core.recipe import MODEL_FREE, Recipe
+from tunewright.core.recipe import MODEL_FREE, UNSCORED_TASKS, Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
 from tunewright.flow import dress, examine, folds, likelihood, memory, pace, prepared
@@ -356,6 +356,8 @@ def _answers(recipe: Recipe, test: int, exams: dict[str, int]) -> dict[str, int]
     """Cell → documents it answers, exams included; of a cross-validation in one fold."""
     from tunewright.flow.answer import decodings
 
+    if recipe.task.name in UNSCORED_TASKS:
+        return {}
     if recipe.evaluate.folds:
         recipe = folds.recipe_of(recipe, 1)
     found = {}
@@ -506,9 +508,9 @@ class _Shape:
         """Seconds for what is measured beside answers (`flow.likelihood`): texts read, prompts answered."""
         asked = recipe.evaluate
         count = min(asked.sample or test, test)
-        texts = count * (asked.likelihood + bool(asked.ranking.distractors) * (1 + asked.ranking.distractors))
+        texts = count * (recipe.likelihood + bool(asked.ranking.distractors) * (1 + asked.ranking.distractors))
         a_token = self.layers * layer.read + 2 * self.vocabulary * self.width / (speed * EFFICIENCY)
-        read = (texts * (prompt + reply) + GENERAL * asked.likelihood) * a_token
+        read = (texts * (prompt + reply) + GENERAL * recipe.likelihood) * a_token
         answers = self.answering(len(asked.prompts), "base", recipe, prompt, reply, speed, layer)
         return len(likelihood.measured(recipe)) * (read + answers)
 

@@ -144,6 +144,8 @@ def divide(
             where=recipe.data.source,
             hint="data.near_duplicates: 0 keeps those that are only alike",
         )
+    for warning in _labels(prepared.task_of(job), kept):
+        events.say(warning)
     for name, records_of_split in kept.items():
         files.write_lines(folder / f"{name}.jsonl", prepared.rows(records_of_split))
     everything = [record for part in kept.values() for record in part]
@@ -181,6 +183,19 @@ def divide(
         "sha256": hashes(folder),
     }
     job.finish("data", found.about | own)
+
+
+def _labels(task: Task, parts: Mapping[str, Sequence[Record]]) -> list[str]:
+    """What the task says of the labels of a split: warnings; nothing where it has no labels. Raises DataError."""
+    check = getattr(task, "check", None)
+    if check is None:
+        return []
+    from tunewright.data import split
+
+    for side in ("validation", "test"):
+        split.refuse_synthetic(parts[side], side)
+    found: list[str] = check(parts)
+    return found
 
 
 def _repeats(task: Task, parts: Mapping[str, Sequence[Record]], threshold: float) -> Repeats | None:

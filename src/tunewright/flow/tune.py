@@ -156,6 +156,7 @@ def tune(
 
 def check(recipe: Recipe) -> None:
     """Refuse now what every trial would fail by. Raises UsageError, ModelError, MissingExtra."""
+    judge.check_scored(recipe)
     found = Space.of(recipe)
     job.resolve(found.recipe, STAGES[:3])
     space.check_adapters(found)

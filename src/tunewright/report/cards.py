@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tunewright.core.records import Message
-from tunewright.report import references, sentences
+from tunewright.report import likely, references, sentences
 from tunewright.report.evidence import TEST, Cell, Evidence, Training, mapping
 from tunewright.report.figures import (
     count,
@@ -33,6 +33,7 @@ FORMS = {
     "question_answering": "Answering questions with text",
     "conversation": "Answering in conversations",
     "text_to_json": "Turning what people ask for into JSON",
+    "labelled_text": "Writing texts that are like those of a label",
 }
 """What tasks are for; any other reads documents into JSON."""
 
@@ -224,7 +225,7 @@ def _results(evidence: Evidence, training: Training) -> str:
     head = sentences.headline(evidence)
     cells = [cell for cell in _cells(evidence, training) if cell.metrics()]
     if not cells:
-        return "No scores have been measured."
+        return likely.fall_sentence(evidence) or "No scores have been measured."
     names = [name for name in CARD_METRICS if any(cell.metric(name) for cell in cells)]
     lines = [
         f"| documents | decoding | n | {' | '.join(metric_name(name) for name in names)} |",

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from tunewright.core.errors import RunError
-from tunewright.core.recipe import MODEL_FREE
+from tunewright.core.recipe import MODEL_FREE, UNSCORED_TASKS
 from tunewright.report.figures import Estimate, number
 
 SYSTEM_ORDER = (*MODEL_FREE, "base", "few-shot")
@@ -203,6 +203,11 @@ class Evidence:
         alone = isinstance(asked, list) and not {"tuned", "few-shot"} & set(map(str, asked))
         base = (alone and self.cell("base", "grammar", on)) or self.baseline(on)
         return tuned or (others[-1] if others else base) or (here[-1] if here else None)
+
+    @property
+    def scored(self) -> bool:
+        """Whether answers of the run's task are scored at all."""
+        return self.setting("task.name") not in UNSCORED_TASKS
 
     def baseline(self, on: str = TEST) -> Cell | None:
         """The untuned model, free before grammar: a base must not be judged by a grammar it was not made for."""
@@ -422,7 +427,7 @@ def _name_missing(found: Evidence) -> None:
     elif "tuned" in asked and not any(training.metrics for training in found.trained):
         say("Training: no training metrics, so no tuned model has been trained to its end in this run.")
     measured = {cell.system for cell in found.on()}
-    for system in asked:
+    for system in asked if found.scored else ():
         if system not in measured:
             say(f"System “{system}” has no scores on the test documents.")
     exams = found.setting("evaluate.exams")

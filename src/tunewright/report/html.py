@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 import tunewright
 from tunewright.core.recipe import MODEL_FREE
-from tunewright.report import account, charts, examples, fonts, likely, profile, references, sentences
+from tunewright.report import account, augmentation, charts, examples, fonts, likely, profile, references, sentences
 from tunewright.report.charts import Lane
 from tunewright.report.evidence import TEST, Cell, Evidence
 from tunewright.report.figures import (
@@ -106,6 +106,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "description": str(evidence.recipe.get("description") or ""),
         "level": level(evidence.level),
         "headline": sentences.headline(evidence),
+        "unscored": "" if evidence.scored else likely.fall_sentence(evidence),
         "keys": _keys(evidence),
         "gates": sentences.gate_rows(evidence),
         "systems": _systems(evidence, TEST),
@@ -121,6 +122,8 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "likelihood": likely.likelihood(evidence),
         "ranking": likely.ranking(evidence),
         "prompts": likely.prompts(evidence),
+        "augmentation": augmentation.augmentation(evidence),
+        "arms": augmentation.legend(),
         "learnt": sentences.learnt(evidence),
         "limits": sentences.limits(evidence),
         "examples": cases(evidence, TEST, worst=4, best=2),
@@ -152,6 +155,7 @@ def _contents(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("slices", "Where it holds", found["slices"] or found["square"]),
         ("fields", "Fields", found["fields"]),
         ("likelihood", "What it finds likely", found["likelihood"] or found["ranking"]),
+        ("augmentation", "Synthetic texts", found["augmentation"]),
         ("prompts", "Before and after", found["prompts"]),
         *((f"exam-{index}", exam["short"], True) for index, exam in enumerate(found["exams"], 1)),
         ("learnt", "What was learnt", found["learnt"]),

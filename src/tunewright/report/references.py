@@ -163,6 +163,54 @@ HINER = Reference(
 )  # fmt: skip
 
 
+TFIDF = Reference(
+    "weights of words in the plain classifier", "G. Salton, C. Buckley", 1988,
+    "Term-weighting approaches in automatic text retrieval", "Information Processing & Management 24(5), pp. 513–523",
+    "https://doi.org/10.1016/0306-4573(88)90021-0",
+)  # fmt: skip
+SCIKIT = Reference(
+    "the plain classifiers", "F. Pedregosa, G. Varoquaux, A. Gramfort, V. Michel, B. Thirion, et al.", 2011,
+    "Scikit-learn: Machine Learning in Python", "Journal of Machine Learning Research 12, pp. 2825–2830",
+    "https://jmlr.org/papers/v12/pedregosa11a.html",
+)  # fmt: skip
+EDA = Reference(
+    "edits of real texts", "J. Wei, K. Zou", 2019,
+    "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks",
+    "EMNLP-IJCNLP 2019, pp. 6382–6388; arXiv:1901.11196", "https://arxiv.org/abs/1901.11196",
+)  # fmt: skip
+TWO_SAMPLES = Reference(
+    "classifier two-sample test", "D. Lopez-Paz, M. Oquab", 2017,
+    "Revisiting Classifier Two-Sample Tests", "ICLR 2017; arXiv:1610.06545", "https://arxiv.org/abs/1610.06545",
+)  # fmt: skip
+MMD = Reference(
+    "maximum mean discrepancy", "A. Gretton, K. M. Borgwardt, M. J. Rasch, B. Schölkopf, A. Smola", 2012,
+    "A Kernel Two-Sample Test", "Journal of Machine Learning Research 13, pp. 723–773",
+    "https://jmlr.org/papers/v13/gretton12a.html",
+)  # fmt: skip
+DISCLOSURE = Reference(
+    "disclosure by nearest records", "M. Platzer, T. Reutterer", 2021,
+    "Holdout-Based Empirical Assessment of Mixed-Type Synthetic Data", "Frontiers in Big Data 4:679939",
+    "https://doi.org/10.3389/fdata.2021.679939",
+)  # fmt: skip
+DISTINCT = Reference(
+    "distinct n-grams", "J. Li, M. Galley, C. Brockett, J. Gao, B. Dolan", 2016,
+    "A Diversity-Promoting Objective Function for Neural Conversation Models", "NAACL 2016, pp. 110–119",
+    "https://aclanthology.org/N16-1014",
+)  # fmt: skip
+SELF_BLEU = Reference(
+    "self-BLEU", "Y. Zhu, S. Lu, L. Zheng, J. Guo, W. Zhang, J. Wang, Y. Yu", 2018,
+    "Texygen: A Benchmarking Platform for Text Generation Models", "SIGIR 2018; arXiv:1802.01886",
+    "https://arxiv.org/abs/1802.01886",
+)  # fmt: skip
+MAUVE = Reference(
+    "why there is no MAUVE", "K. Pillutla, S. Swayamdipta, R. Zellers, J. Thickstun, S. Welleck, et al.", 2021,
+    "MAUVE: Measuring the Gap Between Neural Text and Human Text using Divergence Frontiers",
+    "NeurIPS 2021; arXiv:2102.01454", "https://arxiv.org/abs/2102.01454",
+)  # fmt: skip
+JUDGED = (TFIDF, SCIKIT, EDA, TWO_SAMPLES, MMD, DISCLOSURE, DISTINCT, SELF_BLEU, MAUVE)
+"""What the judgement of synthetic texts rests on."""
+
+
 WHOLE = ("full", "last-layers")
 """Methods that train weights of the model itself and no adapter."""
 
@@ -178,6 +226,7 @@ def of(evidence: Evidence) -> list[Reference]:
     measured = {name for cell in evidence.cells for name in cell.metrics()}
     tests = " ".join(pair.test.lower() for pair in evidence.pairs)
     intervals = any(e.low is not None for cell in evidence.cells for e in cell.metrics().values())
+    judged = (evidence.path / "downstream" / "manifest.json").is_file()
     used = [
         (SROIE, "sroie" in source),
         (HINER, "hiner" in source),
@@ -201,10 +250,11 @@ def of(evidence: Evidence) -> list[Reference]:
         (BLEU, "bleu" in measured),
         (CHRF, "chrf" in measured),
         (SACREBLEU, bool(measured & {"bleu", "chrf"})),
-        (BOOTSTRAP, intervals or "bootstrap" in tests),
+        *((reference, judged) for reference in JUDGED),
+        (BOOTSTRAP, judged or intervals or "bootstrap" in tests),
         (EXPANDED, "bootstrap" in tests),
         (MCNEMAR, "mcnemar" in tests),
-        (HOLM, any(pair.p_holm is not None for pair in evidence.pairs)),
+        (HOLM, judged or any(pair.p_holm is not None for pair in evidence.pairs)),
         (FOLDS, bool(evidence.folds)),
         (POOLED, bool(evidence.folds)),
         (CROSS_VALIDATION, bool(evidence.folds)),

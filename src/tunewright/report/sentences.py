@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tunewright.core.recipe import MODEL_FREE
-from tunewright.report import likely
+from tunewright.report import augmentation, likely
 from tunewright.report.evidence import TEST, Cell, Evidence, Pair
 from tunewright.report.figures import (
     NBSP,
@@ -120,6 +120,7 @@ def learnt(evidence: Evidence) -> list[Finding]:
         *_languages(evidence, main),
     ]
     found += [Finding(title, text) for title, text in likely.findings(evidence)]
+    found += [Finding(title, text) for title, text in augmentation.findings(evidence)]
     found += [*_fields(main), *_exam_gap(evidence, main), *_training(evidence)]
     return found
 

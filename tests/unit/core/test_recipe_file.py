@@ -163,7 +163,7 @@ def test_one_key_of_a_mapping_leaves_its_other_defaults():
 def test_names_of_tasks_layouts_and_noise_are_checked_with_the_rest():
     page = "name: x\ntask: {name: extractoin}\ndata:\n  layout: alpacca\n  noise: {havy: 1}\nmethod: {name: laro}\n"
     assert faults(page) == [
-        "a.yaml:2: task.name: 'extractoin' is not allowed; it must be conversation, extraction, question_answering or text_to_json (--code FILE adds a task of your own)",
+        "a.yaml:2: task.name: 'extractoin' is not allowed; it must be conversation, extraction, labelled_text, question_answering or text_to_json (--code FILE adds a task of your own)",
         (
             "a.yaml:4: data.layout: 'alpacca' is not allowed; it must be auto, record, messages, sharegpt, alpaca, "
             "prompt_completion, prompt_reference, question_answer, paper, labelled or text"

@@ -1,0 +1,205 @@
+"""Does what was drawn from a generator tell whom it was trained on?
+
+- `disclosed`: for each drawn text, is the nearest real one among the people of train, or among as many people that the
+  generator was never shown? Half of the time each, where it has learnt what people say and not what these people said
+  (the share of nearest records of Platzer & Reutterer 2021, section 3.3; Yale et al. 2020, privacy loss). A nearest
+  text is nearer the more texts there are to choose from, so both sides have the same number of people, paired by how
+  much they said, and each pair the same number of texts of each label. p is of exchanging the two people of a pair at
+  random (one-sided), the interval the jackknife's over pairs (Efron & Stein 1981), Student's.
+- `copied`: texts of which most runs of words stand in one single text of train, beside the same share among real
+  texts of people that train does not know: what is said often is said by anybody.
+
+Both look at what was drawn, before any filter: a filter that leaves out near-copies of train takes texts away on one
+side of the comparison only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from tunewright.core.errors import DataError
+from tunewright.core.records import Record
+from tunewright.evals import matching
+from tunewright.evals.classifiers import Rows, Texts, Tfidf, tokens
+from tunewright.evals.intervals import cluster_sums, interval, leave_one_out, resampled_sums
+
+Array = NDArray[np.float64]
+
+FEWEST = 4
+"""Pairs of people that say something about others."""
+
+RUN = 4
+"""Words of the runs that `copied` looks for."""
+
+COPIED = 0.8
+"""Share of a text's runs in one text of train from which it is called a near-copy."""
+
+SHORTEST = 8
+"""Words of the shortest text that can be called so: shorter ones are said alike by many."""
+
+
+def disclosed(
+    texts: Texts, drawn: Sequence[Record], train: Sequence[Record], held: Sequence[Record], *, most: int,
+    permutations: int, level: float, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Share of drawn texts whose nearest real text is one of train: {"share", "low", "high", "p", "people", …}.
+
+    held: real texts of people that train does not know. most: drawn texts that are looked at, at most.
+    people, texts: on each of the two sides; nearness: the cosine of TF-IDF rows of words and pairs. Ties count half.
+    Raises DataError where fewer than four pairs of people can be made, or a person stands on both sides.
+    """
+    left, right, pair = _paired(train, held, seed)
+    count = len(np.unique(pair))
+    if count < FEWEST:
+        raise DataError(
+            f"a disclosure test needs {FEWEST} people on each side who share a label, and there are {count}",
+            hint="give validation and test more participants (data.test_share)",
+        )
+    draw = np.random.default_rng(seed)
+    chosen = draw.permutation(len(drawn))[:most]
+    asked = texts.rows(drawn[place].text for place in chosen)
+    sides = texts.rows(train[place].text for place in left), texts.rows(held[place].text for place in right)
+    near = _nearest(texts, asked, sides, pair, count)
+    wins = _wins(near[0].max(axis=1), near[1].max(axis=1))
+    share = float(wins.mean())
+    without = np.array(
+        [_wins(*(_without(side, number) for side in near)).mean() for number in range(count)], dtype=float
+    )
+    # Both the people who were compared and the texts that were drawn might have been others.
+    variance = (count - 1) / count * float(((without - without.mean()) ** 2).sum()) + float(wins.var()) / len(wins)
+    reach = float(stdtrit(count - 1, (1 + level) / 2)) * variance**0.5
+    more = 0
+    for _ in range(permutations):
+        turned = draw.random(count) < 0.5
+        one, other = (np.where(turned, near[not side], near[side]).max(axis=1) for side in (0, 1))
+        more += float(_wins(one, other).mean()) >= share - 1e-12
+    return {
+        "share": share,
+        "low": max(0.0, share - reach),
+        "high": min(1.0, share + reach),
+        "p": (1 + more) / (1 + permutations),
+        "n": len(wins),
+        "ties": float((wins == 0.5).mean()),
+        "people": count,
+        "texts": len(pair),
+        "of_people": [len(np.unique(matching.people(side))) for side in (train, held)],
+        "permutations": permutations,
+    }
+
+
+def _paired(
+    train: Sequence[Record], held: Sequence[Record], seed: int
+) -> tuple[matching.Index, matching.Index, matching.Index]:
+    """Places of texts of train and of held, as many of each label in every pair of people; and each place's pair."""
+    draw = np.random.default_rng(seed)
+    sides = [_by_person(side) for side in (train, held)]
+    if shared := set(sides[0]) & set(sides[1]):
+        raise DataError(f"'{min(shared)}' stands in train and among those who are held out")
+    fewer = 0 if len(sides[0]) <= len(sides[1]) else 1
+    free = list(draw.permutation(sorted(sides[1 - fewer])))
+    places: tuple[list[int], list[int], list[int]] = ([], [], [])
+    number = 0
+    for name in sorted(sides[fewer], key=lambda name: (-_said(sides[fewer][name]), name)):
+        own = sides[fewer][name]
+        nearest = min(free, key=lambda other: abs(_said(sides[1 - fewer][other]) - _said(own)))
+        free.remove(nearest)
+        both = [own, sides[1 - fewer][nearest]]
+        one, other = both if fewer == 0 else reversed(both)
+        common = [label for label in one if label in other]
+        for label in common:
+            count = min(len(one[label]), len(other[label]))
+            places[0].extend(draw.permutation(one[label])[:count])
+            places[1].extend(draw.permutation(other[label])[:count])
+            places[2].extend([number] * count)
+        number += bool(common)
+    left, right, pair = (np.array(side, dtype=np.int64) for side in places)
+    return left, right, pair
+
+
+def _by_person(records: Sequence[Record]) -> dict[str, dict[str, list[int]]]:
+    """Person → label → places."""
+    found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for place, record in enumerate(records):
+        found[matching.group_of(record)][matching.label_of(record)].append(place)
+    return {name: dict(sorted(own.items())) for name, own in found.items()}
+
+
+def _said(own: dict[str, list[int]]) -> int:
+    return sum(map(len, own.values()))
+
+
+def _nearest(
+    texts: Texts, asked: Rows, sides: tuple[Rows, Rows], pair: matching.Index, count: int
+) -> tuple[Array, Array]:
+    """Likeness of each drawn text to the nearest of each person, for both sides: two of `[drawn, pairs]`."""
+    weigh = Tfidf(texts.grams(np.concatenate(sides)))
+    own = weigh(texts.grams(asked))
+    # Texts stand in the order of their pairs.
+    begins = np.searchsorted(pair, np.arange(count))
+    found = []
+    for side in sides:
+        against = weigh(texts.grams(side)).T.tocsc()
+        parts = [(own[at : at + 500] @ against).toarray() for at in range(0, own.shape[0], 500)]
+        found.append(np.vstack([np.maximum.reduceat(part, begins, axis=1) for part in parts]))
+    return found[0], found[1]
+
+
+def _without(near: Array, number: int) -> Array:
+    return np.delete(near, number, axis=1).max(axis=1)
+
+
+def _wins(one: Array, other: Array) -> Array:
+    """1 where the first is nearer, 0.5 where neither is. Nearness is compared up to rounding."""
+    return np.where(np.abs(one - other) < 1e-9, 0.5, (one > other).astype(float))
+
+
+def copied(
+    drawn: Sequence[Record], train: Sequence[Record], held: Sequence[Record], *, level: float, resamples: int, seed: int
+) -> dict[str, Any]:
+    """Shares of near-copies of train: {"drawn": {"share", "low", "high", "n"}, "held": the same of real texts}.
+
+    Only texts of `SHORTEST` words and more are looked at, and n counts these.
+    """
+    index: dict[tuple[str, ...], set[int]] = defaultdict(set)
+    for place, record in enumerate(train):
+        for run in _runs(tokens(record.text)):
+            index[run].add(place)
+    return {
+        name: _share(records, index, level, resamples, seed) for name, records in (("drawn", drawn), ("held", held))
+    } | {"run": RUN, "threshold": COPIED, "shortest": SHORTEST}
+
+
+def _share(
+    records: Sequence[Record], index: dict[tuple[str, ...], set[int]], level: float, resamples: int, seed: int
+) -> dict[str, Any]:
+    said = [tokens(record.text) for record in records]
+    long = [place for place, words in enumerate(said) if len(words) >= SHORTEST]
+    if not long:
+        return {"share": 0.0, "low": 0.0, "high": 1.0, "n": 0}
+    hits = np.array([_is_copy(_runs(said[place]), index) for place in long], dtype=float)
+    owners = matching.people([records[place] for place in long])
+    sums = cluster_sums(np.column_stack([hits, np.ones(len(hits))]), owners)
+    drawn, without = resampled_sums(sums, resamples, seed), leave_one_out(sums)
+    low, high, _ = interval(
+        float(hits.mean()),
+        drawn[:, 0] / drawn[:, 1],
+        without[:, 0] / np.maximum(without[:, 1], 1),
+        proportion=True,
+        level=level,
+    )
+    return {"share": float(hits.mean()), "low": low, "high": high, "n": len(hits)}
+
+
+def _runs(words: list[str]) -> set[tuple[str, ...]]:
+    return {tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
+
+
+def _is_copy(runs: set[tuple[str, ...]], index: dict[tuple[str, ...], set[int]]) -> bool:
+    found = Counter(place for run in runs for place in index.get(run, ()))
+    return bool(found) and max(found.values()) >= COPIED * len(runs)

@@ -1,0 +1,434 @@
+"""What synthetic texts with labels are worth: do they carry their labels, and do classifiers learn better with them?
+
+Utility. Classifiers are trained on a part of the real texts (whole people, drawn before anything is trained) and on the
+same part with something added: synthetic texts in several amounts, or as many texts made cheaply of the same part
+(`alternatives`). All are asked about the same real texts of people that nobody learnt from. Added texts keep the
+labels' shares of the part, so that nothing is gained by another balance. The score is macro F1, the mean over seeds; a
+seed draws the people of a part, the synthetic texts that are taken and what alternatives draw. Differences are paired
+by participant and by seed (`paired.across_seeds`), Holm over all but the one that was named beforehand.
+
+Where a part is not the whole, the generator of the synthetic texts had seen more people than the classifier did. A gain
+there is a gain over those few texts, not over what the generator was made of; `ngrams of all` beside it is a cheap
+generator that was shown the same.
+
+Agreement. A classifier of real people's labels is asked for the labels of synthetic texts and of real texts of people
+it does not know, among texts of the same lengths (`matching.cells`), every label weighing the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewright.core.errors import DataError
+from tunewright.core.records import Record
+from tunewright.data.split import crossing, is_synthetic, refuse_synthetic
+from tunewright.evals import alternatives, classifiers, matching, paired
+from tunewright.evals.classifiers import Texts, by_class, label_of, labels_of, macro_f1
+from tunewright.evals.intervals import cluster_sums, resampled_sums
+
+Array = NDArray[np.float64]
+
+REAL, SYNTHETIC, OF_ALL = "real", "synthetic", "ngrams of all"
+
+TRIES = 200
+"""Draws of people until a part holds every label."""
+
+FEWEST = 2
+"""Texts of every label that a part has."""
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def refuse_leaks(
+    train: Sequence[Record], validation: Sequence[Record], test: Sequence[Record], synthetic: Sequence[Record] = ()
+) -> None:
+    """Raises DataError where what is to be real is not, what is to be synthetic does not say so, or people cross.
+
+    People cross where one stands on two sides, or where a synthetic text says that it was made of somebody held out.
+    """
+    for side, records in (("train", train), ("validation", validation), ("test", test)):
+        refuse_synthetic(records, side)
+    if crossed := crossing({"train": train, "validation": validation, "test": test}):
+        name, sides = next(iter(crossed.items()))
+        raise DataError(
+            f"{len(crossed)} participants stand on two sides, first '{name.partition(':')[2]}': {', '.join(sides)}",
+            hint="put all texts of each participant on one side",
+        )
+    if unsaid := [record.id for record in synthetic if not is_synthetic(record)]:
+        raise DataError(
+            f"{len(unsaid)} texts stand among the synthetic ones and do not say that they are, first {unsaid[0]}",
+            hint="their provenance must have synthetic: true",
+        )
+    refuse_tested(synthetic, [*validation, *test], "synthetic texts were made")
+
+
+def refuse_tested(records: Iterable[Record], held: Iterable[Record], what: str = "a classifier would learn") -> None:
+    """Raises DataError where records to learn from are held out, of somebody held out, or made of such a record.
+
+    held: the records of validation or test. what: is said of it, as "a filter would learn".
+    """
+    held = list(held)
+    ids = {record.id for record in held}
+    groups = {record.group for record in held if record.group is not None}
+    leaks = []
+    for record in records:
+        of = record.provenance.get("of", record.provenance.get("made"))
+        own = record.id in ids and not is_synthetic(record)
+        if own or (record.group is not None and record.group in groups) or (isinstance(of, str) and of in ids):
+            leaks.append(record.id)
+    if leaks:
+        raise DataError(
+            f"{what} from {len(leaks)} texts that are held out or of people who are, first {leaks[0]}",
+            hint="learn from train alone: what is judged on a text must not have seen its speaker",
+        )
+
+
+# ---------------------------------------------------------------- utility
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Real texts of some of train's people. amount: share of the people; seed: the number of the draw, from 0."""
+
+    amount: float
+    seed: int
+    records: tuple[Record, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.amount:g}-{self.seed}"
+
+    @property
+    def people(self) -> int:
+        return len(np.unique(matching.people(self.records)))
+
+
+def parts(train: Sequence[Record], amounts: Sequence[float], seeds: int, seed: int) -> list[Part]:
+    """Parts of train for every amount and number of a draw, by whole people, each with every label of train.
+
+    Raises DataError where so few people cannot hold every label.
+    """
+    labels = {label_of(record) for record in train}
+    owners = matching.people(train)
+    everybody = int(owners.max(initial=-1)) + 1
+    found = []
+    for amount in amounts:
+        count = max(1, round(amount * everybody))
+        for number in range(seeds):
+            draw = np.random.default_rng([seed, number, round(1e6 * amount)])
+            for _ in range(TRIES):
+                chosen = np.isin(owners, draw.permutation(everybody)[:count])
+                records = tuple(record for record, own in zip(train, chosen, strict=True) if own)
+                held = Counter(label_of(record) for record in records)
+                if set(held) == labels and min(held.values()) >= FEWEST:
+                    break
+            else:
+                raise DataError(
+                    f"no {count} of {everybody} people were found who have {FEWEST} texts of every label",
+                    hint=f"a larger share than {amount:g} in downstream.amounts",
+                )
+            found.append(Part(amount, number, records))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What a classifier is trained on: the part of real texts or not, and what is added.
+
+    ratio: synthetic texts for each real one that were asked for; scarce: fewer were there.
+    """
+
+    name: str
+    real: bool
+    added: tuple[Record, ...] = ()
+    ratio: float | None = None
+    scarce: bool = False
+
+
+def with_ratio(ratio: float) -> str:
+    """The name of the arm that has so many synthetic texts for each real one."""
+    return f"{REAL} + {SYNTHETIC} ×{ratio:g}"
+
+
+def beside(name: str) -> str:
+    """The name of the arm that has texts of a cheap alternative."""
+    return f"{REAL} + {name}"
+
+
+def arms(
+    part: Part, synthetic: Sequence[Record], *, ratios: Sequence[float], others: Sequence[str], seed: int,
+    of_all: alternatives.Alternative | None = None,
+) -> list[Arm]:  # fmt: skip
+    """Everything that is tried on a part. ratios: the first is the chief one, whose number all alternatives have.
+
+    others: names of alternatives that are made of the part; of_all: one that has seen all of train, for a part that
+    has not. A ratio that gives no more texts than one before it, for lack of texts, is left out.
+    """
+    own = Counter(label_of(record) for record in part.records)
+    made = matching.by_label(synthetic)
+    most = min(len(made.get(label, ())) / count for label, count in own.items())
+    if most <= 0:
+        missing = next(label for label in own if label not in made)
+        raise DataError(f"there is no synthetic text of '{missing}' to be added to the real ones")
+    draw = np.random.default_rng([seed, part.seed, round(1e6 * part.amount)])
+    order = {label: draw.permutation(places) for label, places in made.items()}
+
+    def counts(ratio: float) -> dict[str, int]:
+        return {label: min(len(order[label]), max(1, round(min(ratio, most) * count))) for label, count in own.items()}
+
+    def taken(ratio: float) -> tuple[Record, ...]:
+        return tuple(synthetic[place] for label, count in counts(ratio).items() for place in order[label][:count])
+
+    chief = ratios[0]
+    found = [Arm(REAL, True), Arm(SYNTHETIC, False, taken(chief), chief, chief > most)]
+    sizes: set[int] = set()
+    for ratio in ratios:
+        added = taken(ratio)
+        if len(added) not in sizes:
+            sizes.add(len(added))
+            found.append(Arm(with_ratio(ratio), True, added, ratio, ratio > most))
+    sown = seed + 1000 * part.seed
+    for name in others:
+        made_of_part = alternatives.Alternative(name, part.records).make(counts(chief), sown)
+        found.append(Arm(beside(name), True, tuple(made_of_part)))
+    if of_all is not None and part.amount < 1:
+        found.append(Arm(beside(OF_ALL), True, tuple(of_all.make(counts(chief), sown + 1))))
+    return found
+
+
+def answers(
+    part: Part, tried: Sequence[Arm], test: Sequence[Record], names: Sequence[str], texts: Texts
+) -> list[dict[str, Any]]:
+    """What classifiers trained on each arm call every test text: rows of {"amount", "seed", "arm", "classifier", …}.
+
+    called: numbers of labels in the order of their names, `[test]`. Raises DataError where something learnt from is
+    held out.
+    """
+    classes = sorted({label_of(record) for record in part.records})
+    asked = texts.rows(record.text for record in test)
+    rows = []
+    for arm in tried:
+        records = [*(part.records if arm.real else ()), *arm.added]
+        refuse_tested(records, test)
+        learnt, labels = texts.rows(record.text for record in records), labels_of(records)
+        for name in names:
+            called = classifiers.learn(name, texts, learnt, labels, part.seed).predict(asked)
+            rows.append(
+                {
+                    "amount": part.amount,
+                    "seed": part.seed,
+                    "arm": arm.name,
+                    "classifier": name,
+                    "real": len(part.records) if arm.real else 0,
+                    "people": part.people,
+                    "added": len(arm.added),
+                    "ratio": arm.ratio,
+                    "scarce": arm.scarce,
+                    "called": np.searchsorted(classes, called).tolist(),
+                }
+            )
+    return rows
+
+
+def compare(
+    rows: Sequence[Mapping[str, Any]], test: Sequence[Record], classes: Sequence[str], *, chief: str,
+    primary: tuple[float, str] | None, level: float, resamples: int, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Scores of all arms and what pairs of them show, from rows of `answers` of all parts.
+
+    classes: labels in the order of their numbers; test: the texts that were asked. chief: name of the arm that
+    alternatives are compared with. primary: (amount, classifier) of the comparison of it with real texts that was named
+    beforehand.
+
+    Returns {"cells", "comparisons", "n", "people", "classes"}. cells: rows of {"amount", "classifier", "arm", "value",
+    "low", "high", "by_seed", …}. comparisons: rows as `paired.compare` gives them, b - a, for every arm against real
+    texts and for the chief one against every alternative.
+    """
+    owners = matching.people(test)
+    groups = len(np.unique(owners))
+    actual = labels_of(test)
+    tested = np.array(classes)
+    scores: dict[tuple[float, str, str], tuple[Array, Array]] = {}
+    cells: list[dict[str, Any]] = []
+    found: dict[tuple[float, str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault((row["amount"], row["classifier"], row["arm"]), []).append(row)
+    for key, own in found.items():
+        own.sort(key=lambda row: row["seed"])
+        sums = [cluster_sums(by_class(tested[row["called"]], actual, classes), owners) for row in own]
+        by_seed = np.array([float(macro_f1(one.sum(axis=0))) for one in sums])
+        # The same seed draws the same people for every arm: differences of these are paired.
+        drawn = np.mean([macro_f1(resampled_sums(one, resamples, seed)) for one in sums], axis=0)
+        scores[key] = by_seed, drawn
+        value = float(by_seed.mean())
+        spread = paired.across_seeds(value, drawn, groups, by_seed.tolist(), level)
+        cells.append(
+            {
+                "amount": key[0],
+                "classifier": key[1],
+                "arm": key[2],
+                "value": value,
+                "low": max(0.0, spread["low"]),
+                "high": min(1.0, spread["high"]),
+                "by_seed": by_seed.tolist(),
+                **{name: float(np.mean([row[name] for row in own])) for name in ("real", "people", "added")},
+                "scarce": any(row["scarce"] for row in own),
+            }
+        )
+    comparisons = [
+        _difference(scores, amount, name, pair, groups, level) | {"n": len(test)}
+        for amount, name in dict.fromkeys((amount, name) for amount, name, _ in scores)
+        for pair in _pairs([arm for *where, arm in scores if tuple(where) == (amount, name)], chief)
+    ]
+    for row in comparisons:
+        row["primary"] = (row["amount"], row["classifier"]) == primary and (row["a"], row["b"]) == (REAL, chief)
+        row["p_holm"] = row["p"]
+    rest = [row for row in comparisons if not row["primary"]]
+    for row, p in zip(rest, paired.holm([row["p"] for row in rest]), strict=True):
+        row["p_holm"] = p
+    for row in comparisons:
+        row["verdict"] = paired.verdict(row, level)
+    return {
+        "cells": cells,
+        "comparisons": comparisons,
+        "n": len(test),
+        "people": groups,
+        "classes": list(classes),
+        "metric": "macro_f1",
+        "level": level,
+    }
+
+
+def _pairs(names: Sequence[str], chief: str) -> list[tuple[str, str]]:
+    """(a, b): every arm against real texts alone, and the chief one against every alternative."""
+    others = [name for name in names if name not in (REAL, SYNTHETIC) and not name.startswith(beside(SYNTHETIC))]
+    return [(REAL, name) for name in names if name != REAL] + [(name, chief) for name in others if chief in names]
+
+
+def _difference(
+    scores: Mapping[tuple[float, str, str], tuple[Array, Array]], amount: float, name: str, pair: tuple[str, str],
+    groups: int, level: float,
+) -> dict[str, Any]:  # fmt: skip
+    (one, ones), (other, others) = (scores[amount, name, arm] for arm in pair)
+    by_seed = other - one
+    difference = float(by_seed.mean())
+    return {
+        "amount": amount,
+        "classifier": name,
+        "a": pair[0],
+        "b": pair[1],
+        "metric": "macro_f1",
+        "a_value": float(one.mean()),
+        "b_value": float(other.mean()),
+        "difference": difference,
+        **paired.across_seeds(difference, others - ones, groups, by_seed.tolist(), level),
+        "seeds": len(by_seed),
+        "by_seed": by_seed.tolist(),
+    }
+
+
+# ---------------------------------------------------------------- agreement
+
+
+def agreement(
+    name: str, texts: Texts, train: Sequence[Record], held: Sequence[Record],
+    synthetic: Mapping[str, Sequence[Record]], *, margin: float, level: float, resamples: int, seed: int,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """How often a classifier trained on train agrees with the labels of synthetic and of other people's real texts.
+
+    held: real texts of people that train does not know. synthetic: several sets by name, such as drawn and kept.
+    margin: how far below is still close.
+
+    Returns for each set {"real", "synthetic", "difference", "low", "high", "verdict", "labels", "n", …}: shares among
+    texts of the same lengths, every label weighing the same; the interval adds the variance over people (bootstrap) and
+    over synthetic texts. verdict: "close" where all of the interval is above -margin, "below" where all of it is under,
+    else "not settled". everything: macro F1 of all texts, whatever their lengths.
+    Raises DataError where someone of train is held out, or no text has a length and label in common.
+    """
+    refuse_tested(train, held)
+    classes = sorted({label_of(record) for record in train})
+    model = classifiers.learn(name, texts, texts.rows(r.text for r in train), labels_of(train), seed)
+
+    def agreed(records: Sequence[Record]) -> tuple[Array, float]:
+        called, actual = model.predict(texts.rows(record.text for record in records)), labels_of(records)
+        return (called == actual).astype(float), float(macro_f1(by_class(called, actual, classes).sum(axis=0)))
+
+    ours, of_ours = agreed(held)
+    found = {}
+    for side, records in synthetic.items():
+        theirs, of_theirs = agreed(records)
+        rates = _matched(held, ours, records, theirs, level=level, resamples=resamples, seed=seed)
+        low, high = rates["low"], rates["high"]
+        found[side] = {
+            "classifier": name,
+            **rates,
+            "margin": margin,
+            "verdict": "close" if low >= -margin else "below" if high < -margin else "not settled",
+            "everything": {"real": of_ours, "synthetic": of_theirs},
+            "learnt": len(train),
+        }
+    return found
+
+
+def _matched(
+    held: Sequence[Record], ours: Array, synthetic: Sequence[Record], theirs: Array, *, level: float, resamples: int,
+    seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Shares of hits (`ours`, `theirs`, 0 or 1 each) among texts of the same lengths, and their difference."""
+    cells = matching.cells(held, synthetic)
+    if not cells:
+        raise DataError("no synthetic text has the label and the length of a real one")
+    columns = np.zeros((len(held), 2 * len(cells)))
+    weights, rates, variance = np.zeros(len(cells)), np.zeros(len(cells)), np.zeros(len(cells))
+    for number, (_, here, there) in enumerate(cells):
+        columns[here, number], columns[here, len(cells) + number] = ours[here], 1
+        weights[number] = min(len(here), len(there))
+        rates[number] = theirs[there].mean()
+        likely = (theirs[there].sum() + 1) / (len(there) + 2)  # all right is not certainly right
+        variance[number] = likely * (1 - likely) / len(there)
+    of_label = np.array([label for label, *_ in cells])
+    labels = sorted(set(of_label.tolist()))
+    inside = {label: np.where(of_label == label, weights, 0) for label in labels}
+    inside = {label: own / own.sum() for label, own in inside.items()}
+    weights = np.mean(list(inside.values()), axis=0)
+    sums = cluster_sums(columns, matching.people(held))
+    known = _rates(sums.sum(axis=0))
+    drawn = _rates(resampled_sums(sums, resamples, seed), known) @ weights
+    groups = len(sums)
+    real, made = float(known @ weights), float(rates @ weights)
+    spread = paired.by_variances(
+        made - real,
+        (float(np.var(drawn)) * groups / max(1, groups - 1), groups - 1),
+        (float(variance @ weights**2), len(synthetic) - 1),
+        level,
+    )
+    count = Counter(label_of(record) for record in synthetic)
+    return {
+        "real": real,
+        "synthetic": made,
+        "difference": made - real,
+        "low": spread["low"],
+        "high": spread["high"],
+        "labels": {
+            label: {"real": float(known @ own), "synthetic": float(rates @ own), "n": count[label]}
+            for label, own in inside.items()
+        },
+        "n": {
+            "real": int(sum(len(here) for _, here, _ in cells)),
+            "synthetic": int(sum(len(there) for *_, there in cells)),
+        },
+        "people": groups,
+    }
+
+
+def _rates(sums: Array, fallback: Array | None = None) -> Array:
+    """Hits over counts, `[..., 2 × cells]` → `[..., cells]`; where a resample has none of a cell, the fallback."""
+    right, count = np.split(sums, 2, axis=-1)
+    return np.where(count > 0, right / np.maximum(count, 1), 0.0 if fallback is None else fallback)

@@ -1,0 +1,289 @@
+"""The judgement of synthetic texts with labels: what they are like, whom they give away, what they are worth.
+
+    downstream/source.json          what was judged and how; another source, another judgement
+    downstream/fidelity.json        two-sample tests and the disfluency profile, kept texts beside held-out real ones
+    downstream/variety.json         distinct n-grams, self-BLEU, coverage, and why there is no MAUVE
+    downstream/privacy.json         disclosure of train and near-copies, drawn texts before any filter
+    downstream/agreement.json       what a classifier of other people's labels says of drawn and kept texts
+    downstream/parts/<amount>-<draw>.jsonl   what classifiers trained on each arm call every test text
+    downstream/utility.json         their scores and differences
+    downstream/manifest.json        last
+
+Every file is written whole, so a judgement that was broken off goes on behind the last of them. In a cross-validation
+each fold is judged, with the texts of its own generator, and their answers to all test texts are compared together.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tunewright.core import files
+from tunewright.core.errors import DataError, RunError
+from tunewright.core.events import Events
+from tunewright.core.records import Record
+from tunewright.core.run import Run
+from tunewright.flow import folds, prepared
+from tunewright.report import augmentation
+
+FOLDER = "downstream"
+
+SYNTHETIC = "synthetic"
+"""The folder of the run that holds drawn.jsonl and kept.jsonl."""
+
+SIZES = (1, 2, 3)
+"""n-grams that are counted."""
+
+
+@dataclass
+class Texts:
+    """The real and the synthetic texts of a run. held: real ones of people that train does not know."""
+
+    job: Run
+
+    @cached_property
+    def sides(self) -> dict[str, list[Record]]:
+        return {name: prepared.records(self.job, name) for name in prepared.SPLITS}
+
+    @property
+    def held(self) -> list[Record]:
+        return [*self.sides["validation"], *self.sides["test"]]
+
+    @cached_property
+    def drawn(self) -> list[Record]:
+        return _synthetic(self.job, "drawn")
+
+    @cached_property
+    def kept(self) -> list[Record]:
+        return _synthetic(self.job, "kept")
+
+
+def _synthetic(job: Run, name: str) -> list[Record]:
+    return [Record.from_row(row) for row in files.read_lines(job.path / SYNTHETIC / f"{name}.jsonl")]
+
+
+def judge(job: Run, events: Events) -> None:
+    """Write downstream/ of a run, or go on with it; nothing to do where the recipe does not ask, or nothing changed.
+
+    Raises RunError where there are no synthetic texts, DataError where real and synthetic ones or people's sides are
+    mixed up, MissingExtra without scikit-learn.
+    """
+    if not job.recipe.downstream.judge:
+        return
+    if job.folds:
+        for fold in folds.of(job):
+            with folds.events_of(fold, events, "judge") as own:
+                _judge(fold, own)
+        _pool(job, events)
+    else:
+        _judge(job, events)
+
+
+def _judge(job: Run, events: Events) -> None:
+    from tunewright.evals import classifiers, downstream
+
+    source = _source(job)
+    folder = job.path / FOLDER
+    if job.done(FOLDER) and files.read_json(folder / "source.json") == source:
+        return
+    classifiers.check()
+    texts = Texts(job)
+    if not texts.kept:
+        raise DataError("no synthetic text was kept, so there is nothing to judge", where=str(job.path / SYNTHETIC))
+    downstream.refuse_leaks(*texts.sides.values(), [*texts.drawn, *texts.kept])
+    if not (folder / "source.json").is_file() or files.read_json(folder / "source.json") != source:
+        if folder.is_dir():
+            events.say("what was judged has changed since: it is judged anew")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        files.write_json(folder / "source.json", source)
+    read = classifiers.Texts()
+    for name, work in _PARTS.items():
+        path = folder / f"{name}.json"
+        if not path.is_file():
+            level = job.recipe.evaluate.confidence_level
+            files.write_json(path, work(job, texts, read) | {"level": level})
+            events.add(FOLDER, "judged", part=name)
+            for sentence in augmentation.told(name, files.read_json(path)):
+                events.say(sentence)
+    _answers(job, texts, read, events)
+    if not (folder / "utility.json").is_file():
+        _compare(job, [job], events)
+    job.finish(FOLDER, {"drawn": len(texts.drawn), "kept": len(texts.kept)})
+
+
+def _source(job: Run) -> dict[str, Any]:
+    paths = [job.path / "data" / f"{name}.jsonl" for name in prepared.SPLITS]
+    paths += [job.path / SYNTHETIC / f"{name}.jsonl" for name in ("drawn", "kept")]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise RunError("there are no texts to judge", where=str(missing[0]), hint=f"tunewright run {job.path}")
+    own = {str(path.relative_to(job.path)): files.sha256(path) for path in paths}
+    return {"files": own, "options": job.recipe.downstream.model_dump(mode="json"), **job.recipe.draw}
+
+
+# ---------------------------------------------------------------- what they are like
+
+
+def _or_refused(work: Callable[[], Any]) -> Any:
+    """What was measured, or {"refused": why} where there are too few people or texts for it."""
+    try:
+        return work()
+    except DataError as error:
+        return {"refused": error.message}
+
+
+def _fidelity(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
+    from tunewright.evals import two_samples, variety
+
+    options, seed = job.recipe.downstream, job.recipe.seed
+    settings = {"most": options.pairs, "permutations": options.permutations, "seed": seed}
+    return {
+        "classifier": {
+            name: _or_refused(lambda n=name: two_samples.classifier(n, read, texts.held, texts.kept, **settings))
+            for name in options.classifiers
+        },
+        "discrepancy": {
+            name: _or_refused(lambda n=name: two_samples.discrepancy(n, read, texts.held, texts.kept, **settings))
+            for name in two_samples.KERNELS
+        },
+        "profile": variety.profile(read, texts.held, texts.kept, **job.recipe.draw),
+    }
+
+
+def _variety(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
+    from tunewright.evals import variety
+
+    train, seed = texts.sides["train"], job.recipe.seed
+    return {
+        "distinct": [variety.distinct(train, texts.kept, size, seed=seed) for size in SIZES],
+        "self_bleu": variety.self_bleu(train, texts.kept, seed=seed),
+        "coverage": [variety.coverage(texts.held, train, texts.kept, size, seed=seed) for size in SIZES],
+        "mauve": variety.mauve(len(texts.held), len(texts.kept)),
+    }
+
+
+def _privacy(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
+    from tunewright.evals import disclosure
+
+    options, draw, train = job.recipe.downstream, job.recipe.draw, texts.sides["train"]
+    settings = {"most": options.drawn, "permutations": options.permutations}
+    found = {
+        "disclosed": _or_refused(
+            lambda: disclosure.disclosed(
+                read, texts.drawn, train, texts.held, level=draw["level"], seed=draw["seed"], **settings
+            )
+        )
+    }
+    for name, records in (("drawn", texts.drawn), ("kept", texts.kept)):
+        found[f"copied_{name}"] = disclosure.copied(records, train, texts.held, **draw)
+    return found
+
+
+def _agreement(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
+    from tunewright.evals import downstream
+
+    options, train = job.recipe.downstream, texts.sides["train"]
+    sides = {"drawn": texts.drawn, "kept": texts.kept}
+
+    def agreed(name: str) -> Any:
+        found = _or_refused(
+            lambda: downstream.agreement(name, read, train, texts.held, sides, margin=options.margin, **job.recipe.draw)
+        )
+        return dict.fromkeys(sides, found) if "refused" in found else found
+
+    by_classifier = {name: agreed(name) for name in options.classifiers}
+    return {side: {name: found[side] for name, found in by_classifier.items()} for side in sides}
+
+
+_PARTS: dict[str, Callable[[Run, Texts, Any], dict[str, Any]]] = {
+    "fidelity": _fidelity,
+    "variety": _variety,
+    "privacy": _privacy,
+    "agreement": _agreement,
+}
+
+
+# ---------------------------------------------------------------- what they are worth
+
+
+def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
+    """parts/ of a run: every amount, every draw. An amount that cannot hold every label is refused, and told."""
+    from tunewright.evals import alternatives, downstream
+
+    options, seed = job.recipe.downstream, job.recipe.seed
+    folder = job.path / FOLDER / "parts"
+    folder.mkdir(exist_ok=True)
+    train, test = texts.sides["train"], texts.sides["test"]
+    wanted: list[downstream.Part] = []
+    for amount in options.amounts:
+        try:
+            wanted += downstream.parts(train, (amount,), options.seeds, seed)
+        except DataError as error:
+            events.say(f"{amount:g} of the participants is too little: {error.message}")
+    of_all = None
+    if "ngrams" in options.alternatives and any(not (folder / f"{part.name}.jsonl").is_file() for part in wanted):
+        of_all = alternatives.Alternative("ngrams", train)
+    if events.progress is not None:
+        events.progress.start("judge", len(wanted), unit="parts")
+    for number, part in enumerate(wanted, 1):
+        path = folder / f"{part.name}.jsonl"
+        if not path.is_file():
+            others = {"others": options.alternatives, "of_all": of_all}
+            tried = downstream.arms(part, texts.kept, ratios=options.ratios, seed=seed, **others)
+            files.write_lines(path, downstream.answers(part, tried, test, options.classifiers, read))
+            events.add(FOLDER, "answered", part=part.name, arms=len(tried))
+        if events.progress is not None:
+            events.progress.update(number)
+    if events.progress is not None:
+        events.progress.finish()
+
+
+def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
+    """utility.json of a run, from the parts of itself or of its folds."""
+    from tunewright.evals import classifiers, downstream
+
+    options = job.recipe.downstream
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    test: list[Record] = []
+    for run in runs:
+        for path in sorted((run.path / FOLDER / "parts").glob("*.jsonl")):
+            for row in files.read_lines(path):
+                key = tuple(row[name] for name in ("amount", "seed", "arm", "classifier"))
+                if len(rows.get(key, {"called": []})["called"]) == len(test):
+                    rows.setdefault(key, row | {"called": []})["called"].extend(row["called"])
+        test += prepared.records(run, "test")
+    # What some fold had too few people or texts for has not answered every text.
+    whole = [row for row in rows.values() if len(row["called"]) == len(test)]
+    classes = sorted({classifiers.label_of(record) for run in runs for record in prepared.records(run, "train")})
+    found = downstream.compare(
+        sorted(whole, key=lambda row: (row["amount"], row["seed"])),
+        test,
+        classes,
+        chief=downstream.with_ratio(options.ratios[0]),
+        primary=(max(options.amounts), options.classifiers[0]),
+        **job.recipe.draw,
+    )
+    found |= {"chief": downstream.with_ratio(options.ratios[0]), "folds": len(runs) if len(runs) > 1 else 0}
+    found["left_out"] = sorted({f"{row['arm']} at {row['amount']:g}" for row in rows.values() if row not in whole})
+    files.write_json(job.path / FOLDER / "utility.json", found)
+    events.add(FOLDER, "compared", comparisons=len(found["comparisons"]))
+    for sentence in augmentation.told("utility", found):
+        events.say(sentence)
+
+
+def _pool(job: Run, events: Events) -> None:
+    """downstream/ of a run with folds: their answers to all test texts together."""
+    runs = folds.of(job)
+    source = {fold.path.name: files.read_json(fold.path / FOLDER / "source.json") for fold in runs}
+    folder = job.path / FOLDER
+    if job.done(FOLDER) and files.read_json(folder / "source.json") == source:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    files.write_json(folder / "source.json", source)
+    _compare(job, runs, events)
+    counts = [fold.manifest(FOLDER) for fold in runs]
+    job.finish(FOLDER, {name: sum(count[name] for count in counts) for name in ("drawn", "kept")})

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import planted
+from tunewright.core.errors import DataError
+from tunewright.evals import disclosure
+from tunewright.evals.classifiers import Texts
+
+SETTINGS = {"most": 200, "permutations": 199, "level": 0.95}
+
+
+def test_what_was_memorised_is_found():
+    train, held = planted.people(12, 20, seed=1), planted.people(12, 20, seed=2, side="test")
+    drawn = planted.memorised(train, 200, seed=3)
+    found = disclosure.disclosed(Texts(), drawn, train, held, seed=0, **SETTINGS)
+    assert found["share"] > 0.9
+    assert found["low"] > 0.5
+    assert found["p"] <= 0.01
+    copies = disclosure.copied(drawn, train, held, level=0.95, resamples=200, seed=0)
+    assert copies["held"]["share"] == 0
+    exact = [record.replace(provenance={"synthetic": True}) for record in train]
+    assert disclosure.copied(exact, train, held, level=0.95, resamples=200, seed=0)["drawn"]["share"] == 1
+
+
+def test_fresh_texts_give_nobody_away_however_unequal_the_sides_are():
+    shares, outside, p_values = [], 0, []
+    for trial in range(20):
+        # Forty people who say much against eight who say little: no side may win by its number.
+        train = planted.people(40, 16, seed=10 + trial)
+        held = planted.people(8, 6, seed=60 + trial, side="test")
+        found = disclosure.disclosed(Texts(), planted.helpful(150, seed=trial), train, held, seed=trial, **SETTINGS)
+        assert found["people"] == 8
+        assert found["texts"] == 48
+        assert found["of_people"] == [40, 8]
+        shares.append(found["share"])
+        outside += not found["low"] <= 0.5 <= found["high"]
+        p_values.append(found["p"])
+    assert abs(np.mean(shares) - 0.5) < 0.03
+    assert outside <= 3
+    assert np.sum(np.array(p_values) <= 0.05) <= 3
+
+
+def test_sides_change_places_when_the_truth_does():
+    train, held = planted.people(10, 10, seed=1), planted.people(14, 12, seed=2, side="test")
+    drawn = planted.memorised(held, 200, seed=3)
+    found = disclosure.disclosed(Texts(), drawn, train, held, seed=0, **SETTINGS)
+    assert found["high"] < 0.5
+    assert found["p"] > 0.9
+
+
+def test_few_people_and_shared_people_are_refused():
+    train = planted.people(10, 10, seed=1)
+    with pytest.raises(DataError, match="there are 3"):
+        disclosure.disclosed(Texts(), train[:10], train, planted.people(3, 10, seed=2, side="test"), seed=0, **SETTINGS)
+    with pytest.raises(DataError, match="stands in train"):
+        disclosure.disclosed(Texts(), train[:10], train, train, seed=0, **SETTINGS)
+
+
+def test_short_texts_are_no_copies():
+    train = planted.people(4, 10, seed=1)
+    short = [train[0].replace(text=" ".join(train[0].text.split()[:5]))]
+    assert disclosure.copied(short, train, short, level=0.95, resamples=50, seed=0)["drawn"]["n"] == 0

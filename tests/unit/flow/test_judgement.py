@@ -1,0 +1,254 @@
+"""The judgement of a run's synthetic texts: every part written once, broken off and gone on with, refused, pooled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from itertools import pairwise
+
+import pytest
+
+import planted
+from tunewright.core import files
+from tunewright.core.errors import DataError, RunError
+from tunewright.core.events import Events
+from tunewright.core.recipe import Recipe
+from tunewright.core.run import Run
+from tunewright.evals import downstream as arms_of
+from tunewright.flow import downstream
+from tunewright.report import augmentation
+from tunewright.report.evidence import Evidence
+from tunewright.report.html import page
+
+OPTIONS = {
+    "judge": True, "amounts": [0.5, 1.0], "ratios": [4.0], "seeds": 2, "pairs": 60, "drawn": 60, "permutations": 49,
+    "classifiers": ["words"],
+}  # fmt: skip
+
+
+def recipe(**changes):
+    evaluate = {"bootstrap_resamples": 100, "folds": changes.pop("folds", 0)}
+    return Recipe.model_validate(
+        {"name": "spoken", "evaluate": evaluate, "downstream": OPTIONS | changes}, strict=False
+    )
+
+
+def fill(path, seed=0, people=12):
+    sides = {
+        "train": planted.people(people, 6, seed=seed + 1),
+        "validation": planted.people(4, 6, seed=seed + 2, side="validation"),
+        "test": planted.people(8, 6, seed=seed + 3, side="test"),
+    }
+    for side, records in sides.items():
+        files.write_lines(path / "data" / f"{side}.jsonl", (record.to_row() for record in records))
+    made = planted.helpful(300, seed=seed + 4)
+    for name, records in (("drawn", made), ("kept", made[:280])):
+        files.write_lines(path / "synthetic" / f"{name}.jsonl", (record.to_row() for record in records))
+
+
+@pytest.fixture
+def run(tmp_path):
+    path = tmp_path / "spoken"
+    path.mkdir()
+    fill(path)
+    return Run(path, recipe())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    run = Run(tmp_path_factory.mktemp("once") / "spoken", recipe())
+    run.path.mkdir()
+    fill(run.path)
+    judge(run)
+    return run
+
+
+@pytest.fixture
+def judged(finished, tmp_path):
+    """A run whose judgement is complete, for one test."""
+    shutil.copytree(finished.path, tmp_path / "judged")
+    return Run(tmp_path / "judged", finished.recipe)
+
+
+def judge(run):
+    with Events(run.path) as events:
+        downstream.judge(run, events)
+    return run.path / "downstream"
+
+
+def log(run):
+    return (run.path / "training.log").read_text()
+
+
+def test_all_parts_are_written_and_said(judged):
+    folder = judged.path / "downstream"
+    assert sorted(path.name for path in folder.glob("*.json")) == [
+        "agreement.json", "fidelity.json", "manifest.json", "privacy.json", "source.json", "utility.json", "variety.json",
+    ]  # fmt: skip
+    assert sorted(path.stem for path in (folder / "parts").iterdir()) == ["0.5-0", "0.5-1", "1-0", "1-1"]
+    found = files.read_json(folder / "utility.json")
+    assert found["n"] == 48
+    assert found["people"] == 8
+    assert {cell["arm"] for cell in found["cells"] if cell["amount"] == 0.5} == {
+        "real", "synthetic", "real + synthetic ×4", "real + oversampling", "real + edits", "real + ngrams",
+        "real + ngrams of all",
+    }  # fmt: skip
+    assert sum(row["primary"] for row in found["comparisons"]) == 1
+    assert found["left_out"] == []
+    said = log(judged)
+    assert "Named beforehand: With 12 people (72 texts)" in said
+    assert "MAUVE is refused" in said
+    assert "drawn texts" in said
+
+
+def test_off_unless_asked(run):
+    off = Run(run.path, recipe(judge=False))
+    assert not judge(off).exists()
+
+
+def test_a_finished_judgement_stands_and_another_source_is_judged_anew(judged):
+    folder = judged.path / "downstream"
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    judge(judged)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    fill(judged.path, seed=50)
+    old = (folder / "utility.json").read_bytes()
+    judge(judged)
+    assert (folder / "utility.json").read_bytes() != old
+    assert "judged anew" in log(judged)
+
+
+def test_broken_off_it_goes_on_to_the_same_result(judged, run, monkeypatch):
+    expected = {path.name: path.read_bytes() for path in (judged.path / "downstream").rglob("*.json*")}
+    answers, count = arms_of.answers, []
+
+    def breaks(*given):
+        count.append(given)
+        if len(count) == 3:
+            raise KeyboardInterrupt
+        return answers(*given)
+
+    monkeypatch.setattr(arms_of, "answers", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        judge(run)
+    folder = run.path / "downstream"
+    assert not (folder / "manifest.json").exists()
+    stood = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json*")}
+    assert len(list((folder / "parts").iterdir())) == 2
+    monkeypatch.setattr(arms_of, "answers", answers)
+    judge(run)
+    assert all(path.stat().st_mtime_ns == time for path, time in stood.items())
+    assert {path.name: path.read_bytes() for path in folder.rglob("*.json*")} == expected
+
+
+def test_leaks_and_missing_texts_are_refused(run):
+    kept = run.path / "synthetic" / "kept.jsonl"
+    rows = list(files.read_lines(kept))
+    test = run.path / "data" / "test.jsonl"
+    real = list(files.read_lines(test))
+    files.write_lines(test, [*real, rows[0]])
+    with pytest.raises(DataError, match="synthetic records stand in test"):
+        judge(run)
+    files.write_lines(test, real)
+    files.write_lines(kept, [*rows, {**rows[0], "provenance": {}}])
+    with pytest.raises(DataError, match="do not say"):
+        judge(run)
+    files.write_lines(kept, [])
+    with pytest.raises(DataError, match="no synthetic text was kept"):
+        judge(run)
+    kept.unlink()
+    with pytest.raises(RunError, match="no texts to judge"):
+        judge(run)
+    assert not (run.path / "downstream").exists()
+
+
+def test_what_too_few_people_cannot_tell_is_refused_and_the_rest_is_told(tmp_path):
+    run = Run(tmp_path / "few", recipe(amounts=[0.1, 1.0], seeds=1))
+    run.path.mkdir()
+    fill(run.path, people=3)
+    rows = [row for row in files.read_lines(run.path / "data" / "validation.jsonl") if row["group"] == "validation-0"]
+    files.write_lines(run.path / "data" / "validation.jsonl", rows)
+    one = [{**row, "target": "fluent" if row["group"] == "train-0" else row["target"]}
+           for row in files.read_lines(run.path / "data" / "train.jsonl")]  # fmt: skip
+    files.write_lines(run.path / "data" / "train.jsonl", [row for row in one if row["group"] != "train-1"])
+    folder = judge(run)
+    assert "needs 4 people" in files.read_json(folder / "privacy.json")["disclosed"]["refused"]
+    assert files.read_json(folder / "utility.json")["comparisons"]
+    assert "not measured" in log(run)
+
+
+def test_folds_are_judged_each_and_their_answers_together(tmp_path):
+    run = Run(tmp_path / "dealt", recipe(folds=2, amounts=[1.0]))
+    for number, fold in enumerate(run.folds):
+        (fold / "data").mkdir(parents=True)
+        fill(fold, seed=100 * number)
+        tested = list(files.read_lines(fold / "data" / "test.jsonl"))
+        renamed = [{**row, "id": f"{number}-{row['id']}", "group": f"{number}-{row['group']}"} for row in tested]
+        files.write_lines(fold / "data" / "test.jsonl", renamed)
+    folder = judge(run)
+    found = files.read_json(folder / "utility.json")
+    assert found["folds"] == 2
+    assert found["n"] == 96
+    assert found["people"] == 16
+    assert (run.folds[0] / "downstream" / "manifest.json").is_file()
+    assert run.manifest("downstream") == {"drawn": 600, "kept": 560}
+    stamp = (folder / "utility.json").stat().st_mtime_ns
+    judge(run)
+    assert (folder / "utility.json").stat().st_mtime_ns == stamp
+
+
+# ---------------------------------------------------------------- the page
+
+
+def shown(run):
+    found = augmentation.augmentation(Evidence(run.path, run.name))
+    return found, page("augmentation.html", {"augmentation": found, "arms": augmentation.legend(), "level": "95 %"})
+
+
+def test_the_page_shows_every_arm_and_says_what_the_numbers_say(judged, run):
+    assert augmentation.augmentation(Evidence(run.path, run.name)) is None
+    folder = judged.path / "downstream"
+    found, html = shown(judged)
+    utility = files.read_json(folder / "utility.json")
+    assert len(found["tables"]) == 2
+    assert found["tables"][1]["rows"][0]["name"] == "real"
+    assert html.count("<tr") > len(utility["cells"]) + len(utility["comparisons"])
+    assert "named beforehand" in html
+    assert "<script" not in html
+    main = next(row for row in utility["comparisons"] if row["primary"])
+    sentence = found["sentences"]["utility"][0]
+    assert ("a gain is shown" in sentence) == (main["verdict"] == "better")
+
+
+def row_with(low, high, verdict):
+    return {
+        "amount": 1.0, "classifier": "words", "a": "real", "b": "real + synthetic ×1", "difference": (low + high) / 2,
+        "low": low, "high": high, "p_holm": 0.5 if low < 0 < high else 0.001, "verdict": verdict,
+        "minimum_detectable_effect": 0.04, "primary": True,
+    }  # fmt: skip
+
+
+def test_sentences_follow_from_the_interval():
+    found = {"level": 0.95, "cells": [], "chief": "real + synthetic ×1"}
+    none = augmentation.verdict(row_with(-0.01, 0.03, "no difference shown"), found)
+    assert "no difference shown; a gain above 3.0 is ruled out at 95 %" in none.replace("\u00a0", " ")
+    assert "gain is shown" not in none
+    assert "ruled out" not in augmentation.verdict(row_with(-0.03, 0.0, "no difference shown"), found)
+    assert "a gain is shown" in augmentation.verdict(row_with(0.01, 0.03, "better"), found)
+    assert "a loss is shown" in augmentation.verdict(row_with(-0.03, -0.01, "worse"), found)
+
+
+@pytest.mark.parametrize(("low", "said"), [(0.48, "nothing is shown to be given away"), (0.52, "give away whom")])
+def test_disclosure_is_said_where_its_interval_is_above_half(low, said):
+    one = {"share": 0.55, "low": low, "high": 0.6, "p": 0.01, "n": 100, "people": 8}
+    assert said in " ".join(augmentation.told("privacy", {"disclosed": one}))
+
+
+def test_damaged_and_half_written_judgements_are_shown_as_far_as_they_go(judged):
+    folder = judged.path / "downstream"
+    for name, other in pairwise(["utility", "fidelity", "privacy", "variety", "agreement"]):
+        (folder / f"{name}.json").unlink()
+        (folder / f"{other}.json").write_text(json.dumps({"level": 0.95}))
+        found, html = shown(judged)
+        assert found["sentences"][name] == found["sentences"][other] == []
+        assert "What they are worth" not in html
