@@ -11,8 +11,8 @@ from tunewright.core.errors import DataError, GateMissed, UsageError, did_you_me
 from tunewright.core.recipe import MODEL_FREE, TEXT_TASKS, UNSCORED_TASKS, Recipe
 from tunewright.core.run import FOLDS, Run, touched
 
-STAGES = ("data", "train", "evaluate", "compare", "report")
-"""The stages of a job, in order."""
+STAGES = ("data", "train", "generate", "evaluate", "compare", "report")
+"""The stages of a job, in order; which of them a recipe has, `stages` says."""
 
 ORDER = tuple(
     f"{system}/{decoding}"
@@ -63,7 +63,7 @@ class Outcome:
             path=path,
             recipe=recipe.name,
             model=recipe.model,
-            stages=tuple(stage for stage in STAGES if complete(run, stage)),
+            stages=tuple(stage for stage in stages(recipe) if complete(run, stage)),
             counts=data.get("counts", {}),
             folds=data.get("folds", []),
             cells=_cells(path),
@@ -181,6 +181,11 @@ def chief_score(recipe: Recipe) -> str:
     return "token_f1" if recipe.task.name in TEXT_TASKS else "exact_match"
 
 
+def stages(recipe: Recipe) -> tuple[str, ...]:
+    """The stages of a recipe's job: all, but for texts that are not asked for."""
+    return tuple(stage for stage in STAGES if stage != "generate" or recipe.generate.per_label)
+
+
 def complete(run: Run, stage: str) -> bool:
     """Whether a stage of a job is complete."""
     match stage:
@@ -190,6 +195,11 @@ def complete(run: Run, stage: str) -> bool:
             places = run.folds or [run.path]
             trained = all((place / "systems/tuned/manifest.json").is_file() for place in places)
             return trained or "tuned" not in run.recipe.evaluate.systems
+        case "generate":
+            places = run.folds or [run.path]
+            return not run.recipe.generate.per_label or all(
+                Run(place, run.recipe).done("synthetic") for place in places
+            )
         case "evaluate":
             return run.done("systems")
         case "compare":
