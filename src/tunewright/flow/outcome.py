@@ -31,7 +31,8 @@ class Outcome:
     stages: those that are complete. cells: on ("test" or an exam) → cell ("base/free") → scores as they stand in
     scores-<decoding>.json. pairs, gates: rows of metrics_comparison.json. counts: records of train, validation,
     test, rejected; folds: the same of every fold of a cross-validation. likelihood, ranking: what models find likely,
-    as metrics_comparison.json has it. scored: whether the task's answers are. main: the cell that answers every test
+    as metrics_comparison.json has it. scored: whether the task's answers are. texts: label → how many the
+    tuned model wrote and which were kept, as synthetic/manifest.json has it. main: the cell that answers every test
     document, and that gates are about.
     files: what there is to open, by name.
     """
@@ -48,6 +49,7 @@ class Outcome:
     likelihood: dict[str, Any] = field(default_factory=dict)
     ranking: dict[str, Any] = field(default_factory=dict)
     scored: bool = True
+    texts: dict[str, dict[str, Any]] = field(default_factory=dict)
     main: str = "tuned/grammar"
     level: float = 0.95
     seconds: float | None = None
@@ -71,6 +73,7 @@ class Outcome:
             gates=comparison.get("gates", []),
             likelihood=comparison.get("likelihood", {}),
             ranking=comparison.get("ranking", {}),
+            texts=_json(path / "synthetic" / "manifest.json").get("counts", {}),
             scored=recipe.task.name not in UNSCORED_TASKS,
             main=main_cell(recipe),
             level=comparison.get("level", recipe.evaluate.confidence_level),
@@ -147,6 +150,7 @@ class Outcome:
             },
             "pairs": self.pairs,
             "gates": self.gates,
+            **({"texts": self.texts} if self.texts else {}),
             **({"likelihood": self.likelihood} if self.likelihood else {}),
             **({"ranking": self.ranking} if self.ranking else {}),
             "files": {name: str(path) for name, path in self.files.items()},
@@ -161,6 +165,7 @@ FILES = (
     "experiment_metadata.json",
     "systems/tuned/adapter",
     "systems/tuned/model",
+    "synthetic/kept.jsonl",
     "published.json",
     "recipe.yaml",
     "lock.json",

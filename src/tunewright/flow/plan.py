@@ -20,7 +20,7 @@ from tunewright.core.errors import ModelError, TunewrightError
 from tunewright.core.recipe import MODEL_FREE, UNSCORED_TASKS, Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
-from tunewright.flow import dress, examine, folds, likelihood, memory, pace, prepared
+from tunewright.flow import dress, examine, folds, likelihood, memory, pace, prepare, prepared
 from tunewright.flow.job import settled
 from tunewright.flow.memory import Card, Need
 from tunewright.flow.outcome import complete, main_cell, stages
@@ -336,6 +336,7 @@ def _data(
             schemas = dress.closed(schemas, [*parts.train, *parts.validation])
         sides = {name: getattr(parts, name) for name in prepared.SPLITS}
         dressed = dress.dressed(recipe, schemas, sides, lambda text: None)
+        warnings += prepare.labels(recipe, prepared.make_task(recipe.task, schemas), dressed)
         counts = {name: len(part) for name, part in dressed.items()}
         records = dressed["train"]
         if found.rejected:

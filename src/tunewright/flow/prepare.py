@@ -145,7 +145,7 @@ def divide(
             where=recipe.data.source,
             hint="data.near_duplicates: 0 keeps those that are only alike",
         )
-    for warning in _labels(recipe, prepared.task_of(job), kept):
+    for warning in labels(recipe, prepared.task_of(job), kept):
         events.say(warning)
     for name, records_of_split in kept.items():
         files.write_lines(folder / f"{name}.jsonl", prepared.rows(records_of_split))
@@ -186,7 +186,7 @@ def divide(
     job.finish("data", found.about | own)
 
 
-def _labels(recipe: Recipe, task: Task, parts: Mapping[str, Sequence[Record]]) -> list[str]:
+def labels(recipe: Recipe, task: Task, parts: Mapping[str, Sequence[Record]]) -> list[str]:
     """What the task says of the labels of a split: warnings; nothing where it has no labels. Raises DataError.
 
     Where texts are generated they are judged on test, which must have every label, too, and be real.
