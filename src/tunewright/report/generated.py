@@ -62,6 +62,6 @@ def sentence(evidence: Evidence) -> str:
     less = f" Of {', '.join(few)} fewer than asked for were found." if few else ""
     return (
         f"{count(found.get('kept'))} texts were kept ({kept}) of {count(found.get('drawn'))} that the tuned model "
-        f"wrote at {drawn}; filters, learnt from train alone: {used or 'none'}.{less} Nobody said these words: they are for "
-        "training, and never for validation or test."
+        f"wrote at {drawn}; filters, learnt from train alone: {used or 'none'}.{less} Nobody said these words: they "
+        "are for training, and never for validation or test."
     )
