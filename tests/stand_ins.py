@@ -18,6 +18,8 @@ class Interrupted(Exception):
 class Ears:
     """Events that remember what is said."""
 
+    progress = None
+
     def __init__(self) -> None:
         self.said: list[str] = []
 

@@ -21,6 +21,8 @@ QUICK = (
     "train.logging_steps=1", "decode.batch_size=8", "decode.max_new_tokens=96", "evaluate.sample=12",
     "evaluate.shots=1", "evaluate.exams=[]", "evaluate.bootstrap_resamples=200", "benchmark.rates=1",
     "tune.trials=3", "tune.seeds=1",
+    "generate.draws=64", "generate.batch=32", "generate.max_new_tokens=64",
+    "downstream.amounts=[1.0]", "downstream.ratios=[1.0]", "downstream.seeds=2", "downstream.permutations=100",
 )  # fmt: skip
 """What makes of any recipe one that is done in a minute, to see that every part works."""
 

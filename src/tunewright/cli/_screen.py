@@ -112,6 +112,25 @@ def gain(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
+def texts(outcome: Outcome) -> str:
+    """How many texts of each label were written, and what became of them; empty where none were."""
+    if not outcome.texts:
+        return ""
+    reasons = list(dict.fromkeys(name for row in outcome.texts.values() for name in row["set_aside"]))
+    rows = [
+        [
+            label,
+            *(f"{row[name]:,}" for name in ("asked", "drawn", "kept")),
+            *(str(row["set_aside"].get(name, 0)) for name in reasons),
+        ]
+        for label, row in outcome.texts.items()
+    ]
+    heads = ("label", "asked for", "drawn", "kept", *reasons)
+    return (
+        f"Texts that the tuned model wrote, and what the others were set aside for\n{options.table(rows, heads=heads)}"
+    )
+
+
 def likely(outcome: Outcome) -> str:
     """Bits per byte of the right answers, and how rankers do; empty where neither was measured."""
     lines = []
@@ -174,9 +193,11 @@ def comparison(outcome: Outcome) -> str:
 
 def ending(outcome: Outcome, runs: str) -> str:
     """What a run ends with: the table, the gain, the paths, the next command."""
-    parts = [part for part in (scores(outcome), folds(outcome), gain(outcome), likely(outcome)) if part]
+    parts = [part for part in (scores(outcome), folds(outcome), gain(outcome), texts(outcome), likely(outcome)) if part]
     paths = [
-        [name, str(path)] for name, path in outcome.files.items() if name in ("report.html", "benchmark_results.csv")
+        [name, str(path)]
+        for name, path in outcome.files.items()
+        if name in ("report.html", "benchmark_results.csv", "synthetic/kept.jsonl")
     ]
     adapters = [[name.split("/")[-1], str(path)] for name, path in outcome.files.items() if name.startswith("systems/")]
     parts.append(options.table([["run", str(outcome.path)], *paths, *adapters]))

@@ -736,10 +736,62 @@ class EvaluateOptions(Options):
         return folds
 
 
+Filter = Literal["broken", "length", "language", "label", "copies", "duplicates"]
+FILTERS: tuple[Filter, ...] = get_args(Filter)
+"""What texts that a model wrote can be set aside for, in the order in which they are looked at."""
+
+
+class FilterOptions(Options):
+    """Which of the texts that a model wrote are kept. What a filter knows, it knows from train alone."""
+
+    use: tuple[Filter, ...] = Field(
+        FILTERS,
+        description="broken: without a word or an end, with marks of the prompt, a run of words said over and over. "
+        "length: outside what train has of the label. language: other letters or words than train. label: a classifier "
+        "of words and pairs of words, learnt from train, takes it for another label. copies: of a text of train. "
+        "duplicates: of a text kept before.",
+    )
+    length: Share = Field(0.01, lt=0.5, description="Share of a label's shortest and longest texts not to match.")
+    known_words: Share = Field(0.8, description="language: least share of words that train has, too.")
+    label_probability: Share = Field(0.5, description="label: least probability of the label that was asked for.")
+    copied: Share = Field(
+        0.5,
+        gt=0,
+        description="copies, duplicates: share of a text's word triples that one other text has, from which on it is a "
+        "copy (containment, Broder 1997).",
+    )
+
+
+class GenerateOptions(Options):
+    """Texts that the tuned model of labelled_text writes, drawn and filtered, in synthetic/."""
+
+    per_label: int = Field(0, ge=0, description="Texts to keep of every label; 0: none are written.")
+    most: float = Field(
+        4.0, ge=1, description="Texts are drawn until so many are kept, or this many times as many are drawn."
+    )
+    draws: Positive | None = Field(
+        None, description="Texts drawn at most, whatever is missing then; None: `most` says."
+    )
+    batch: Positive = Field(256, description="Texts drawn between two looks at what is still missing.")
+    temperature: float = Field(1.0, gt=0, description="Below 1 likely words become likelier.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Draw from the likeliest that have this probability together.")
+    top_k: int = Field(0, ge=0, description="Draw from so many of the likeliest; 0: from all.")
+    min_p: Share = Field(0.0, description="Draw from those at least this share as likely as the likeliest.")
+    repetition_penalty: float = Field(1.0, gt=0, description="Above 1 what the text has already is less likely.")
+    no_repeat_ngram_size: int = Field(0, ge=0, description="So many tokens never stand in a text twice; 0: they may.")
+    max_new_tokens: Positive = Field(512, description="Where a text is cut that does not end; such are broken.")
+    filters: FilterOptions = FilterOptions()
+
+    def limit(self, labels: int) -> int:
+        """Texts of so many labels that are drawn at most."""
+        most = round(self.most * self.per_label * labels)
+        return most if self.draws is None else min(most, self.draws)
+
+
 class DownstreamOptions(Options):
     """How synthetic texts with labels are judged: beside real ones, and by what classifiers learn from them."""
 
-    judge: bool = Field(False, description="Judge the synthetic texts of the run. They must be there, drawn and kept.")
+    judge: bool = Field(False, description="Judge the texts that `generate` has written.")
     amounts: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.1, 0.3, 1.0),
         min_length=1,
@@ -941,17 +993,36 @@ class Recipe(Options):
     method: MethodOptions = MethodOptions()
     train: TrainOptions = TrainOptions()
     decode: DecodeOptions = DecodeOptions()
+    generate: GenerateOptions = GenerateOptions()
     evaluate: EvaluateOptions = EvaluateOptions()
     downstream: DownstreamOptions = DownstreamOptions()
     benchmark: BenchmarkOptions = BenchmarkOptions()
     tune: TuneOptions = TuneOptions()
 
+    @field_validator("generate")
+    @classmethod
+    def _written(cls, generate: GenerateOptions, info: ValidationInfo) -> GenerateOptions:
+        task = info.data.get("task")
+        if generate.per_label and task is not None and task.name != "labelled_text":
+            raise ValueError("used with per_label only where task.name is labelled_text")
+        return generate
+
+    @field_validator("downstream")
+    @classmethod
+    def _judged(cls, downstream: DownstreamOptions, info: ValidationInfo) -> DownstreamOptions:
+        generate = info.data.get("generate")
+        if downstream.judge and generate is not None and not generate.per_label:
+            raise ValueError("used with judge only where generate.per_label is set: there are no texts to judge")
+        return downstream
+
     @field_validator("evaluate")
     @classmethod
     def _scored(cls, evaluate: EvaluateOptions, info: ValidationInfo) -> EvaluateOptions:
-        task = info.data.get("task")
+        task, generate = info.data.get("task"), info.data.get("generate")
         if evaluate.gates and task is not None and task.name in UNSCORED_TASKS:
             raise ValueError(f"used without gates where task.name is {task.name}: no answer is scored")
+        if "tuned" not in evaluate.systems and generate is not None and generate.per_label:
+            raise ValueError("used with tuned among systems where generate.per_label is set: it is who writes")
         return evaluate
 
     @property

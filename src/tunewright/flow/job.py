@@ -1,4 +1,4 @@
-"""The whole job, top to bottom: data → training → answers and scores → comparison → report.
+"""The whole job, top to bottom: data → training (→ texts → their judgement) → answers and scores → comparison → report.
 
 Each stage reads and writes the run folder only and keeps what is finished, so killing the process at any moment and
 giving the same command again ends with the same result.
@@ -19,7 +19,7 @@ from tunewright.core.events import Events, Progress
 from tunewright.core.processes import count, first
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
-from tunewright.flow import answer, folds, judge, prepare, prepared, scale
+from tunewright.flow import answer, downstream, folds, generation, judge, prepare, prepared, scale
 from tunewright.flow.outcome import STAGES, Outcome, complete
 from tunewright.models import embedded
 
@@ -81,6 +81,7 @@ def go_on(
         if "evaluate" in wanted:
             prepared.check_testable(job)
         scale.train(job, processes, data=data, progress=progress)
+    recipe = job.recipe
     with _room(job), job.writing(), Events(job.path, progress=progress) as events:
         if not all(complete(job, name) for name in wanted):
             resolve(job.recipe, wanted)
@@ -93,6 +94,12 @@ def go_on(
             with stage(job, events, "train"):
                 everywhere(job, events, "train", train)
         scale.call(job, train=False)
+        if "generate" in wanted and recipe.generate.per_label:
+            with stage(job, events, "generate"):
+                everywhere(job, events, "generate", generation.generate)
+        if "judge" in wanted and recipe.downstream.judge:
+            with stage(job, events, "judge"):
+                downstream.judge(job, events)
         if "evaluate" in wanted:
             with stage(job, events, "evaluate"):
                 everywhere(job, events, "evaluate", functools.partial(answer.evaluate, data=data))
@@ -156,6 +163,8 @@ def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
         trackers.check(trackers.named(recipe.train))
     if "train" in wanted or "evaluate" in wanted:
         locate_model(recipe.model)
+    if "train" in wanted:
+        generation.check(recipe)
     if "compare" in wanted:
         judge.check_metrics(recipe.evaluate.gates, recipe.evaluate)
     if "evaluate" in wanted:

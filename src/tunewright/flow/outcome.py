@@ -11,8 +11,8 @@ from tunewright.core.errors import DataError, GateMissed, UsageError, did_you_me
 from tunewright.core.recipe import MODEL_FREE, TEXT_TASKS, UNSCORED_TASKS, Recipe
 from tunewright.core.run import FOLDS, Run, touched
 
-STAGES = ("data", "train", "evaluate", "compare", "report")
-"""The stages of a job, in order."""
+STAGES = ("data", "train", "generate", "judge", "evaluate", "compare", "report")
+"""The stages of a job, in order; which of them a recipe has, `stages` says."""
 
 ORDER = tuple(
     f"{system}/{decoding}"
@@ -31,7 +31,8 @@ class Outcome:
     stages: those that are complete. cells: on ("test" or an exam) → cell ("base/free") → scores as they stand in
     scores-<decoding>.json. pairs, gates: rows of metrics_comparison.json. counts: records of train, validation,
     test, rejected; folds: the same of every fold of a cross-validation. likelihood, ranking: what models find likely,
-    as metrics_comparison.json has it. scored: whether the task's answers are. main: the cell that answers every test
+    as metrics_comparison.json has it. scored: whether the task's answers are. texts: label → how many the
+    tuned model wrote and which were kept, as synthetic/manifest.json has it. main: the cell that answers every test
     document, and that gates are about.
     files: what there is to open, by name.
     """
@@ -48,6 +49,7 @@ class Outcome:
     likelihood: dict[str, Any] = field(default_factory=dict)
     ranking: dict[str, Any] = field(default_factory=dict)
     scored: bool = True
+    texts: dict[str, dict[str, Any]] = field(default_factory=dict)
     main: str = "tuned/grammar"
     level: float = 0.95
     seconds: float | None = None
@@ -63,7 +65,7 @@ class Outcome:
             path=path,
             recipe=recipe.name,
             model=recipe.model,
-            stages=tuple(stage for stage in STAGES if complete(run, stage)),
+            stages=tuple(stage for stage in stages(recipe) if complete(run, stage)),
             counts=data.get("counts", {}),
             folds=data.get("folds", []),
             cells=_cells(path),
@@ -71,6 +73,7 @@ class Outcome:
             gates=comparison.get("gates", []),
             likelihood=comparison.get("likelihood", {}),
             ranking=comparison.get("ranking", {}),
+            texts=_json(path / "synthetic" / "manifest.json").get("counts", {}),
             scored=recipe.task.name not in UNSCORED_TASKS,
             main=main_cell(recipe),
             level=comparison.get("level", recipe.evaluate.confidence_level),
@@ -147,6 +150,7 @@ class Outcome:
             },
             "pairs": self.pairs,
             "gates": self.gates,
+            **({"texts": self.texts} if self.texts else {}),
             **({"likelihood": self.likelihood} if self.likelihood else {}),
             **({"ranking": self.ranking} if self.ranking else {}),
             "files": {name: str(path) for name, path in self.files.items()},
@@ -161,6 +165,7 @@ FILES = (
     "experiment_metadata.json",
     "systems/tuned/adapter",
     "systems/tuned/model",
+    "synthetic/kept.jsonl",
     "published.json",
     "recipe.yaml",
     "lock.json",
@@ -181,6 +186,12 @@ def chief_score(recipe: Recipe) -> str:
     return "token_f1" if recipe.task.name in TEXT_TASKS else "exact_match"
 
 
+def stages(recipe: Recipe) -> tuple[str, ...]:
+    """The stages of a recipe's job: all, but for texts, and a judgement of them, that are not asked for."""
+    asked = {"generate": recipe.generate.per_label, "judge": recipe.downstream.judge}
+    return tuple(stage for stage in STAGES if asked.get(stage, True))
+
+
 def complete(run: Run, stage: str) -> bool:
     """Whether a stage of a job is complete."""
     match stage:
@@ -190,6 +201,13 @@ def complete(run: Run, stage: str) -> bool:
             places = run.folds or [run.path]
             trained = all((place / "systems/tuned/manifest.json").is_file() for place in places)
             return trained or "tuned" not in run.recipe.evaluate.systems
+        case "generate":
+            places = run.folds or [run.path]
+            return not run.recipe.generate.per_label or all(
+                Run(place, run.recipe).done("synthetic") for place in places
+            )
+        case "judge":
+            return not run.recipe.downstream.judge or run.done("downstream")
         case "evaluate":
             return run.done("systems")
         case "compare":

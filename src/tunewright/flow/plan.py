@@ -20,10 +20,10 @@ from tunewright.core.errors import ModelError, TunewrightError
 from tunewright.core.recipe import MODEL_FREE, UNSCORED_TASKS, Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
-from tunewright.flow import dress, examine, folds, likelihood, memory, pace, prepared
+from tunewright.flow import dress, examine, folds, likelihood, memory, pace, prepare, prepared
 from tunewright.flow.job import settled
 from tunewright.flow.memory import Card, Need
-from tunewright.flow.outcome import STAGES, complete, main_cell
+from tunewright.flow.outcome import complete, main_cell, stages
 from tunewright.models import shapes
 from tunewright.text.serialise import dumps
 
@@ -45,6 +45,9 @@ EFFICIENCY = 0.35
 LAYER_SECONDS = 5e-4
 """Time of one layer in one decoding pass beside its matrices, on a processor."""
 
+DRAWN = 2
+"""Texts that are drawn for one that is kept, about."""
+
 GENERAL = 50_000
 """Tokens of general text and of an embedded model's examination, about."""
 
@@ -62,6 +65,7 @@ class Plan:
     tokens_estimated: the tokenizer is not here. download_bytes: of the model, 0 where it is here. memory: of training
     on this machine; cards: of training on each of the common cards. trainings: one, or one a fold of a
     cross-validation; records, steps and trained_examples are then those of one fold, answers and seconds those of all.
+    texts: that the tuned model writes, {"labels", "wanted", "most"}; empty where none are asked for.
     """
 
     run: Path
@@ -89,6 +93,7 @@ class Plan:
     free_memory_bytes: int
     free_disk_bytes: int
     trainings: int = 1
+    texts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     def to_row(self) -> dict[str, Any]:
@@ -120,6 +125,7 @@ class Plan:
             ),
             ("parameters", f"{self.parameters:,}, of them trained {self.trainable_parameters:,}"),
             ("training", f"{many}{self.steps:,} steps over {self.trained_examples:,} examples"),
+            *self._of_texts(),
             ("answers", f"{sum(self.answers.values()):,} by {len(self.answers)} systems"),
             (
                 "time here",
@@ -132,6 +138,11 @@ class Plan:
         ]
         lines = [f"{name:<10}  {value}" for name, value in rows]
         return "\n".join([*lines, *(f"warning: {each}" for each in self.warnings), "", "Nothing was written."])
+
+    def _of_texts(self) -> Iterator[tuple[str, str]]:
+        if texts := self.texts:
+            kept = f"{texts['wanted']:,} of {texts['labels']} labels to be kept"
+            yield "texts", f"{kept}, {texts['most']:,} drawn at most"
 
     def _on_cards(self) -> Iterator[tuple[str, str]]:
         """What a GPU must hold, part by part, and which cards do."""
@@ -159,7 +170,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     folds.check(recipe)
     path = place(runs, recipe, name=name)
     exists = changes(path, recipe) is not None
-    done = tuple(stage for stage in STAGES if exists and complete(Run.open(path), stage))
+    done = tuple(stage for stage in stages(recipe) if exists and complete(Run.open(path), stage))
     counts, sample, long, row_bytes, warnings, exams = _data(recipe, path if "data" in done else None, data)
     shape = _Shape.of(recipe.model)
     prompts, replies = shape.lengths(sample)
@@ -181,6 +192,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     trainings = recipe.evaluate.folds or 1
     answers = {cell: trainings * count for cell, count in _answers(recipe, counts["test"], exams).items()}
 
+    texts = _texts(recipe, [*sample, *long], trainings)
     tokens = prompt_tokens + reply_tokens
     device = _device()
     trainables = _trainables(recipe, shape)
@@ -197,6 +209,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
         "data": 2
         + (sum(counts.values()) / 1500 if recipe.data.source.startswith("synth:") else sum(counts.values()) / 5000),
         "train": (5 + trained * ((tokens - shared) * shape.layers * layer.train + head)) if tuned else 0,
+        "generate": shape.writing(recipe, texts, prompt_tokens, reply_tokens, speed, layer) if texts else 0,
         "evaluate": 5
         + sum(
             0.005 * count
@@ -224,7 +237,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     here = on_card if device == "cuda" else need(device, seen)
     trainable = trainables[device].count if tuned else 0
     disk = trainings * (row_bytes * sum(counts.values()) * 3 + 4 * trainable * (1 + 4 * options.save_total_limit))
-    disk += sum(answers.values()) * 600 + 2_000_000 + shape.download_bytes
+    disk += (sum(answers.values()) + 4 * texts.get("wanted", 0)) * 600 + 2_000_000 + shape.download_bytes
     # What only answers needs the weights, and half as much again for what it remembers of a batch.
     needed = here.peak if tuned else round(here.floor + 1.5 * here.weights)
     free_memory, free_disk = meter.free_memory(), _free_disk(path)
@@ -258,6 +271,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
         free_memory_bytes=free_memory,
         free_disk_bytes=free_disk,
         trainings=trainings,
+        texts=texts,
         warnings=warnings,
     )
 
@@ -322,6 +336,7 @@ def _data(
             schemas = dress.closed(schemas, [*parts.train, *parts.validation])
         sides = {name: getattr(parts, name) for name in prepared.SPLITS}
         dressed = dress.dressed(recipe, schemas, sides, lambda text: None)
+        warnings += prepare.labels(recipe, prepared.make_task(recipe.task, schemas), dressed)
         counts = {name: len(part) for name, part in dressed.items()}
         records = dressed["train"]
         if found.rejected:
@@ -367,6 +382,19 @@ def _answers(recipe: Recipe, test: int, exams: dict[str, int]) -> dict[str, int]
             own = test if cell == main_cell(recipe) else min(test, recipe.evaluate.sample)
             found[cell] = own + sum(exams.values())
     return found
+
+
+def _texts(recipe: Recipe, examples: list[Example], trainings: int) -> dict[str, int]:
+    """What generation is asked for, as `Plan.texts` has it. Labels are those of the roles, or of some examples."""
+    options = recipe.generate
+    if not options.per_label:
+        return {}
+    labels = len(recipe.task.roles) or len({str(example.record.target) for example in examples})
+    return {
+        "labels": labels,
+        "wanted": trainings * labels * options.per_label,
+        "most": trainings * options.limit(labels),
+    }
 
 
 @dataclass(frozen=True)
@@ -501,6 +529,13 @@ class _Shape:
             speed * EFFICIENCY
         )
         return count * read + math.ceil(count / batch) * passes * one_pass
+
+    def writing(
+        self, recipe: Recipe, texts: dict[str, int], prompt: float, reply: float, speed: float, layer: pace.Pace
+    ) -> float:
+        """Seconds for texts that are drawn until enough are kept: about every second one is, and filters look on."""
+        drawn = min(texts["most"], DRAWN * texts["wanted"])
+        return 20 + 0.005 * drawn + self.answering(drawn, "tuned", recipe, prompt, reply, speed, layer)
 
     def measuring(
         self, recipe: Recipe, test: int, prompt: float, reply: float, speed: float, layer: pace.Pace

@@ -11,6 +11,7 @@ from tunewright.core import files
 from tunewright.core.contracts import Task
 from tunewright.core.errors import DataError
 from tunewright.core.events import Events
+from tunewright.core.recipe import Recipe
 from tunewright.core.records import JSON, Record
 from tunewright.core.run import Run
 from tunewright.flow import dress, examine, prepared
@@ -144,7 +145,7 @@ def divide(
             where=recipe.data.source,
             hint="data.near_duplicates: 0 keeps those that are only alike",
         )
-    for warning in _labels(prepared.task_of(job), kept):
+    for warning in labels(recipe, prepared.task_of(job), kept):
         events.say(warning)
     for name, records_of_split in kept.items():
         files.write_lines(folder / f"{name}.jsonl", prepared.rows(records_of_split))
@@ -185,8 +186,11 @@ def divide(
     job.finish("data", found.about | own)
 
 
-def _labels(task: Task, parts: Mapping[str, Sequence[Record]]) -> list[str]:
-    """What the task says of the labels of a split: warnings; nothing where it has no labels. Raises DataError."""
+def labels(recipe: Recipe, task: Task, parts: Mapping[str, Sequence[Record]]) -> list[str]:
+    """What the task says of the labels of a split: warnings; nothing where it has no labels. Raises DataError.
+
+    Where texts are generated they are judged on test, which must have every label, too, and be real.
+    """
     check = getattr(task, "check", None)
     if check is None:
         return []
@@ -194,7 +198,8 @@ def _labels(task: Task, parts: Mapping[str, Sequence[Record]]) -> list[str]:
 
     for side in ("validation", "test"):
         split.refuse_synthetic(parts[side], side)
-    found: list[str] = check(parts)
+    every = ("train", "test") if recipe.generate.per_label else ("train",)
+    found: list[str] = check(parts, every=every)
     return found
 
 

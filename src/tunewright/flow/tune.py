@@ -158,7 +158,7 @@ def check(recipe: Recipe) -> None:
     """Refuse now what every trial would fail by. Raises UsageError, ModelError, MissingExtra."""
     judge.check_scored(recipe)
     found = Space.of(recipe)
-    job.resolve(found.recipe, STAGES[:3])
+    job.resolve(found.recipe, STAGES[: STAGES.index("evaluate") + 1])
     space.check_adapters(found)
     if recipe.tune.metric != LOSS:
         judge.check_metrics([recipe.tune.metric])

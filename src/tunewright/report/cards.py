@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tunewright.core.records import Message
-from tunewright.report import likely, references, sentences
+from tunewright.report import generated, likely, references, sentences
 from tunewright.report.evidence import TEST, Cell, Evidence, Training, mapping
 from tunewright.report.figures import (
     count,
@@ -109,9 +109,10 @@ def model_card(evidence: Evidence, training: Training, published: Published | No
         _section("Results", _results(evidence, training)),
         _section("Training", _training(evidence, training)),
         _section("Data", _data(evidence) if published is None else _data_published(evidence, published)),
+        _section("Texts it wrote", _plain(generated.sentence(evidence))),
         _section("Limits", _limits(evidence)),
         _section("Licences", _licences(published) if published else ""),
-        _section("Use", _how(adapter) if published is None else _how_published(published, adapter)),
+        _section("Use", _how(evidence, adapter) if published is None else _how_published(published, adapter)),
     ]
     return _whole(parts)
 
@@ -336,7 +337,9 @@ def _limits(evidence: Evidence) -> str:
     return "\n".join(f"- **{_plain(limit.title)}.** {_plain(limit.text)}" for limit in sentences.limits(evidence))
 
 
-def _how(adapter: bool) -> str:
+def _how(evidence: Evidence, adapter: bool) -> str:
+    if not evidence.scored:
+        return "task.json beside the weights says how it is asked: a neutral role, then the request with a label."
     command = f"```sh\ntunewright extract --{'adapter' if adapter else 'model'} . document.txt\n```"
     return f"{command}\n\nThe task, its schemas, the chat template and the form of replies stand beside the weights."
 

@@ -156,6 +156,8 @@ class Evidence:
     recipe_text: str = ""
     lock: dict[str, Any] = field(default_factory=dict)
     manifest: dict[str, Any] = field(default_factory=dict)
+    generated: dict[str, Any] = field(default_factory=dict)
+    """What synthetic/manifest.json says of the texts that the tuned model wrote."""
     stages: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Stage → (first, last) event in seconds since 1970."""
     spent: dict[str, float] = field(default_factory=dict)
@@ -275,6 +277,7 @@ def read(path: Path | str) -> Evidence:
     _read_recipe(found)
     found.lock = json_of(found, path / "lock.json")
     found.manifest = json_of(found, path / "data" / "manifest.json")
+    found.generated = json_of(found, path / "synthetic" / "manifest.json")
     _read_events(found)
     _read_systems(found)
     _read_folds(found)

@@ -17,7 +17,18 @@ from markupsafe import Markup, escape
 
 import tunewright
 from tunewright.core.recipe import MODEL_FREE
-from tunewright.report import account, augmentation, charts, examples, fonts, likely, profile, references, sentences
+from tunewright.report import (
+    account,
+    augmentation,
+    charts,
+    examples,
+    fonts,
+    generated,
+    likely,
+    profile,
+    references,
+    sentences,
+)
 from tunewright.report.charts import Lane
 from tunewright.report.evidence import TEST, Cell, Evidence
 from tunewright.report.figures import (
@@ -119,6 +130,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "slices_lede": "The same scores by what the documents are like. “Unseen” parts were kept out of training.",
         "fields": _fields(evidence, TEST),
         "exams": [_exam(evidence, exam) for exam in evidence.exams],
+        "generated": generated.texts(evidence),
         "likelihood": likely.likelihood(evidence),
         "ranking": likely.ranking(evidence),
         "prompts": likely.prompts(evidence),
@@ -154,8 +166,9 @@ def _contents(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("folds", "Folds", found["folds"]),
         ("slices", "Where it holds", found["slices"] or found["square"]),
         ("fields", "Fields", found["fields"]),
-        ("likelihood", "What it finds likely", found["likelihood"] or found["ranking"]),
+        ("generated", "Texts it wrote", found["generated"]),
         ("augmentation", "Synthetic texts", found["augmentation"]),
+        ("likelihood", "What it finds likely", found["likelihood"] or found["ranking"]),
         ("prompts", "Before and after", found["prompts"]),
         *((f"exam-{index}", exam["short"], True) for index, exam in enumerate(found["exams"], 1)),
         ("learnt", "What was learnt", found["learnt"]),

@@ -7,6 +7,7 @@ import shutil
 from itertools import pairwise
 
 import pytest
+from pydantic import ValidationError
 
 import planted
 from tunewright.core import files
@@ -29,8 +30,20 @@ OPTIONS = {
 def recipe(**changes):
     evaluate = {"bootstrap_resamples": 100, "folds": changes.pop("folds", 0)}
     return Recipe.model_validate(
-        {"name": "spoken", "evaluate": evaluate, "downstream": OPTIONS | changes}, strict=False
+        {
+            "name": "spoken",
+            "task": {"name": "labelled_text"},
+            "generate": {"per_label": 40},
+            "evaluate": evaluate,
+            "downstream": OPTIONS | changes,
+        },
+        strict=False,
     )
+
+
+def test_a_judgement_without_texts_is_refused():
+    with pytest.raises(ValidationError, match="there are no texts to judge"):
+        Recipe.model_validate({"name": "spoken", "downstream": {"judge": True}})
 
 
 def fill(path, seed=0, people=12):

@@ -151,6 +151,8 @@ def test_the_recipe_refuses_what_could_not_be_done():
     assert "no other braces" in faults(head + ", request: '{label} {age}'}\n")
     assert "task.roles.calm" in faults(head + ", roles: {calm: []}}\n")
     assert "without gates" in faults(head + "}\nevaluate: {gates: {exact_match: 0.5}}\n")
+    assert "task.name is labelled_text" in faults("name: x\ngenerate: {per_label: 5}\n")
+    assert "it is who writes" in faults(head + "}\ngenerate: {per_label: 5}\nevaluate: {systems: [base]}\n")
 
 
 def test_roles_are_read_from_a_page_and_stand_in_the_resolved_one():
