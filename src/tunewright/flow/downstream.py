@@ -24,6 +24,7 @@ from typing import Any
 from tunewright.core import files
 from tunewright.core.errors import DataError, RunError
 from tunewright.core.events import Events
+from tunewright.core.recipe import Recipe
 from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.flow import folds, prepared
@@ -63,6 +64,14 @@ class Texts:
 
 def _synthetic(job: Run, name: str) -> list[Record]:
     return [Record.from_row(row) for row in files.read_lines(job.path / SYNTHETIC / f"{name}.jsonl")]
+
+
+def check(recipe: Recipe) -> None:
+    """Raises MissingExtra where a judgement is asked for and what learns in it is not installed, before hours pass."""
+    if recipe.downstream.judge:
+        from tunewright.evals import classifiers
+
+        classifiers.check()
 
 
 def judge(job: Run, events: Events) -> None:
