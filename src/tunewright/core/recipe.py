@@ -788,55 +788,6 @@ class GenerateOptions(Options):
         return most if self.draws is None else min(most, self.draws)
 
 
-class DownstreamOptions(Options):
-    """How synthetic texts with labels are judged: beside real ones, and by what classifiers learn from them."""
-
-    judge: bool = Field(False, description="Judge the texts that `generate` has written.")
-    amounts: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
-        (0.1, 0.3, 1.0),
-        min_length=1,
-        description="Shares of train's participants whose real texts classifiers learn from.",
-    )
-    ratios: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        (1.0, 4.0),
-        min_length=1,
-        description="Synthetic texts added for each real one, as far as there are enough. The first is the chief one: "
-        "alternatives add as many, and with it at the largest amount the first classifier's gain is the one comparison "
-        "that is named beforehand.",
-    )
-    seeds: Positive = Field(
-        5, description="Draws of every amount: of its participants, of the texts that are added, of what is made."
-    )
-    alternatives: tuple[Literal["oversampling", "edits", "ngrams"], ...] = Field(
-        ("oversampling", "edits", "ngrams"),
-        description="Cheap texts that are added in their place. oversampling: real ones again. edits: real ones with a "
-        "tenth of the words exchanged, added, swapped and left out. ngrams: by a model of three words of each label.",
-    )
-    classifiers: tuple[Literal["words", "disfluency"], ...] = Field(
-        ("words", "disfluency"),
-        min_length=1,
-        description="Who learns. words: TF-IDF of words and pairs, logistic regression. disfluency: rates of fillers, "
-        "repetitions and the like, gradient boosting.",
-    )
-    pairs: Positive = Field(1000, description="Real texts, and as many synthetic ones, in two-sample tests at most.")
-    drawn: Positive = Field(2000, description="Drawn texts whose nearest real text is looked for, at most.")
-    permutations: Positive = Field(2000, description="Of every permutation test.")
-    margin: float = Field(
-        0.05,
-        gt=0,
-        lt=1,
-        description="How far a classifier of other people's texts may agree less with the labels of synthetic texts "
-        "than with those of real ones and still be called close.",
-    )
-
-    @field_validator("amounts", "ratios", "alternatives", "classifiers")
-    @classmethod
-    def _each_once(cls, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(set(given)) < len(given):
-            raise ValueError("different values")
-        return given
-
-
 class BenchmarkOptions(Options):
     """`tunewright benchmark`: several methods on the same job."""
 
@@ -981,6 +932,55 @@ def is_number(key: str) -> bool:
     return bool(_types(key) & {int, float})
 
 
+class DownstreamOptions(Options):
+    """How synthetic texts with labels are judged: beside real ones, and by what classifiers learn from them."""
+
+    judge: bool = Field(False, description="Judge the texts that `generate` has written.")
+    amounts: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (0.1, 0.3, 1.0),
+        min_length=1,
+        description="Shares of train's participants whose real texts classifiers learn from.",
+    )
+    ratios: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (1.0, 4.0),
+        min_length=1,
+        description="Synthetic texts added for each real one, as far as there are enough. The first is the chief one: "
+        "alternatives add as many, and with it at the largest amount the first classifier's gain is the one comparison "
+        "that is named beforehand.",
+    )
+    seeds: Positive = Field(
+        5, description="Draws of every amount: of its participants, of the texts that are added, of what is made."
+    )
+    alternatives: tuple[Literal["oversampling", "edits", "ngrams"], ...] = Field(
+        ("oversampling", "edits", "ngrams"),
+        description="Cheap texts that are added in their place. oversampling: real ones again. edits: real ones with a "
+        "tenth of the words exchanged, added, swapped and left out. ngrams: by a model of three words of each label.",
+    )
+    classifiers: tuple[Literal["words", "disfluency"], ...] = Field(
+        ("words", "disfluency"),
+        min_length=1,
+        description="Who learns. words: TF-IDF of words and pairs, logistic regression. disfluency: rates of fillers, "
+        "repetitions and the like, gradient boosting.",
+    )
+    pairs: Positive = Field(1000, description="Real texts, and as many synthetic ones, in two-sample tests at most.")
+    drawn: Positive = Field(2000, description="Drawn texts whose nearest real text is looked for, at most.")
+    permutations: Positive = Field(2000, description="Of every permutation test.")
+    margin: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="How far a classifier of other people's texts may agree less with the labels of synthetic texts "
+        "than with those of real ones and still be called close.",
+    )
+
+    @field_validator("amounts", "ratios", "alternatives", "classifiers")
+    @classmethod
+    def _each_once(cls, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(given)) < len(given):
+            raise ValueError("different values")
+        return given
+
+
 class Recipe(Options):
     """One job, from data to report."""
 
@@ -995,8 +995,8 @@ class Recipe(Options):
     decode: DecodeOptions = DecodeOptions()
     generate: GenerateOptions = GenerateOptions()
     evaluate: EvaluateOptions = EvaluateOptions()
-    downstream: DownstreamOptions = DownstreamOptions()
     benchmark: BenchmarkOptions = BenchmarkOptions()
+    downstream: DownstreamOptions = DownstreamOptions()
     tune: TuneOptions = TuneOptions()
 
     @field_validator("generate")

@@ -144,10 +144,19 @@ class _Disfluency:
         self._model: Any = HistGradientBoostingClassifier(
             class_weight="balanced", early_stopping=False, random_state=seed
         )
-        self._model.fit(texts.profiles(rows), labels)
+        with _one_thread():
+            self._model.fit(texts.profiles(rows), labels)
 
     def predict(self, rows: Rows) -> Labels:
-        return np.asarray(self._model.predict(self._texts.profiles(rows)), dtype=str)
+        with _one_thread():
+            return np.asarray(self._model.predict(self._texts.profiles(rows)), dtype=str)
+
+
+def _one_thread() -> Any:
+    """Within, loops are not shared out: a dozen features are done before threads have met, and busy ones wait long."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="openmp")
 
 
 def check() -> None:
@@ -170,8 +179,7 @@ def learn(name: str, texts: Texts, rows: Rows, labels: Labels | Sequence[str], s
             f"a classifier needs texts of two labels, and all {len(labels)} are of "
             + (f"'{labels[0]}'" if len(labels) else "none"),
         )
-    kind: type[_Words | _Disfluency] = {"words": _Words, "disfluency": _Disfluency}[name]
-    return kind(texts, rows, labels, seed)
+    return (_Words if name == "words" else _Disfluency)(texts, rows, labels, seed)
 
 
 def by_class(predicted: Labels, actual: Labels, classes: Sequence[str]) -> NDArray[np.float64]:

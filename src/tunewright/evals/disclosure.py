@@ -51,7 +51,8 @@ def disclosed(
     """Share of drawn texts whose nearest real text is one of train: {"share", "low", "high", "p", "people", …}.
 
     held: real texts of people that train does not know. most: drawn texts that are looked at, at most.
-    people, texts: on each of the two sides; nearness: the cosine of TF-IDF rows of words and pairs. Ties count half.
+    people, texts: on each of the two sides; n: drawn texts that have a word. Nearness is the cosine of TF-IDF rows of
+    words and pairs, and ties count half.
     Raises DataError where fewer than four pairs of people can be made, or a person stands on both sides.
     """
     left, right, pair = _paired(train, held, seed)
@@ -62,8 +63,11 @@ def disclosed(
             hint="give validation and test more participants (data.test_share)",
         )
     draw = np.random.default_rng(seed)
-    chosen = draw.permutation(len(drawn))[:most]
-    asked = texts.rows(drawn[place].text for place in chosen)
+    said = [record for record in drawn if tokens(record.text)]
+    if not said:
+        raise DataError("no drawn text has a word")
+    chosen = draw.permutation(len(said))[:most]
+    asked = texts.rows(said[place].text for place in chosen)
     sides = texts.rows(train[place].text for place in left), texts.rows(held[place].text for place in right)
     near = _nearest(texts, asked, sides, pair, count)
     wins = _wins(near[0].max(axis=1), near[1].max(axis=1))

@@ -18,12 +18,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from tunewright.core import files
 from tunewright.core.errors import DataError, RunError
 from tunewright.core.events import Events
+from tunewright.core.recipe import Recipe
 from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.flow import folds, prepared
@@ -65,6 +66,14 @@ def _synthetic(job: Run, name: str) -> list[Record]:
     return [Record.from_row(row) for row in files.read_lines(job.path / SYNTHETIC / f"{name}.jsonl")]
 
 
+def check(recipe: Recipe) -> None:
+    """Raises MissingExtra where a judgement is asked for and what learns in it is not installed, before hours pass."""
+    if recipe.downstream.judge:
+        from tunewright.evals import classifiers
+
+        classifiers.check()
+
+
 def judge(job: Run, events: Events) -> None:
     """Write downstream/ of a run, or go on with it; nothing to do where the recipe does not ask, or nothing changed.
 
@@ -93,7 +102,8 @@ def _judge(job: Run, events: Events) -> None:
     texts = Texts(job)
     if not texts.kept:
         raise DataError("no synthetic text was kept, so there is nothing to judge", where=str(job.path / SYNTHETIC))
-    downstream.refuse_leaks(*texts.sides.values(), [*texts.drawn, *texts.kept])
+    sides = texts.sides
+    downstream.refuse_leaks(sides["train"], sides["validation"], sides["test"], [*texts.drawn, *texts.kept])
     if not (folder / "source.json").is_file() or files.read_json(folder / "source.json") != source:
         if folder.is_dir():
             events.say("what was judged has changed since: it is judged anew")
@@ -142,11 +152,11 @@ def _fidelity(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
     settings = {"most": options.pairs, "permutations": options.permutations, "seed": seed}
     return {
         "classifier": {
-            name: _or_refused(lambda n=name: two_samples.classifier(n, read, texts.held, texts.kept, **settings))
+            name: _or_refused(partial(two_samples.classifier, name, read, texts.held, texts.kept, **settings))
             for name in options.classifiers
         },
         "discrepancy": {
-            name: _or_refused(lambda n=name: two_samples.discrepancy(n, read, texts.held, texts.kept, **settings))
+            name: _or_refused(partial(two_samples.discrepancy, name, read, texts.held, texts.kept, **settings))
             for name in two_samples.KERNELS
         },
         "profile": variety.profile(read, texts.held, texts.kept, **job.recipe.draw),
@@ -231,8 +241,9 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
     for number, part in enumerate(wanted, 1):
         path = folder / f"{part.name}.jsonl"
         if not path.is_file():
-            others = {"others": options.alternatives, "of_all": of_all}
-            tried = downstream.arms(part, texts.kept, ratios=options.ratios, seed=seed, **others)
+            tried = downstream.arms(
+                part, texts.kept, ratios=options.ratios, others=options.alternatives, seed=seed, of_all=of_all
+            )
             files.write_lines(path, downstream.answers(part, tried, test, options.classifiers, read))
             events.add(FOLDER, "answered", part=part.name, arms=len(tried))
         if events.progress is not None:

@@ -165,6 +165,7 @@ def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
         locate_model(recipe.model)
     if "train" in wanted:
         generation.check(recipe)
+        downstream.check(recipe)
     if "compare" in wanted:
         judge.check_metrics(recipe.evaluate.gates, recipe.evaluate)
     if "evaluate" in wanted:

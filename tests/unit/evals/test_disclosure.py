@@ -58,6 +58,15 @@ def test_few_people_and_shared_people_are_refused():
         disclosure.disclosed(Texts(), train[:10], train, train, seed=0, **SETTINGS)
 
 
+def test_drawn_texts_without_a_word_are_not_looked_at():
+    train, held = planted.people(6, 8, seed=1), planted.people(6, 8, seed=2, side="test")
+    drawn = planted.memorised(train, 20, seed=3)
+    blank = [record.replace(text=" ") for record in drawn]
+    assert disclosure.disclosed(Texts(), [*drawn, *blank], train, held, seed=0, **SETTINGS)["n"] == 20
+    with pytest.raises(DataError, match="has a word"):
+        disclosure.disclosed(Texts(), blank, train, held, seed=0, **SETTINGS)
+
+
 def test_short_texts_are_no_copies():
     train = planted.people(4, 10, seed=1)
     short = [train[0].replace(text=" ".join(train[0].text.split()[:5]))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 import planted
 from tunewright.core import files
-from tunewright.core.errors import DataError, RunError
+from tunewright.core.errors import DataError, MissingExtra, RunError
 from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
@@ -112,6 +113,14 @@ def test_all_parts_are_written_and_said(judged):
     assert "Named beforehand: With 12 people (72 texts)" in said
     assert "MAUVE is refused" in said
     assert "drawn texts" in said
+
+
+def test_what_learns_is_asked_for_before_the_run(monkeypatch):
+    downstream.check(recipe())
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    downstream.check(recipe(judge=False))
+    with pytest.raises(MissingExtra):
+        downstream.check(recipe())
 
 
 def test_off_unless_asked(run):
