@@ -148,6 +148,8 @@ def _room(job: Run) -> Iterator[None]:
 def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
     """Refuse now what would fail after hours: a task, a model or a gate's metric that is not there."""
     folds.check(recipe)
+    if recipe.hosted.provider is not None:
+        raise UsageError("a hosted model is not run yet", hint="leave `hosted:` out")
     catalogue.load("task", recipe.task.name)
     if "train" in wanted:
         from tunewright.train import trackers
