@@ -82,7 +82,7 @@ class FakeOpenAI:
         class Bound(Handler):
             fake = service
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
+        self._server = Server(("127.0.0.1", 0), Bound)
         self._server.daemon_threads = True
         place = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.url, self.azure_url = f"{place}/v1", f"{place}/azure"
@@ -254,9 +254,16 @@ class FakeOpenAI:
         }  # fmt: skip
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no error of the service."""
+
+
 class Handler(BaseHTTPRequestHandler):
     fake: FakeOpenAI
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer is one packet: two would wait for each other
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -320,7 +327,7 @@ class Handler(BaseHTTPRequestHandler):
         if (method, path) == ("GET", "/files"):
             self._known(query, {"purpose", "after", "limit", "order"})
             found = [file for file in fake.files.values() if file["purpose"] == query.get("purpose", file["purpose"])]
-            return self._list(found[::-1], query)
+            return self._list(found[::-1], {"limit": "10000"} | query)
         if method == "GET" and match:
             if match[1] not in fake.files:
                 raise Refused(404, "no such file")

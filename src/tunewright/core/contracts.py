@@ -81,13 +81,16 @@ class Reader(Protocol):
 
 
 class Provider(Protocol):
-    """Who fine-tunes a model elsewhere. The first three need neither a key nor a network.
+    """Who fine-tunes a model elsewhere. Up to `count` neither a key nor a network is needed.
 
     What is sent is sent once: `upload` and `start` look first for what an earlier process sent under the same name.
-    Nothing that is returned, written or raised holds the key. The others raise HostedError.
+    Nothing that is returned, written or raised holds the key. What asks the service raises HostedError.
+
+    longest: tokens that an example may have, None where that is not known.
     """
 
     name: str
+    longest: int | None
 
     def notices(self) -> list[str]:
         """What the user should know of the service and the model, with dates."""

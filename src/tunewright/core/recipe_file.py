@@ -294,6 +294,8 @@ def _one_of(names: Sequence[str]) -> str:
 def _key(data: Any, detail: Any) -> Key:
     """The part of an error's place that is a place in the data: pydantic adds the branches of a union."""
     key: list[str | int] = []
+    if not detail["loc"]:
+        return ()  # of the recipe as a whole
     *above, last = detail["loc"]
     for part in (*above, last):
         if part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int):

@@ -103,6 +103,7 @@ class Openai:
     ):
         self.model = model
         self.options = options
+        self.longest = options.max_example_tokens or (LONGEST if model in PRICES else None)
         self._last_only = mask_history
         self._today = today or datetime.date.today()
         self._own = options.base_url is None or options.base_url.rstrip("/") == OWN
@@ -123,8 +124,7 @@ class Openai:
         return files.write_lines(path, shared.rows(examples, last_only=self._last_only))
 
     def validate(self, path: Path, *, least: int = FEWEST) -> Checked:
-        known = LONGEST if self.model in PRICES else None
-        rules = shared.Rules(tokens=self.options.max_example_tokens or known, bytes=MOST_BYTES)
+        rules = shared.Rules(tokens=self.longest, bytes=MOST_BYTES)
         return shared.check(path, rules, *self._counter, least=least)
 
     def count(self, messages: Sequence[Message]) -> int:
