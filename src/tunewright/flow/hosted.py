@@ -238,7 +238,7 @@ def train(job: Run, events: Events) -> None:
         )
     checkpoints = provider.fetch(ended, folder)
     files.write_json(folder / "checkpoints.json", checkpoints)
-    metrics = _metrics(folder, ended)
+    metrics = _metrics(job, ended, checkpoints, record.get("cost"))
     files.write_json(job.path / TUNED / "training_metrics.json", metrics)
     events.say(f"tuned model: {ended.tuned}; {len(checkpoints)} checkpoints in {folder / 'checkpoints.json'}")
     job.finish(
@@ -322,8 +322,9 @@ def _validation(values: dict[str, Any]) -> float | None:
     return found if "step" in values else None
 
 
-def _metrics(folder: Path, ended: Job) -> dict[str, JSON]:
-    """The curve of the job, in the form that a training here writes."""
+def _metrics(job: Run, ended: Job, checkpoints: list[dict[str, JSON]], cost: float | None) -> dict[str, JSON]:
+    """The curve of the job, in the form that a training here writes, and what was asked for. cost: as estimated."""
+    folder, options = job.path / FOLDER, job.recipe.hosted
     rows = files.whole_lines(folder / "events.jsonl")
     told = {row["values"]["step"]: row["values"] for row in rows if "step" in row["values"]}
     steps = [told[step] for step in sorted(told)]
@@ -340,8 +341,17 @@ def _metrics(folder: Path, ended: Job) -> dict[str, JSON]:
         "total_steps": max((values.get("total_steps") or values["step"] for values in steps), default=None),
         "total_seconds": rows[-1]["time"] - rows[0]["time"] if rows else None,
         "examples": checked[0]["examples"] if checked else None,
-        "trained_tokens": ended.trained_tokens,
-        "epochs": ended.epochs,
+        "hosted": {
+            "provider": options.provider,
+            "job": ended.id,
+            "model": ended.tuned,
+            "epochs": ended.epochs or options.epochs,
+            "batch_size": options.batch_size,
+            "learning_rate_multiplier": options.learning_rate_multiplier,
+            "billed_tokens": ended.trained_tokens,
+            "estimated_cost": cost,
+            "checkpoints": checkpoints,
+        },
     }
 
 

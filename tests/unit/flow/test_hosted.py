@@ -91,7 +91,7 @@ def test_the_whole_job_and_its_comparison(service: FakeOpenAI, source: Path, tmp
     metrics = files.read_json(run / "systems" / "tuned" / "training_metrics.json")
     assert [row["step"] for row in metrics["steps"]] == [1, 2, 3, 4]
     assert [row["step"] for row in metrics["validations"]] == [2, 4]
-    assert metrics["trained_tokens"] == 4242
+    assert metrics["hosted"]["billed_tokens"] == 4242
     steps = [row for row in events(run) if row["stage"] == "train" and row["event"] == "step"]
     assert [row["step"] for row in steps] == [1, 2, 3, 4]
     assert [row["step"] for row in files.read_json(run / "hosted" / "checkpoints.json")] == [2, 4]
@@ -99,6 +99,9 @@ def test_the_whole_job_and_its_comparison(service: FakeOpenAI, source: Path, tmp
     page = (run / "report.html").read_text()
     assert "gpt-4o-mini-2024-07-18" in page
     assert "Validation loss" in page
+    for told in (metrics["hosted"]["model"], metrics["hosted"]["job"], "4,242", "ckpt-step-2", "A hosted model"):
+        assert told in page
+    assert "LoRA" not in page
     scores = files.read_json(run / "systems" / "tuned" / "scores-free.json")
     assert scores["cost"]["tokens_per_document"] == 7
     assert files.read_json(run / "lock.json")["device"] == "hosted by openai"
