@@ -46,6 +46,7 @@ __all__ = [
     "extract",
     "find_run",
     "generate_json",
+    "hosted_job",
     "init",
     "load",
     "merge",
@@ -119,6 +120,7 @@ def run(
     data: Path | str | None = None,
     until: str = "report",
     processes: int = 1,
+    yes: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
     """Do the job of a recipe, or go on with it: the same call after an interruption ends with the same result.
@@ -128,6 +130,7 @@ def run(
     data: the folder of data sets that recipes call by name.
     until: the last stage to do: data, train, evaluate, compare or report.
     processes: how many train together on this machine; the result is that of one, up to the order of sums.
+    yes: of a recipe with `hosted:`, that its data may go to the provider, at the cost that is estimated.
     progress: where progress is shown.
 
     >>> outcome = run("smoke")
@@ -139,15 +142,37 @@ def run(
     from tunewright.flow import job
 
     if _names_a_run(recipe, sets, name):
-        return job.go_on(Run.open(recipe), data=data, until=until, processes=processes, progress=progress)
+        return job.go_on(Run.open(recipe), data=data, until=until, processes=processes, yes=yes, progress=progress)
     return job.run(
-        read_recipe(recipe, sets), runs=runs, name=name, data=data, until=until, processes=processes, progress=progress
+        read_recipe(recipe, sets),
+        runs=runs,
+        name=name,
+        data=data,
+        until=until,
+        processes=processes,
+        yes=yes,
+        progress=progress,
     )
 
 
 def _names_a_run(recipe: Recipe | str | Path, sets: Sequence[str], name: str | None) -> TypeGuard[str | Path]:
     """Whether what stands for a recipe is a run folder, to go on with as it is."""
     return not isinstance(recipe, Recipe) and not sets and name is None and is_run(recipe)
+
+
+def hosted_job(run: Run | str | Path, *, cancel: bool = False) -> dict[str, Any]:
+    """How the job of a run is now that a provider tunes (`hosted:`): its state, events and checkpoints. Writes nothing.
+
+    cancel: end it first; what it has cost so far stays spent. Raises RunError where the run has no such job,
+    HostedError where the provider does not answer.
+
+    >>> hosted_job("runs/smoke")
+    Traceback (most recent call last):
+    tunewright.core.errors.RunError: runs/smoke: has no hosted job
+    """
+    from tunewright.flow import hosted
+
+    return hosted.look(run if isinstance(run, Run) else Run.open(run), cancel=cancel)
 
 
 def is_run(path: str | Path) -> bool:

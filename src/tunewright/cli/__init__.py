@@ -27,6 +27,7 @@ VERBS = {
     "benchmark": "Ways of fine-tuning side by side, each at its best learning rate.",
     "tune": "A search for better options: learning rate, batch, rank, method …; resumes.",
     "domains": "An adapter for each of several domains, one for all, and blends: each on every domain.",
+    "hosted": "How the job of a run is that a provider tunes; cancels it.",
     "merge": "An adapter and its base as one model, checked.",
     "publish": "Push a run's data and model to the Hugging Face Hub, with their cards.",
     "extract": "Use a tuned model: documents in, JSON lines out.",

@@ -96,6 +96,14 @@ def processes(function: Function) -> Function:
     )(function)
 
 
+def yes(function: Function) -> Function:
+    return click.option(
+        "--yes",
+        is_flag=True,
+        help="Of a recipe with `hosted:`: send the data to the provider, at the estimated cost. Else it is told only.",
+    )(function)
+
+
 def run_argument(function: Function) -> Function:
     """RUN and --runs."""
     return click.argument("run", required=False, metavar="[RUN]")(runs(function))

@@ -14,6 +14,7 @@ from tunewright.cli import _options as options
 @options.data
 @options.code
 @options.processes
+@options.yes
 @click.option("--dry-run", is_flag=True, help="Tell bytes, memory, steps and time; write nothing, load no weights.")
 @options.fail_under
 @options.as_json
@@ -26,6 +27,7 @@ def verb(
     name: str | None,
     data: str | None,
     processes: int,
+    yes: bool,
     dry_run: bool,
     floors: dict[str, float],
     as_json: bool,
@@ -56,7 +58,7 @@ def verb(
         return
     api.check_metrics(floors)
     outcome = api.run(
-        recipe, sets=sets, runs=root, name=name, data=data, processes=processes, progress=Progress(quiet=quiet)
+        recipe, sets=sets, runs=root, name=name, data=data, processes=processes, yes=yes, progress=Progress(quiet=quiet)
     )
     if not first():
         return

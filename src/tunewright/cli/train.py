@@ -15,6 +15,7 @@ from tunewright.cli import _options as options
 @options.data
 @options.code
 @options.processes
+@options.yes
 @options.as_json
 @options.quiet
 @options.debug
@@ -25,6 +26,7 @@ def verb(
     name: str | None,
     data: str | None,
     processes: int,
+    yes: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -50,6 +52,7 @@ def verb(
         data=data,
         until="train",
         processes=processes,
+        yes=yes,
         progress=Progress(quiet=quiet),
     )
     if not first():

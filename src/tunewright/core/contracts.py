@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from tunewright.core.records import JSON, Example, Prediction, Record
+from tunewright.core.hosting import Asked, Checked, Estimate, Job, Reply, Told
+from tunewright.core.records import JSON, Example, Message, Prediction, Record
 
 
 @runtime_checkable
@@ -77,3 +78,64 @@ class Reader(Protocol):
     suffixes: tuple[str, ...]
 
     def read(self, path: Path) -> Iterable[Any]: ...
+
+
+class Provider(Protocol):
+    """Who fine-tunes a model elsewhere. Up to `count` neither a key nor a network is needed.
+
+    What is sent is sent once: `upload` and `start` look first for what an earlier process sent under the same name.
+    Nothing that is returned, written or raised holds the key. What asks the service raises HostedError.
+
+    longest: tokens that an example may have, None where that is not known.
+    """
+
+    name: str
+    longest: int | None
+
+    def notices(self) -> list[str]:
+        """What the user should know of the service and the model, with dates."""
+        ...
+
+    def prepare(self, examples: Iterable[Example], path: Path) -> int:
+        """Write examples as the provider reads them. Returns how many."""
+        ...
+
+    def validate(self, path: Path, *, least: int) -> Checked:
+        """A prepared file by the provider's own rules. least: examples that there must be."""
+        ...
+
+    def estimate(self, checked: Checked, asked: Sequence[Asked]) -> Estimate:
+        """Tokens and cost of training on a file and of the answers that are asked for."""
+        ...
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of a conversation, counted or estimated."""
+        ...
+
+    def upload(self, path: Path, name: str) -> str:
+        """Send a file under a name that is its alone, unless it is there. Returns its id."""
+        ...
+
+    def start(self, key: str, training: str, validation: str | None) -> Job:
+        """Begin a job on files by id, unless one with this key is there."""
+        ...
+
+    def resume(self, key: str, training: str) -> Job | None:
+        """The job that was started with this key on this file, or None."""
+        ...
+
+    def watch(self, job: str, after: str | None) -> tuple[Job, list[Told]]:
+        """How a job is, and its events behind the one with the id `after`, the oldest first."""
+        ...
+
+    def cancel(self, job: str) -> Job:
+        """Stop a job; one that has ended stays as it is."""
+        ...
+
+    def fetch(self, job: Job, folder: Path) -> list[dict[str, JSON]]:
+        """Write the results of a job into a folder. Returns its checkpoints: {"step", "model", ...}."""
+        ...
+
+    def generate(self, messages: Sequence[Message], *, model: str, max_tokens: int, seed: int) -> Reply:
+        """A model's answer, the likeliest."""
+        ...

@@ -8,6 +8,7 @@ TunewrightError
 ├── CheckpointError   no verified checkpoint where one is needed
 ├── RunError          a run folder that is missing, locked or belongs to another recipe
 ├── HubError          the Hugging Face Hub refuses, or cannot be reached
+├── HostedError       a provider of hosted fine-tuning refuses, fails, or cannot be reached
 ├── MissingExtra      an optional part is not installed
 └── GateMissed        a quality gate was not reached (exit code 3)
 """
@@ -87,6 +88,23 @@ class RunError(TunewrightError):
 
 class HubError(TunewrightError):
     pass
+
+
+class HostedError(TunewrightError):
+    """status: of HTTP, None where there was no answer. passing: the same request may well succeed later."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        where: str | None = None,
+        status: int | None = None,
+        passing: bool = False,
+    ):
+        super().__init__(message, hint=hint, where=where)
+        self.status = status
+        self.passing = passing
 
 
 class MissingExtra(TunewrightError):

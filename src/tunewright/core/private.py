@@ -2,6 +2,7 @@
 
 watch = Watch(run.path)
 watch.find(text)       what stands in a text that must stay here
+watch.hidden(text)     the text without its secrets
 watch.reduced(value)   a JSON value with the places of local files cut to the files' names
 """
 
@@ -75,6 +76,12 @@ class Watch:
                 return Private(what)
         found = self._path.search(text)
         return Private("a local path", found[0][:80]) if found else None
+
+    def hidden(self, text: str) -> str:
+        """The text with every secret as `…`; paths stay."""
+        for form in self._secrets.values():
+            text = form.sub("…", text)
+        return text
 
     def search(self, file: IO[bytes]) -> Iterator[tuple[int, Private]]:
         """(line from 1, what stands there) of a text file that is open for reading bytes."""

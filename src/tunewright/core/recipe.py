@@ -788,6 +788,59 @@ class GenerateOptions(Options):
         return most if self.draws is None else min(most, self.draws)
 
 
+Auto = Literal["auto"]
+
+
+class HostedOptions(Options):
+    """Fine-tuning at a provider: `model` is then that provider's name of it, and `method` and `train` do not count but
+    for `train.mask_history` and, of `train.over_length`, refuse and drop.
+    """
+
+    provider: str | None = Field(None, description="Who fine-tunes: openai. null: nobody, the model is trained here.")
+    epochs: Positive | Auto = Field("auto", description="Passes over the training examples; auto: the provider's.")
+    batch_size: Positive | Auto = Field("auto", description="Examples of one step; auto: the provider's.")
+    learning_rate_multiplier: Annotated[float, Field(gt=0)] | Auto = Field(
+        "auto", description="Times the provider's own learning rate; auto: the provider's."
+    )
+    suffix: str | None = Field(None, pattern=r"^[A-Za-z0-9-]{1,64}$", description="Stands in the tuned model's name.")
+    base_url: str | None = Field(
+        None,
+        description="Where a compatible service answers, such as https://api.example.org/v1; null: the provider's own.",
+    )
+    api_version: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9.-]+$", description="Of services like Azure's, which ask for one."
+    )
+    key_name: str = Field(
+        "OPENAI_API_KEY",
+        pattern=r"^[A-Z][A-Z0-9_]*$",
+        description="Name of the environment variable that holds the key, or of the keyring's entry (service "
+        "`tunewright`). The key itself stands in no recipe.",
+    )
+    metadata: bool = Field(
+        True, description="Mark the job with the run's own number; false for services that do not take metadata."
+    )
+    deployments: dict[Literal["base", "tuned"], str] = Field(
+        {}, description="Under which names models answer where that is not their own, as in Azure."
+    )
+    max_example_tokens: Positive | None = Field(
+        None, description="Longest example in tokens; null: what is known of the model."
+    )
+    poll_seconds: float = Field(20.0, gt=0, description="How often a job is looked at.")
+    timeout_seconds: float = Field(120.0, gt=0, description="How long an answer is waited for.")
+    max_retries: int = Field(
+        6, ge=0, description="Further attempts, each after a longer pause, where the service is busy or fails."
+    )
+    concurrency: Positive = Field(4, description="Documents that are asked about at the same time.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain(cls, url: str | None) -> str | None:
+        # What is refused is not told again: it may hold a key.
+        if url is not None and not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./~-]*)?", url):
+            raise ValueError("http(s)://host/path without a name, a key or a question in it")
+        return url
+
+
 class BenchmarkOptions(Options):
     """`tunewright benchmark`: several methods on the same job."""
 
@@ -932,6 +985,10 @@ def is_number(key: str) -> bool:
     return bool(_types(key) & {int, float})
 
 
+EMBEDDED = "wren"
+"""The model of a recipe that names none."""
+
+
 class DownstreamOptions(Options):
     """How synthetic texts with labels are judged: beside real ones, and by what classifiers learn from them."""
 
@@ -987,7 +1044,9 @@ class Recipe(Options):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run folder.")
     description: str = Field("", description="One line for lists and the report.")
     seed: int = Field(0, ge=0, le=2**63 - 1, description="Of everything that is drawn.")
-    model: str = Field("wren", description="An embedded model's name, a folder, or a Hugging Face id.")
+    model: str = Field(
+        EMBEDDED, description="An embedded model's name, a folder, a Hugging Face id, or (`hosted`) a provider's name."
+    )
     task: TaskOptions = TaskOptions()
     data: DataOptions = DataOptions()
     method: MethodOptions = MethodOptions()
@@ -995,6 +1054,7 @@ class Recipe(Options):
     decode: DecodeOptions = DecodeOptions()
     generate: GenerateOptions = GenerateOptions()
     evaluate: EvaluateOptions = EvaluateOptions()
+    hosted: HostedOptions = HostedOptions()
     benchmark: BenchmarkOptions = BenchmarkOptions()
     downstream: DownstreamOptions = DownstreamOptions()
     tune: TuneOptions = TuneOptions()
@@ -1030,10 +1090,31 @@ class Recipe(Options):
         """Whether it is measured how likely models find the right answers: where that is asked, or all there is."""
         return self.evaluate.likelihood or self.task.name in UNSCORED_TASKS
 
+    @model_validator(mode="after")
+    def _hosted_elsewhere(self) -> Recipe:
+        if self.hosted.provider is None:
+            return self
+        asked = self.evaluate
+        unfit = {
+            f"with `model:` set to {self.hosted.provider}'s name of one": self.model == EMBEDDED,
+            "without evaluate.folds": asked.folds > 0,
+            "without evaluate.likelihood, which needs a model's probabilities": asked.likelihood,
+            "without evaluate.ranking, which needs a model's probabilities": asked.ranking.distractors > 0,
+            "without evaluate.prompts": bool(asked.prompts),
+            "without decode.retry_temperatures": bool(self.decode.retry_temperatures),
+            "without data.max_document_tokens, which are counted by a local model": (
+                self.data.max_document_tokens is not None
+            ),
+            "with train.over_length refuse or drop": self.train.over_length not in ("refuse", "drop"),
+        }
+        for what in (what for what, found in unfit.items() if found):
+            raise ValueError(f"used with a hosted model {what}")
+        return self
+
     @property
     def grammar(self) -> bool:
         """Whether answers are held to a grammar: where the recipe asks for it and the task's answers have one."""
-        return self.decode.grammar and self.task.name not in TEXT_TASKS
+        return self.decode.grammar and self.task.name not in TEXT_TASKS and self.hosted.provider is None
 
     @property
     def draw(self) -> dict[str, Any]:

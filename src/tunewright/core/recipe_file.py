@@ -24,8 +24,17 @@ from tunewright.core.yaml_page import Dumper, Key, Page, dotted, short
 
 MAX_BYTES = 256 * 1024
 SUFFIXES = (".yaml", ".yml")
-UNHASHED: tuple[tuple[str, ...], ...] = (("description",), ("data", "workers"), ("evaluate", "workers"), ("tune",))
+UNHASHED: tuple[tuple[str, ...], ...] = (
+    ("description",),
+    ("data", "workers"),
+    ("evaluate", "workers"),
+    *(("hosted", key) for key in ("key_name", "poll_seconds", "timeout_seconds", "max_retries", "concurrency")),
+    ("tune",),
+)
 """Keys that do not change what comes out of a run, and so do not make another run of it."""
+
+UNTOLD = (("hosted", "key_name"), ("hosted", "base_url"))
+"""Keys whose wrong values are not shown: somebody may have put a secret there."""
 
 
 # ---------------------------------------------------------------- recipes by name
@@ -285,6 +294,8 @@ def _one_of(names: Sequence[str]) -> str:
 def _key(data: Any, detail: Any) -> Key:
     """The part of an error's place that is a place in the data: pydantic adds the branches of a union."""
     key: list[str | int] = []
+    if not detail["loc"]:
+        return ()  # of the recipe as a whole
     *above, last = detail["loc"]
     for part in (*above, last):
         if part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int):
@@ -350,9 +361,10 @@ def _fault(page: Page, data: Any, key: Key, details: list[Any], origin: str) -> 
         data = data[part]
         value = data
     allowed = " or ".join(dict.fromkeys(_allowed(detail) for detail in details))
-    return Fault(
-        f"{dotted(key) or 'the recipe'}: {short(value)} is not allowed; it must be {allowed}", where=where or origin
-    )
+    if not key:
+        return Fault(f"the recipe must be {allowed}", where=where or origin)
+    shown = "what stands there" if key in UNTOLD else short(value)
+    return Fault(f"{dotted(key)}: {shown} is not allowed; it must be {allowed}", where=where or origin)
 
 
 def _known(key: Key) -> str:

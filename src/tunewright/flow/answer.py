@@ -155,6 +155,8 @@ def _answered(
     from tunewright.flow import workers
 
     modelled = [cell for cell in waiting if cell.system not in MODEL_FREE and not cell.predictions.is_file()]
+    if job.recipe.hosted.provider is not None:
+        modelled = []  # nothing is computed here
     if modelled:
         note_machine(job)
     many = workers.useful(job, [counts[cell] for cell in modelled]) if modelled else 1
@@ -276,10 +278,14 @@ class Models:
             written = (one for one in prepared.records(self.job, "train") if "made" not in one.provenance)
             known = [task.example(record) for record in written]
             return Retrieval(known) if self.job.recipe.task.name in TEXT_TASKS else Classical(known)
-        from tunewright.decode.system import LocalSystem
-
         job = self.job
         task = prepared.task_of(job, cell.on)
+        if job.recipe.hosted.provider is not None:
+            from tunewright.flow import hosted
+
+            return hosted.system(job, cell, task)
+        from tunewright.decode.system import LocalSystem
+
         return LocalSystem(
             cell.system,
             self.loaded(cell.system),
@@ -306,6 +312,8 @@ class Models:
         """Sizes on disk and in memory of what a cell answers with."""
         if cell.system in MODEL_FREE:
             return {"model_bytes": 0, "adapter_bytes": 0}
+        if self.job.recipe.hosted.provider is not None:
+            return {}
         adapter = self.job.path / "systems" / "tuned" / "adapter"
         tuned = cell.system == "tuned"
         return {
@@ -343,6 +351,8 @@ def load_tuned(job: Run) -> Any:
             hint=f"a run of one split: tunewright run {job.path / 'recipe.yaml'} --set evaluate.folds=0 "
             f"--runs {job.path.parent} --name {job.name}-model",
         )
+    if job.recipe.hosted.provider is not None:
+        raise RunError(f"its tuned model stands at {job.recipe.hosted.provider}, not here", where=str(job.path))
     if not job.done("systems/tuned"):
         raise RunError("its model is not trained", where=str(job.path), hint=f"tunewright train {job.path}")
     check_weights(job)
@@ -378,6 +388,8 @@ def note_machine(job: Run) -> None:
 
 def warn_of_overlap(job: Run, events: Events) -> None:
     """Say where documents of test or an exam share text with what an embedded model was pretrained on."""
+    if job.recipe.hosted.provider is not None:
+        return
     for on in (TEST, *exams(job)):
         found = pretraining_overlap(job.recipe.model, prepared.records(job, on))
         if found is None:

@@ -27,7 +27,7 @@ from tunewright.core.events import Progress
 from tunewright.core.recipe import MODEL_FREE, PRESETS, EvaluateOptions, MethodOptions, Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
-from tunewright.flow import answer, curves, job, judge, methods, prepared
+from tunewright.flow import answer, curves, hosted, job, judge, methods, prepared
 from tunewright.flow import folds as several
 from tunewright.flow.outcome import TEST, Outcome, main_cell, saved_bytes
 
@@ -121,6 +121,7 @@ def benchmark(
     """
     from tunewright.train.material import remembering
 
+    hosted.refuse(recipe, "a comparison of methods")
     recipe = job.settled(recipe)
     several.check(with_folds(recipe, study.folds))
     folder = Path(runs) / (name or f"{recipe.name}-methods")

@@ -27,7 +27,7 @@ from tunewright.core.events import Events, Progress
 from tunewright.core.recipe import TEXT_TASKS, Recipe
 from tunewright.core.records import Example, Prediction
 from tunewright.core.run import Run
-from tunewright.flow import benchmark, job, likelihood, prepared
+from tunewright.flow import benchmark, hosted, job, likelihood, prepared
 from tunewright.report import domains as page
 
 BASE, JOINT = "base", "joint"
@@ -53,6 +53,7 @@ class Study:
         if len({recipe.model for recipe in recipes}) > 1:
             raise UsageError("the recipes are of several models", hint="--set model=wren")
         for recipe in recipes:
+            hosted.refuse(recipe, "a comparison of domains")
             if recipe.task.name not in TEXT_TASKS:
                 raise UsageError(f"'{recipe.name}' answers with JSON: domains are compared on answers in text")
         for how in blends:

@@ -19,7 +19,7 @@ from tunewright.core.events import Events, Progress
 from tunewright.core.processes import count, first
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
-from tunewright.flow import answer, downstream, folds, generation, judge, prepare, prepared, scale
+from tunewright.flow import answer, downstream, folds, generation, hosted, judge, prepare, prepared, scale
 from tunewright.flow.outcome import STAGES, Outcome, complete
 from tunewright.models import embedded
 
@@ -34,11 +34,13 @@ def run(
     data: Path | str | None = None,
     until: str = STAGES[-1],
     processes: int = 1,
+    yes: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
     """Do a recipe's job below the folder `runs`, or go on with it, up to the stage `until`.
 
     data: the folder of data sets that recipes call by name. processes: how many train together (`flow.scale`).
+    yes: what a hosted job costs is agreed to.
     Raises RunError where the run is being written by another process or `name` belongs to another recipe; whatever a
     stage raises.
     """
@@ -46,7 +48,7 @@ def run(
     if not first():
         return _help()
     folder = Run.create(runs, settled(recipe), name=name)
-    return go_on(folder, data=data, until=until, processes=processes, progress=progress)
+    return go_on(folder, data=data, until=until, processes=processes, yes=yes, progress=progress)
 
 
 def check_stage(name: str) -> None:
@@ -66,6 +68,7 @@ def go_on(
     data: Path | str | None = None,
     until: str = STAGES[-1],
     processes: int = 1,
+    yes: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
     """Do what is missing of a run, up to the stage `until`."""
@@ -73,6 +76,8 @@ def go_on(
     if not first():
         return _help()
     folds.refuse(job)
+    if processes > 1:
+        hosted.refuse(job.recipe, "training by several processes")
     wanted = STAGES[: STAGES.index(until) + 1]
     scale.check(processes)
     if processes > 1 and "train" in wanted and not complete(job, "train"):
@@ -90,6 +95,8 @@ def go_on(
                 (folds.prepare_all if job.folds else prepare.prepare)(job, events, data=data)
         if "evaluate" in wanted:
             prepared.check_testable(job)
+        if job.recipe.hosted.provider is not None and "train" in wanted and not complete(job, wanted[-1]):
+            hosted.agree(job, events, yes=yes)
         if "train" in wanted:
             with stage(job, events, "train"):
                 everywhere(job, events, "train", train)
@@ -156,12 +163,14 @@ def resolve(recipe: Recipe, wanted: Sequence[str] = STAGES) -> None:
     """Refuse now what would fail after hours: a task, a model or a gate's metric that is not there."""
     folds.check(recipe)
     catalogue.load("task", recipe.task.name)
-    if "train" in wanted:
+    if recipe.hosted.provider is not None:
+        hosted.provider_of(recipe)
+    elif "train" in wanted:
         from tunewright.train import trackers
 
         catalogue.load("method", recipe.method.adapter)
         trackers.check(trackers.named(recipe.train))
-    if "train" in wanted or "evaluate" in wanted:
+    if recipe.hosted.provider is None and ("train" in wanted or "evaluate" in wanted):
         locate_model(recipe.model)
     if "train" in wanted:
         generation.check(recipe)
@@ -213,6 +222,9 @@ def train(job: Run, events: Events) -> None:
             )
         if job.done(TUNED):
             answer.check_weights(job)
+        return
+    if job.recipe.hosted.provider is not None:
+        hosted.train(job, events)
         return
     answer.note_machine(job)
     if count() > 1:

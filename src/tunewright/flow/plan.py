@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core import meter
-from tunewright.core.errors import ModelError, TunewrightError
+from tunewright.core.errors import ModelError, TunewrightError, UsageError
 from tunewright.core.recipe import MODEL_FREE, UNSCORED_TASKS, Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
@@ -166,6 +166,10 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     from tunewright.train.batch import whole_grains
     from tunewright.train.finetune import hinders_sharing, precision
 
+    if recipe.hosted.provider is not None:
+        raise UsageError(
+            "a hosted job is estimated by the job itself", hint="without --yes it tells, and sends nothing"
+        )
     recipe = settled(recipe)
     folds.check(recipe)
     path = place(runs, recipe, name=name)

@@ -176,6 +176,9 @@ def packed(job: Run, wishes: Wishes, repo: str) -> Iterator[list[Parcel]]:
     """
     if not (wishes.data or wishes.model):
         raise UsageError("neither data nor model is to go", hint="leave out --no-data or --no-model")
+    if wishes.model and job.recipe.hosted.provider is not None:
+        where = job.recipe.hosted.provider
+        raise RunError(f"its tuned model stands at {where}, not here", where=str(job.path), hint="--no-model")
     watch = Watch(job.path, job.path.resolve().parent, secrets=filter(None, [hub.token()]))
     found = evidence.read(job.path)
     with tempfile.TemporaryDirectory(prefix="tunewright-") as room:

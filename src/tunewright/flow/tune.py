@@ -27,7 +27,7 @@ from tunewright.core.events import Events, Progress
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
-from tunewright.flow import answer, job, judge, prepared, space
+from tunewright.flow import answer, hosted, job, judge, prepared, space
 from tunewright.flow.outcome import STAGES, TEST, main_cell, saved_bytes
 from tunewright.flow.space import Space
 from tunewright.flow.study import COMPLETE, LOSS, Attempt, Report, Study, library
@@ -138,6 +138,7 @@ def tune(
     from tunewright.train.material import remembering
 
     library()
+    hosted.refuse(recipe, "a search")
     recipe = job.settled(recipe)
     check(recipe)
     folder = Path(runs) / (name or f"{recipe.name}-tune")

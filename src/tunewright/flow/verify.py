@@ -21,7 +21,7 @@ from tunewright.core.events import Progress
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run
-from tunewright.flow import job, memory, prepared
+from tunewright.flow import hosted, job, memory, prepared
 from tunewright.flow import plan as planning
 from tunewright.models import shapes
 
@@ -87,6 +87,7 @@ def verify(
     data: the folder of data sets that recipes call by name. Raises what stands before any training: a model or data
     that is not there. What goes wrong later is a check that fails.
     """
+    hosted.refuse(recipe, "verify")
     recipe = job.settled(recipe if model is None else recipe.model_copy(update={"model": model}))
     scratch = Path(tempfile.mkdtemp(prefix="tunewright-verify-"))
     try:

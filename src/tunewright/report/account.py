@@ -84,12 +84,30 @@ def _training_facts(evidence: Evidence, training: Training) -> list[tuple[str, s
         ("Left out as too long", count(m.get("dropped")), m.get("dropped")),
         ("Tokens read", short_count(m.get("seen_tokens")), m.get("seen_tokens")),
         ("Peak memory", size(m.get("peak_memory_bytes")), m.get("peak_memory_bytes")),
+        *_hosted_facts(mapping(m.get("hosted"))),
         *_memory_facts(m),
         ("Time by phase", _each(mapping(m.get("phases")), "seconds", duration), m.get("phases")),
         ("Memory ran out", _shrunk(m), _shrunk(m)),
         ("Weights on disk", size(_folder_bytes(training.weights)), training.weights),
     ]
     return [(label, value) for label, value, there in rows if there not in (None, "", False)]
+
+
+def _hosted_facts(told: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Rows for a training that a provider did: what was asked for, and what came of it."""
+    checkpoints = told.get("checkpoints") or []
+    models = " · ".join(f"{one.get('model')} (step {one.get('step')})" for one in checkpoints if isinstance(one, dict))
+    cost = number(told.get("estimated_cost"))
+    return [
+        ("Tuned by", f"{told.get('provider')}, job {told.get('job')}", told.get("job")),
+        ("Tuned model", str(told.get("model")), told.get("model")),
+        ("Epochs", str(told.get("epochs")), told.get("epochs")),
+        ("Batch size", str(told.get("batch_size")), told.get("batch_size")),
+        ("Learning rate multiplier", str(told.get("learning_rate_multiplier")), told.get("learning_rate_multiplier")),
+        ("Tokens billed", count(told.get("billed_tokens")), told.get("billed_tokens")),
+        ("Cost, as estimated before", f"${cost or 0:,.2f}", cost),
+        ("Checkpoints", models, models),
+    ]
 
 
 PARTS = {

@@ -224,8 +224,9 @@ def _keys(evidence: Evidence) -> list[dict[str, str]]:
             best = "field_accuracy" if cell.metric("field_accuracy") else metric
             add(f"{metric_name(best)}, {sentences.exam_name(exam)}", cell.metric(best))
     seconds = main.cost("seconds_per_document")
+    where = "on this machine" if evidence.setting("hosted.provider") is None else "over the network"
     if seconds is not None:
-        keys.append({"label": "Time for a document", "value": duration(seconds), "note": "on this machine"})
+        keys.append({"label": "Time for a document", "value": duration(seconds), "note": where})
     for training in evidence.trainings.values():
         if training.system == main.system and number(training.metrics.get("total_seconds")) is not None:
             steps = number(training.metrics.get("total_steps"))

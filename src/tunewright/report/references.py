@@ -219,7 +219,8 @@ def of(evidence: Evidence) -> list[Reference]:
     """What this run used, in the order data, model, training, decoding, scores, statistics, software."""
     setting = evidence.setting
     source = str(setting("data.source") or evidence.manifest.get("source") or "")
-    trained = bool(evidence.trained)
+    here = setting("hosted.provider") is None
+    trained = here and bool(evidence.trained)  # what a provider trains by, it does not say
     method = str(setting("method.name") or "lora")
     adapter = trained and method not in WHOLE
     low_rank = adapter and method not in ("adalora", "ia3")
@@ -259,7 +260,7 @@ def of(evidence: Evidence) -> list[Reference]:
         (POOLED, bool(evidence.folds)),
         (CROSS_VALIDATION, bool(evidence.folds)),
         (PEFT, adapter),
-        (TRANSFORMERS, True),
-        (PYTORCH, True),
+        (TRANSFORMERS, here),
+        (PYTORCH, here),
     ]
     return [reference for reference, applies in used if applies]

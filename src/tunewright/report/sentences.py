@@ -319,7 +319,14 @@ def _limits(evidence: Evidence) -> Iterator[Finding]:
                 f"{count(hits)} of {documents_of(on, int(records))} share text with what the base was pretrained on.",
             )
     yield from _unread(evidence)
-    if any(cell.cost("seconds_per_document") is not None for cell in evidence.cells):
+    provider = evidence.setting("hosted.provider")
+    if provider is not None:
+        yield Finding(
+            "A hosted model",
+            f"The weights stand at {provider}: nobody else can look at them, and they answer as long as the base is "
+            "offered. Times are those of answers over the network, with others' requests beside them.",
+        )
+    elif any(cell.cost("seconds_per_document") is not None for cell in evidence.cells):
         yield Finding(
             "Times",
             "Seconds and memory were measured once, on the machine named below, with whatever else it was doing.",

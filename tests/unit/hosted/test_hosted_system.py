@@ -1,0 +1,92 @@
+"""A hosted model as a system: order, usage, what is a failure of one answer and what stops everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fake_openai import KEY, FakeOpenAI
+from tunewright.core.errors import HostedError
+from tunewright.core.recipe import HostedOptions, TaskOptions
+from tunewright.core.records import Prediction, Record
+from tunewright.hosted._system import HostedSystem
+from tunewright.hosted.openai import Openai
+from tunewright.tasks.question_answering import QuestionAnswering
+
+TASK = QuestionAnswering(TaskOptions.model_validate({"name": "question_answering", "instruction": ""}))
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
+    with FakeOpenAI() as fake:
+        monkeypatch.setenv("OPENAI_API_KEY", fake.key)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield fake
+
+
+def ask(service: FakeOpenAI, questions: list[str], *, model: str = "m", **options: Any) -> list[Prediction]:
+    given = {"base_url": service.url, "max_retries": 3} | options
+    provider = Openai("m", HostedOptions(**given))
+    system = HostedSystem("base", provider, model, TASK, max_tokens=9, seed=4, concurrency=4)
+    examples = [TASK.example(Record(str(number), text, "x")) for number, text in enumerate(questions)]
+    return list(system.predict(examples))
+
+
+def test_answers_come_in_order_with_their_usage(service: FakeOpenAI):
+    questions = [f"question {number} of many" for number in range(40)]
+    answers = ask(service, questions)
+    assert [answer.text for answer in answers] == questions
+    assert [answer.id for answer in answers] == [str(number) for number in range(40)]
+    assert {(answer.prompt_tokens, answer.tokens, answer.finish) for answer in answers} == {(4, 7, "stop")}
+    assert all(answer.failure is None and answer.seconds > 0 for answer in answers)
+    assert service.most_open <= 4
+    body = service.bodies[0][1]
+    assert (body["temperature"], body["seed"], body["max_tokens"]) == (0, 4, 9)
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "503", "lost", "refuse", "cut"])
+def test_a_busy_service_is_asked_again(service: FakeOpenAI, kind: str):
+    service.fail("POST /chat", kind, kind)
+    assert [answer.failure for answer in ask(service, ["one", "two", "three"])] == [None] * 3
+
+
+def test_what_the_service_refuses_is_a_failure_of_that_answer(service: FakeOpenAI):
+    answers = ask(service, ["one", "REFUSE", "FILTER", "four"])
+    assert [answer.text for answer in answers] == ["one", "", "", "four"]
+    assert answers[1].failure == "refused: I cannot help with that"
+    assert "filtered" in str(answers[2].failure)
+    assert (answers[2].finish, answers[2].value) == ("error", None)
+    assert answers[3].failure is None
+
+
+def test_one_document_that_is_never_answered_is_its_failure(service: FakeOpenAI):
+    service.fail("POST /chat", "500")
+    answers = ask(service, ["one", "two"], max_retries=0)
+    assert sorted(answer.finish for answer in answers) == ["error", "stop"]
+    failed = next(answer for answer in answers if answer.finish == "error")
+    assert "fails (500)" in str(failed.failure)
+    assert KEY not in str(failed.to_row())
+
+
+def test_a_service_that_is_down_gives_no_answers(service: FakeOpenAI):
+    service.fail("POST /chat", *["503"] * 20)
+    with pytest.raises(HostedError, match="fails"):
+        ask(service, ["one", "two", "three"], max_retries=1)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("401", "does not accept the key"), ("quota", "no credit")])
+def test_a_wrong_key_or_no_credit_stops_everything(service: FakeOpenAI, kind: str, said: str):
+    service.fail("POST /chat", kind)
+    with pytest.raises(HostedError, match=said):
+        ask(service, ["one", "two"], max_retries=0)
+
+
+def test_a_model_that_is_not_there_stops_everything(service: FakeOpenAI):
+    with pytest.raises(HostedError, match="is not there"):
+        ask(service, ["one"], model="ft:gone")
+
+
+def test_a_reply_that_repeats_the_key_is_kept_without_it(service: FakeOpenAI):
+    assert ask(service, [f"my key is {KEY}"])[0].text == "my key is …"
