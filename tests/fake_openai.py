@@ -37,7 +37,7 @@ JOB_FIELDS = {
     "model", "training_file", "validation_file", "method", "hyperparameters", "metadata", "suffix", "seed",
     "integrations",
 }  # fmt: skip
-CHAT_FIELDS = {"model", "messages", "temperature", "seed", "max_completion_tokens", "max_tokens"}
+CHAT_FIELDS = {"model", "messages", "temperature", "top_p", "seed", "max_completion_tokens", "max_tokens"}
 HYPER = {"n_epochs", "batch_size", "learning_rate_multiplier"}
 
 
@@ -50,7 +50,8 @@ class Refused(Exception):
 class FakeOpenAI:
     """url, azure_url, key; files, jobs, contents by id; asked: (method, path) of every request, in order.
 
-    headers: of every request. deletes nothing by itself. page: how many entries a page of a list has at most.
+    bodies: (path, JSON) of those that make something. raw: (method, target, content type, content) of every request.
+    page: how many entries a page of a list has at most.
     """
 
     def __init__(self, *, key: str = KEY) -> None:
@@ -62,6 +63,7 @@ class FakeOpenAI:
         self.checkpoints: dict[str, list[dict[str, Any]]] = {}
         self.asked: list[tuple[str, str]] = []
         self.bodies: list[tuple[str, dict[str, Any]]] = []
+        self.raw: list[tuple[str, str, str, bytes]] = []
         self.answers: Callable[[list[dict[str, str]], str], str] = lambda messages, model: messages[-1]["content"]
         self.script: tuple[str, ...] = RUNNING
         self.error = {"code": "invalid_training_file", "message": "the file is not in order", "param": None}
@@ -285,6 +287,8 @@ class Handler(BaseHTTPRequestHandler):
             path = re.sub(r"^/deployments/[^/]+", "", path.removeprefix("/azure/openai"))
         with fake.lock:
             fake.asked.append((method, path))
+            target = self.path.removeprefix("/v1")
+            fake.raw.append((method, target, self.headers.get("Content-Type", ""), content))
             fake.open += 1
             fake.most_open = max(fake.most_open, fake.open)
         try:

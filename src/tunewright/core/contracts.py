@@ -136,6 +136,15 @@ class Provider(Protocol):
         """Write the results of a job into a folder. Returns its checkpoints: {"step", "model", ...}."""
         ...
 
-    def generate(self, messages: Sequence[Message], *, model: str, max_tokens: int, seed: int) -> Reply:
-        """A model's answer, the likeliest."""
+    def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        max_tokens: int,
+        seed: int,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+    ) -> Reply:
+        """A model's answer: the likeliest, or one that is drawn at a temperature above 0."""
         ...

@@ -87,7 +87,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a system will be asked in an evaluation, in tokens: read, and written about so many."""
+    """What a system will be asked, in tokens: read, and written about so many. All but base and few-shot are tuned."""
 
     system: str
     documents: int
@@ -127,7 +127,7 @@ class Estimate:
             return None
         total = 0.0
         for one in self.asked:
-            read, written = self.price.tuned if one.system == "tuned" else self.price.base
+            read, written = self.price.base if one.system in ("base", "few-shot") else self.price.tuned
             total += (one.read * read + one.written * written) / 1e6
         return total
 

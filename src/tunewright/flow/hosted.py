@@ -23,9 +23,9 @@ from tunewright.core import catalogue, files
 from tunewright.core.contracts import Provider, System, Task
 from tunewright.core.errors import DataError, HostedError, RunError, UsageError
 from tunewright.core.events import Events, mend
-from tunewright.core.hosting import Asked, Checked, Estimate, Job, Tokens, Told
+from tunewright.core.hosting import Asked, Checked, Estimate, Job, Reply, Tokens, Told
 from tunewright.core.recipe import MODEL_FREE, Recipe, TrainOptions
-from tunewright.core.records import JSON, Example
+from tunewright.core.records import JSON, Example, Message, number_of
 from tunewright.core.run import Run
 from tunewright.flow import answer, prepared
 from tunewright.flow.answer import Cell
@@ -363,10 +363,7 @@ def system(job: Run, cell: Cell, task: Task) -> System:
     from tunewright.hosted._system import HostedSystem
 
     recipe, options = job.recipe, job.recipe.hosted
-    if cell.system == "tuned":
-        model = options.deployments.get("tuned") or str(job.manifest(TUNED)["hosted"]["model"])
-    else:
-        model = options.deployments.get("base") or recipe.model
+    model = tuned_model(job) if cell.system == "tuned" else options.deployments.get("base") or recipe.model
     return HostedSystem(
         cell.system,
         provider_of(recipe),
@@ -375,6 +372,36 @@ def system(job: Run, cell: Cell, task: Task) -> System:
         max_tokens=recipe.decode.max_new_tokens,
         seed=recipe.seed % 2**31,
         concurrency=options.concurrency,
+    )
+
+
+def tuned_model(job: Run) -> str:
+    """What the run's tuned model is called at its provider. Raises DataError where it has none yet."""
+    return job.recipe.hosted.deployments.get("tuned") or str(job.manifest(TUNED)["hosted"]["model"])
+
+
+def write(
+    job: Run,
+    prompts: Sequence[Sequence[Message]],
+    *,
+    numbers: Sequence[int],
+    max_tokens: int,
+    temperature: float,
+    top_p: float,
+) -> list[Reply]:
+    """Texts of the run's tuned model, one for each prompt, in order. numbers: what each is drawn by, with the seed."""
+    from tunewright.hosted._system import drawn
+
+    recipe = job.recipe
+    return drawn(
+        provider_of(recipe),
+        tuned_model(job),
+        prompts,
+        seeds=[number_of(f"{recipe.seed} {number}") % 2**31 for number in numbers],
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        concurrency=recipe.hosted.concurrency,
     )
 
 

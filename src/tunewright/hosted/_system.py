@@ -1,4 +1,4 @@
-"""A hosted model as a system: several documents at the same time, answers in their order."""
+"""A hosted model as a system, and as a writer of texts: several requests at the same time, answers in their order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tunewright.core.contracts import Provider, Task
 from tunewright.core.errors import HostedError
-from tunewright.core.records import Example, Prediction
+from tunewright.core.hosting import Reply
+from tunewright.core.records import Example, Message, Prediction
 
 ITS_OWN_FAULT = (200, 400, 413, 422)
 """Answers of HTTP that are about one request and say nothing of the next."""
@@ -78,3 +79,37 @@ class HostedSystem:
             prompt_tokens=reply.prompt_tokens,
             tokens=reply.tokens,
         )
+
+
+def drawn(
+    provider: Provider,
+    model: str,
+    prompts: Sequence[Sequence[Message]],
+    *,
+    seeds: Sequence[int],
+    max_tokens: int,
+    temperature: float,
+    top_p: float,
+    concurrency: int,
+) -> list[Reply]:
+    """A text for each prompt, drawn with its own seed. What the service refuses is a reply without a text.
+
+    Raises HostedError where the service fails after all attempts: a text that is missing would be no draw.
+    """
+
+    def ask(prompt: Sequence[Message], seed: int) -> Reply:
+        try:
+            return provider.generate(
+                prompt, model=model, max_tokens=max_tokens, seed=seed, temperature=temperature, top_p=top_p
+            )
+        except HostedError as error:
+            if error.passing or error.status not in ITS_OWN_FAULT:
+                raise
+            return Reply("", "error", 0, 0, error.message)
+
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="hosted") as pool:
+        try:
+            return list(pool.map(ask, prompts, seeds))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

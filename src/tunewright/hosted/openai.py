@@ -228,13 +228,23 @@ class Openai:
             ]
         return sorted(self._discreet.value(found), key=lambda row: row["step"])
 
-    def generate(self, messages: Sequence[Message], *, model: str, max_tokens: int, seed: int) -> Reply:
+    def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        max_tokens: int,
+        seed: int,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+    ) -> Reply:
         limit: dict[str, Any] = {"max_completion_tokens" if self._own else "max_tokens": max_tokens}
         with self._understood(model):
             answer = self._client.chat.completions.create(
                 model=model,
                 messages=list(messages),
-                temperature=0,
+                temperature=temperature,
+                top_p=top_p,
                 seed=seed,
                 **limit,
             )

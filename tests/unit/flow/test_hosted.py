@@ -130,6 +130,29 @@ def test_nothing_is_sent_before_somebody_says_yes(service: FakeOpenAI, source: P
     assert "evaluate" in job.go_on(Run.open(outcome.path), until="evaluate").stages
 
 
+def test_a_model_that_is_only_asked_needs_no_job(service: FakeOpenAI, source: Path, tmp_path: Path):
+    asked = recipe(service, source, "evaluate.systems=[base, few-shot, classical]", "evaluate.shots=1")
+    with pytest.raises(UsageError, match="nothing was sent"):
+        job.run(asked, runs=tmp_path / "runs")
+    outcome = job.run(asked, runs=tmp_path / "runs", until="compare", yes=True)
+    assert set(outcome.cells["test"]) == {"base/free", "few-shot/free", "classical/free"}
+    assert service.jobs == service.files == {}
+    turns = {len(body["messages"]) for _, body in service.bodies}
+    assert turns == {2, 4}  # with the instruction, and with a shot
+
+
+def test_texts_are_written_by_the_tuned_model(service: FakeOpenAI, source: Path, tmp_path: Path):
+    run = Run.open(job.run(recipe(service, source), runs=tmp_path / "runs", until="train", yes=True).path)
+    prompts = [[{"role": "user", "content": question}] for question in list(ANSWERS)[:5]]
+    found = hosted.write(run, prompts, numbers=range(5), max_tokens=9, temperature=1.0, top_p=0.9)
+    assert [reply.text for reply in found] == [str(number + 1) for number in range(5)]
+    again = hosted.write(run, prompts[2:], numbers=range(2, 5), max_tokens=9, temperature=1.0, top_p=0.9)
+    assert again == found[2:]
+    seeds = [body["seed"] for path, body in service.bodies if path == "/chat/completions"]
+    assert len(seeds) == 8
+    assert len(set(seeds)) == 5
+
+
 def test_openais_own_prices_and_dates_are_told(service: FakeOpenAI, source: Path, tmp_path: Path):
     with pytest.raises(UsageError, match="nothing was sent"):
         job.run(recipe(service, source, "hosted.base_url=null"), runs=tmp_path / "runs")

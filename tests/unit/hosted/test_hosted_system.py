@@ -11,7 +11,7 @@ from fake_openai import KEY, FakeOpenAI
 from tunewright.core.errors import HostedError
 from tunewright.core.recipe import HostedOptions, TaskOptions
 from tunewright.core.records import Prediction, Record
-from tunewright.hosted._system import HostedSystem
+from tunewright.hosted._system import HostedSystem, drawn
 from tunewright.hosted.openai import Openai
 from tunewright.tasks.question_answering import QuestionAnswering
 
@@ -90,3 +90,27 @@ def test_a_model_that_is_not_there_stops_everything(service: FakeOpenAI):
 
 def test_a_reply_that_repeats_the_key_is_kept_without_it(service: FakeOpenAI):
     assert ask(service, [f"my key is {KEY}"])[0].text == "my key is …"
+
+
+def draw(service: FakeOpenAI, texts: list[str], **options: Any) -> list[str]:
+    given = {"base_url": service.url, "max_retries": 1} | options
+    prompts = [[{"role": "user", "content": text}] for text in texts]
+    replies = drawn(
+        Openai("m", HostedOptions(**given)), "m", prompts, seeds=range(len(texts)),
+        max_tokens=9, temperature=0.7, top_p=0.9, concurrency=3,
+    )  # fmt: skip
+    return [f"{reply.finish}: {reply.text}" for reply in replies]
+
+
+def test_texts_are_drawn_in_order_each_with_its_seed(service: FakeOpenAI):
+    assert draw(service, ["one", "two", "FILTER", "four"]) == ["stop: one", "stop: two", "error: ", "stop: four"]
+    asked = sorted((body["seed"], body["messages"][-1]["content"]) for _, body in service.bodies)
+    assert asked == [(0, "one"), (1, "two"), (2, "FILTER"), (3, "four")]
+    assert {(body["temperature"], body["top_p"]) for _, body in service.bodies} == {(0.7, 0.9)}
+
+
+@pytest.mark.parametrize("kind", ["503", "401"])
+def test_a_text_that_the_service_fails_at_is_no_draw(service: FakeOpenAI, kind: str):
+    service.fail("POST /chat", *[kind] * 9)
+    with pytest.raises(HostedError):
+        draw(service, ["one", "two"])
