@@ -1088,7 +1088,7 @@ class Recipe(Options):
     @property
     def likelihood(self) -> bool:
         """Whether it is measured how likely models find the right answers: where that is asked, or all there is."""
-        return self.evaluate.likelihood or self.task.name in UNSCORED_TASKS
+        return self.evaluate.likelihood or (self.task.name in UNSCORED_TASKS and self.hosted.provider is None)
 
     @model_validator(mode="after")
     def _hosted_elsewhere(self) -> Recipe:
@@ -1106,6 +1106,10 @@ class Recipe(Options):
                 self.data.max_document_tokens is not None
             ),
             "with train.over_length refuse or drop": self.train.over_length not in ("refuse", "drop"),
+            **{
+                f"without generate.{name}, which it does not know": getattr(self.generate, name) != plain
+                for name, plain in (("top_k", 0), ("min_p", 0), ("repetition_penalty", 1), ("no_repeat_ngram_size", 0))
+            },
         }
         for what in (what for what, found in unfit.items() if found):
             raise ValueError(f"used with a hosted model {what}")

@@ -21,19 +21,19 @@ import random
 import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tunewright.core import files
 from tunewright.core.errors import RunError
 from tunewright.core.events import Events
 from tunewright.core.recipe import GenerateOptions, Recipe
-from tunewright.core.records import Record
+from tunewright.core.records import Message, Record
 from tunewright.core.run import Run
 from tunewright.data.filters import Filters, Written
-from tunewright.flow import answer, prepared
+from tunewright.flow import answer, hosted, prepared
 from tunewright.tasks.labelled_text import LabelledText, length
 
 STAGE = "synthetic"
@@ -239,6 +239,19 @@ def generate(job: Run, events: Events) -> None:
     _finish(job, harvest, adapter, filled, events, round(time.monotonic() - began, 1))
 
 
+class _Reply(Protocol):
+    """What came of one prompt. finish: "stop", "length" or "error"."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def finish(self) -> str: ...
+
+
+_Prompts = Sequence[tuple[Message, ...]]
+
+
 class _Writer:
     """The tuned model, loaded when the first text is asked of it."""
 
@@ -252,24 +265,12 @@ class _Writer:
 
     def write(self, asked: Sequence[Request]) -> list[Record]:
         """A record for each request, in order: its text, its label as the target, and how it came to be."""
-        from tunewright.decode import engine
-        from tunewright.decode.sampling import Sampling
-
-        recipe, options = self.job.recipe, self.job.recipe.generate
-        if not self.begun:
-            answer.note_machine(self.job)
-            self._loaded = answer.load_tuned(self.job)
-            self.begun = True
+        recipe = self.job.recipe
         prompts = [self.task.prompt(one.id, one.label, one.words) for one in asked]
-        drawing = {name: getattr(options, name) for name in DRAWING}
-        replies = engine.generate(
-            self._loaded,
-            [self._loaded.chat.prompt_ids(prompt) for prompt in prompts],
-            max_new_tokens=options.max_new_tokens,
-            batch_size=recipe.decode.batch_size,
-            sampling=Sampling(seed=recipe.seed, **drawing),
-            numbers=[one.number for one in asked],
-        )
+        drawing = {name: getattr(recipe.generate, name) for name in DRAWING}
+        numbers = [one.number for one in asked]
+        replies = (self._local if recipe.hosted.provider is None else self._hosted)(prompts, numbers, drawing)
+        self.begun = True
         found = []
         for one, prompt, reply in zip(asked, prompts, replies, strict=True):
             provenance = {
@@ -287,11 +288,43 @@ class _Writer:
             found.append(Record(one.id, reply.text.strip(), one.label, split="train", provenance=provenance))
         return found
 
+    def _local(self, prompts: _Prompts, numbers: Sequence[int], drawing: Mapping[str, Any]) -> Iterable[_Reply]:
+        from tunewright.decode import engine
+        from tunewright.decode.sampling import Sampling
+
+        recipe = self.job.recipe
+        if not self.begun:
+            answer.note_machine(self.job)
+            self._loaded = answer.load_tuned(self.job)
+        return engine.generate(
+            self._loaded,
+            [self._loaded.chat.prompt_ids(prompt) for prompt in prompts],
+            max_new_tokens=recipe.generate.max_new_tokens,
+            batch_size=recipe.decode.batch_size,
+            sampling=Sampling(seed=recipe.seed, **drawing),
+            numbers=numbers,
+        )
+
+    def _hosted(self, prompts: _Prompts, numbers: Sequence[int], drawing: Mapping[str, Any]) -> Iterable[_Reply]:
+        return hosted.write(
+            self.job,
+            prompts,
+            numbers=numbers,
+            max_tokens=self.job.recipe.generate.max_new_tokens,
+            temperature=drawing["temperature"],
+            top_p=drawing["top_p"],
+        )
+
 
 def weights_sha256(job: Run) -> str:
-    """One hash for the tuned weights of a run: that of their file, or of the hashes of several."""
+    """One hash for the tuned weights of a run: that of their file, or of the hashes of several.
+
+    A hosted model's weights are nobody's to hash: its name stands for them, which its provider gives once.
+    """
     if not job.done("systems/tuned"):
         raise RunError("its model is not trained", where=str(job.path), hint=f"tunewright train {job.path}")
+    if job.recipe.hosted.provider is not None:
+        return hosted.tuned_model(job)
     hashes = job.manifest("systems/tuned")["sha256"]
     weights = {name: value for name, value in sorted(hashes.items()) if name.endswith(".safetensors")}
     if len(weights) == 1:

@@ -184,6 +184,14 @@ def _asked(job: Run, provider: Provider) -> list[Asked]:
         read = sum(provider.count(example.messages) for example in examples)
         written = sum(provider.count([{"role": "assistant", "content": example.completion}]) for example in examples)
         found.append(Asked(cell.system, len(examples), read, written))
+    if job.recipe.generate.per_label:
+        task, train = prepared.task_of(job), prepared.records(job, "train")
+        examples = [task.example(record) for record in train]
+        # As many as are drawn at most, of train's mean length.
+        most = job.recipe.generate.limit(len({str(record.target) for record in train}))
+        read = sum(provider.count(example.messages) for example in examples) * most // len(examples)
+        written = sum(provider.count([{"role": "assistant", "content": example.completion}]) for example in examples)
+        found.append(Asked("texts", most, read, written * most // len(examples)))
     return found
 
 

@@ -26,7 +26,7 @@ def compare(job: Run, events: Events) -> None:
     recipe = job.recipe
     options = recipe.evaluate
     cells = answer.finished(job)
-    if not cells and not likelihood.present(job):
+    if not cells and not likelihood.present(job) and recipe.task.name not in UNSCORED_TASKS:
         raise RunError("there are no scores to compare", where=str(job.path), hint=f"tunewright evaluate {job.path}")
     read = [*(cell.scores for cell in cells), *likelihood.present(job)]
     source = {str(path.relative_to(job.path)): files.sha256(path) for path in read}

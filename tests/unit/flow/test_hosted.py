@@ -153,6 +153,62 @@ def test_texts_are_written_by_the_tuned_model(service: FakeOpenAI, source: Path,
     assert len(set(seeds)) == 5
 
 
+def turns(folder: Path) -> Path:
+    """A file of labelled turns of ten participants, two of them in test."""
+    rows = [
+        {"text": f"{who} says {'um ' * (turn % 2)}that number {turn} is here", "label": ("fluent", "disfluent")[turn % 2],
+         "participant": f"p{who}", "split": "test" if who > 7 else "train"}
+        for who in range(10) for turn in range(6)
+    ]  # fmt: skip
+    files.write_lines(folder / "turns.jsonl", rows)
+    return folder / "turns.jsonl"
+
+
+def test_texts_of_labels_by_a_hosted_model(service: FakeOpenAI, tmp_path: Path):
+    asked: list[tuple[str, str]] = []
+
+    def answers(messages: Any, model: str) -> str:
+        label, count = (line.partition(": ")[2] for line in messages[-1]["content"].splitlines())
+        asked.append((model, label))
+        return f"{len(asked)} says {'um ' * (label == 'disfluent')}that number {count} is over there"
+
+    service.answers = answers
+    sets = (
+        "task.name=labelled_text", "data.crossing_groups=refuse", "evaluate.systems=[tuned]",
+        "generate={per_label: 12, batch: 8, filters: {use: [broken, label]}}",
+        "hosted.concurrency=1",
+    )  # fmt: skip
+    spoken = recipe(service, turns(tmp_path), *sets)
+    with pytest.raises(UsageError, match="nothing was sent"):
+        job.run(spoken, runs=tmp_path / "runs")
+    folder = tmp_path / "runs" / "numbers"
+    assert "texts: 96 documents" in (folder / "training.log").read_text()  # at most
+    assert asked == []
+    outcome = job.run(spoken, runs=tmp_path / "runs", yes=True)
+    assert outcome.stages == ("data", "train", "generate", "evaluate", "compare", "report")
+    kept = list(files.read_lines(folder / "synthetic" / "kept.jsonl"))
+    assert [sum(row["target"] == label for row in kept) for label in ("fluent", "disfluent")] == [12, 12]
+    [model] = {model for model, _ in asked}
+    assert model.startswith("ft:gpt-4o-mini-2024-07-18")
+    assert {row["provenance"]["adapter"] for row in kept} == {model}
+    for row in kept:
+        assert row["provenance"]["prompt"][-1]["content"].startswith(f"Label: {row['target']}\n")
+    assert_no_key(tmp_path)
+    # A start that dies on the way does not ask again for what it has.
+    drawn = (folder / "synthetic" / "drawn.jsonl").read_bytes().splitlines(keepends=True)
+    for path in (folder / "synthetic").iterdir():
+        path.unlink()
+    (folder / "synthetic" / "drawn.part.jsonl").write_bytes(b"".join(drawn[:16])[:-5])
+    before = len(asked)
+    job.go_on(Run.open(folder), until="generate")
+    assert len(asked) - before == len(drawn) - 8
+
+
+def test_what_a_service_cannot_draw_by_is_refused(service: FakeOpenAI, tmp_path: Path):
+    with pytest.raises(RecipeError, match=r"used with a hosted model without generate\.top_k"):
+        recipe(service, turns(tmp_path), "task.name=labelled_text", "generate={per_label: 2, top_k: 5}")
+
+
 def test_openais_own_prices_and_dates_are_told(service: FakeOpenAI, source: Path, tmp_path: Path):
     with pytest.raises(UsageError, match="nothing was sent"):
         job.run(recipe(service, source, "hosted.base_url=null"), runs=tmp_path / "runs")
