@@ -751,7 +751,7 @@ class FilterOptions(Options):
         "duplicates: of a text kept before.",
     )
     length: Share = Field(0.01, lt=0.5, description="Share of a label's shortest and longest texts not to match.")
-    known_words: Share = Field(0.8, description="language: least share of words that train has, too.")
+    known_words: Share = Field(0.85, description="language: least share of words that train has, too.")
     label_probability: Share = Field(0.5, description="label: least probability of the label that was asked for.")
     copied: Share = Field(
         0.5,
