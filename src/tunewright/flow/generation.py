@@ -3,6 +3,7 @@
     synthetic/drawn.jsonl      every text that was drawn, as it came; drawn.part.jsonl while that goes on
     synthetic/kept.jsonl       those that passed every filter
     synthetic/set_aside.jsonl  the others, with the name of the first filter that they did not pass
+    synthetic/compared.json    other ways to have texts written, where the recipe compares some (`flow.variants`)
     synthetic/manifest.json    counts by label and filter, hashes of files; written last
 
 Only data/train.jsonl is learnt from: lengths, filters, and before them the model. Of validation and test nothing but
@@ -21,20 +22,23 @@ import random
 import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunewright.core import files
 from tunewright.core.errors import RunError
 from tunewright.core.events import Events
 from tunewright.core.recipe import GenerateOptions, Recipe
-from tunewright.core.records import Record
+from tunewright.core.records import Message, Record
 from tunewright.core.run import Run
 from tunewright.data.filters import Filters, Written
 from tunewright.flow import answer, prepared
 from tunewright.tasks.labelled_text import LabelledText, length
+
+if TYPE_CHECKING:
+    from tunewright.decode.engine import Reply
 
 STAGE = "synthetic"
 SURPLUS = "surplus"
@@ -236,6 +240,10 @@ def generate(job: Run, events: Events) -> None:
         if events.progress is not None:
             events.progress.update(len(harvest.kept), drawn=harvest.drawn)
     filled = harvest.fill()
+    if options.compare:
+        from tunewright.flow import variants
+
+        variants.compare(job, writer.task, harvest.filters.anew(), train, events)
     _finish(job, harvest, adapter, filled, events, round(time.monotonic() - began, 1))
 
 
@@ -252,9 +260,6 @@ class _Writer:
 
     def write(self, asked: Sequence[Request]) -> list[Record]:
         """A record for each request, in order: its text, its label as the target, and how it came to be."""
-        from tunewright.decode import engine
-        from tunewright.decode.sampling import Sampling
-
         recipe, options = self.job.recipe, self.job.recipe.generate
         if not self.begun:
             answer.note_machine(self.job)
@@ -262,14 +267,7 @@ class _Writer:
             self.begun = True
         prompts = [self.task.prompt(one.id, one.label, one.words) for one in asked]
         drawing = {name: getattr(options, name) for name in DRAWING}
-        replies = engine.generate(
-            self._loaded,
-            [self._loaded.chat.prompt_ids(prompt) for prompt in prompts],
-            max_new_tokens=options.max_new_tokens,
-            batch_size=recipe.decode.batch_size,
-            sampling=Sampling(seed=recipe.seed, **drawing),
-            numbers=[one.number for one in asked],
-        )
+        replies = draw(self._loaded, recipe, prompts, [one.number for one in asked], drawing)
         found = []
         for one, prompt, reply in zip(asked, prompts, replies, strict=True):
             provenance = {
@@ -286,6 +284,27 @@ class _Writer:
             }
             found.append(Record(one.id, reply.text.strip(), one.label, split="train", provenance=provenance))
         return found
+
+
+def draw(
+    loaded: Any,
+    recipe: Recipe,
+    prompts: Sequence[Sequence[Message]],
+    numbers: Sequence[int],
+    drawing: Mapping[str, Any],
+) -> Iterator[Reply]:
+    """Replies to prompts, in order, each hanging on the recipe's seed and its number. drawing: as `Sampling` has it."""
+    from tunewright.decode import engine
+    from tunewright.decode.sampling import Sampling
+
+    return engine.generate(
+        loaded,
+        [loaded.chat.prompt_ids(prompt) for prompt in prompts],
+        max_new_tokens=recipe.generate.max_new_tokens,
+        batch_size=recipe.decode.batch_size,
+        sampling=Sampling(seed=recipe.seed, **drawing),
+        numbers=numbers,
+    )
 
 
 def weights_sha256(job: Run) -> str:
@@ -338,7 +357,8 @@ def _finish(job: Run, harvest: Harvest, adapter: str, filled: int, events: Event
             f"warning: fewer texts than asked for ({said}) after {harvest.drawn} were drawn; raise generate.most, or "
             "look at what set_aside.jsonl says"
         )
-    names = ("drawn.jsonl", "kept.jsonl", "set_aside.jsonl")
+    names = ["drawn.jsonl", "kept.jsonl", "set_aside.jsonl"]
+    names += ["compared.json"] if recipe.generate.compare else []
     job.finish(
         STAGE,
         {
@@ -374,8 +394,16 @@ def _unchanged(job: Run, adapter: str) -> None:
 
 
 def check(recipe: Recipe) -> None:
-    """Raises MissingExtra, before anything is trained, where a filter of the recipe cannot work."""
+    """Refuse, before anything is trained, what texts could not be written or filtered with.
+
+    Raises MissingExtra where a filter of the recipe cannot work, ModelError where a model to compare with is not here.
+    """
     from tunewright.data.filters import check_installed
 
     if recipe.generate.per_label and "label" in recipe.generate.filters.use:
         check_installed()
+    for way in recipe.generate.variants.values() if recipe.generate.per_label else ():
+        if way.model not in (None, "base"):
+            from tunewright.models.load import locate
+
+            locate(str(way.model))

@@ -66,6 +66,20 @@ def test_page_and_card_tell_it_and_escape_it(found: evidence.Evidence) -> None:
     assert "Texts it wrote" not in cards.model_card(found, found.trainings["tuned"])
 
 
+def test_ways_stand_in_one_table(found: evidence.Evidence) -> None:
+    assert generated.ways(found) is None
+    first = {"name": "own", "kept": 0.5, "low": 0.4, "high": 0.6, "distinct_2": 0.8, "words_off": 0.25, "set": {}}
+    other = first | {"name": "hot", "difference": -0.2, "verdict": "worse", "set": {"temperature": 1.5, "model": EVIL}}
+    found.generated = MANIFEST | {"compared": {"n": 200, "distinct_2_real": 0.9, "rows": [first, other]}}
+    table = generated.ways(found)
+    assert table is not None
+    assert [row["values"][0] for row in table["rows"]] == ["as the recipe", f"temperature 1.5, model {EVIL}"]
+    assert table["rows"][1]["values"][2].endswith("worse")
+    page = html.render(found)
+    assert "Other ways to have texts written" in page
+    assert EVIL not in page
+
+
 def test_a_task_that_is_not_scored_misses_no_scores(found: evidence.Evidence, tmp_path: Path) -> None:
     found.recipe = found.recipe | {"task": {"name": "labelled_text"}}
     assert not found.scored
