@@ -3,6 +3,7 @@
 run.txt    what the package needs, setuptools to build it, nothing else
 test.txt   what `make test` adds to run.txt (the extra `test`)
 check.txt  what `make check` adds to those (the extra `check`)
+augment.txt  what recipes that write texts add to run.txt (the extra `augment`); test.txt has it, too
 
 A lock holds the closure of the requirements in pyproject.toml, pinned to the versions installed here. Local
 version labels (`+cpu`) are dropped: which build of torch is taken is the index's matter.
@@ -63,10 +64,12 @@ def locks() -> dict[str, dict[str, str]]:
     run = closure([*project["dependencies"], *page["build-system"]["requires"]])
     test = closure(project["optional-dependencies"]["test"])
     check = closure(project["optional-dependencies"]["check"])
+    augment = closure(project["optional-dependencies"]["augment"])
     return {
         "run.txt": run,
         "test.txt": {name: line for name, line in test.items() if name not in run},
         "check.txt": {name: line for name, line in check.items() if name not in run and name not in test},
+        "augment.txt": {name: line for name, line in augment.items() if name not in run},
     }
 
 

@@ -157,7 +157,10 @@ def pins(name: str) -> dict[str, str]:
     return {canonicalize_name(package): version for package, version in found}
 
 
-@pytest.mark.parametrize(("files", "extras"), [(("run.txt",), ()), (("run.txt", "test.txt"), ("test",))])
+@pytest.mark.parametrize(
+    ("files", "extras"),
+    [(("run.txt",), ()), (("run.txt", "test.txt"), ("test",)), (("run.txt", "augment.txt"), ("augment",))],
+)
 def test_the_lock_satisfies_what_the_package_requires(files, extras):
     locked = {package: version for name in files for package, version in pins(name).items()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -181,6 +184,12 @@ def test_the_lock_is_closed():
             requirement = Requirement(text)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 assert canonicalize_name(requirement.name) in locked, f"{package} needs {requirement.name}: make lock"
+
+
+def test_what_texts_need_is_locked_as_in_the_tests():
+    own, tests = pins("augment.txt"), pins("test.txt")
+    assert own
+    assert own.items() <= tests.items()
 
 
 def test_torch_is_pinned_and_first_and_heavy_training_extras_are_not_locked():

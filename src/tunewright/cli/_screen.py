@@ -193,7 +193,17 @@ def comparison(outcome: Outcome) -> str:
 
 def ending(outcome: Outcome, runs: str) -> str:
     """What a run ends with: the table, the gain, the paths, the next command."""
-    parts = [part for part in (scores(outcome), folds(outcome), gain(outcome), texts(outcome), likely(outcome)) if part]
+    parts = [
+        part
+        for part in (
+            scores(outcome),
+            folds(outcome) if outcome.scored else "",
+            gain(outcome),
+            texts(outcome),
+            likely(outcome),
+        )
+        if part
+    ]
     paths = [
         [name, str(path)]
         for name, path in outcome.files.items()

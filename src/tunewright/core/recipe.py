@@ -752,7 +752,7 @@ class FilterOptions(Options):
         "duplicates: of a text kept before.",
     )
     length: Share = Field(0.01, lt=0.5, description="Share of a label's shortest and longest texts not to match.")
-    known_words: Share = Field(0.8, description="language: least share of words that train has, too.")
+    known_words: Share = Field(0.85, description="language: least share of words that train has, too.")
     label_probability: Share = Field(0.5, description="label: least probability of the label that was asked for.")
     copied: Share = Field(
         0.5,
@@ -760,6 +760,24 @@ class FilterOptions(Options):
         description="copies, duplicates: share of a text's word triples that one other text has, from which on it is a "
         "copy (containment, Broder 1997).",
     )
+
+
+class Variant(Options):
+    """Another way to have texts written, to be compared: what is not set is as the recipe's own texts have it."""
+
+    model: str | None = Field(None, min_length=1)
+    roles: Literal["neutral", "label"] = "neutral"
+    request: str | None = None
+    temperature: float | None = Field(None, gt=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=0)
+    min_p: Share | None = None
+    repetition_penalty: float | None = Field(None, gt=0)
+
+    @field_validator("request")
+    @classmethod
+    def _label_in_it(cls, request: str | None) -> str | None:
+        return request if request is None else TaskOptions(request=request).request
 
 
 class GenerateOptions(Options):
@@ -780,7 +798,35 @@ class GenerateOptions(Options):
     repetition_penalty: float = Field(1.0, gt=0, description="Above 1 what the text has already is less likely.")
     no_repeat_ngram_size: int = Field(0, ge=0, description="So many tokens never stand in a text twice; 0: they may.")
     max_new_tokens: Positive = Field(512, description="Where a text is cut that does not end; such are broken.")
+    compare: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], dict[str, float | int | str]] = Field(
+        {},
+        description="Ways to have texts written that are compared with the recipe's own on the same requests: name → "
+        "any of model (`base`, or any other, untuned), roles (`label`: those of training), request, temperature, "
+        "top_p, top_k, min_p, repetition_penalty.",
+    )
+    compared: Positive = Field(200, description="compare: texts that each of them writes, labels in turn.")
     filters: FilterOptions = FilterOptions()
+
+    @field_validator("compare")
+    @classmethod
+    def _known(cls, given: dict[str, dict[str, float | int | str]]) -> dict[str, dict[str, float | int | str]]:
+        for name, own in given.items():
+            if name == "own":
+                raise ValueError("used with another name for own, which is the recipe's")
+            if unknown := set(own) - set(Variant.model_fields):
+                hint = did_you_mean(min(unknown), Variant.model_fields) or f"known: {', '.join(Variant.model_fields)}"
+                raise ValueError(f"used without {min(unknown)} in {name} ({hint})")
+            try:
+                Variant.model_validate(own)
+            except ValidationError as error:
+                first = error.errors()[0]
+                raise ValueError(f"used with another {first['loc'][0]} in {name}: {first['msg']}") from None
+        return given
+
+    @property
+    def variants(self) -> dict[str, Variant]:
+        """What is compared, by name."""
+        return {name: Variant.model_validate(own) for name, own in self.compare.items()}
 
     def limit(self, labels: int) -> int:
         """Texts of so many labels that are drawn at most."""

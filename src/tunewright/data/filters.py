@@ -6,6 +6,7 @@ first in the order of `FILTERS`. Where two texts copy each other, the later one 
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,12 @@ class Filters:
         self._classifier = LabelClassifier(train, held) if "label" in options.use else None
         self._train = Copies(texts if "copies" in options.use else ())
         self._kept = Copies()
+
+    def anew(self) -> Filters:
+        """The same filters, none of whose texts was kept yet."""
+        other = copy.copy(self)
+        other._kept = Copies()
+        return other
 
     def look(self, written: Sequence[Written]) -> list[Verdict]:
         """A verdict for each text, in order. Those that are kept count as known to the ones behind them."""

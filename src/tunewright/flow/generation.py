@@ -3,6 +3,7 @@
     synthetic/drawn.jsonl      every text that was drawn, as it came; drawn.part.jsonl while that goes on
     synthetic/kept.jsonl       those that passed every filter
     synthetic/set_aside.jsonl  the others, with the name of the first filter that they did not pass
+    synthetic/compared.json    other ways to have texts written, where the recipe compares some (`flow.variants`)
     synthetic/manifest.json    counts by label and filter, hashes of files; written last
 
 Only data/train.jsonl is learnt from: lengths, filters, and before them the model. Of validation and test nothing but
@@ -15,13 +16,14 @@ then, and goes on with the same texts.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import random
 import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -45,6 +47,9 @@ BINS = 8
 
 LEAST = 32
 """Texts in a batch where few are missing, to be chosen from."""
+
+BASE = "base"
+"""The model as it was before it was tuned."""
 
 DRAWING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "no_repeat_ngram_size")
 
@@ -215,31 +220,35 @@ def generate(job: Run, events: Events) -> None:
     if (folder / "drawn.jsonl").is_file():  # a start that died while it finished
         os.replace(folder / "drawn.jsonl", partial)
     earlier = [Record.from_row(row) for row in files.whole_lines(partial)]
-    writer = _Writer(job, adapter)
+    writes = _Writer(job, adapter)
     wanted = sum(harvest.missing.values())
     rows: list[Record] = []
     began = time.monotonic()
     while asked := harvest.requests():
         found = _standing(earlier, asked, adapter)
         if found is None:
-            if not writer.begun:
+            if not writes.begun:
                 files.write_lines(partial, (one.to_row() for one in rows))
                 earlier = []
                 if rows:
                     events.say(f"goes on after {len(rows)} texts")
                 if events.progress is not None:
                     events.progress.start("texts kept", wanted, done=len(harvest.kept))
-            found = writer.write(asked)
+            found = writes.write(asked)
             _append(partial, found)
         rows += found
         harvest.look(found)
         if events.progress is not None:
             events.progress.update(len(harvest.kept), drawn=harvest.drawn)
     filled = harvest.fill()
+    if options.compare:
+        from tunewright.flow import variants
+
+        variants.compare(job, writes.task, harvest.filters.anew(), train, events)
     _finish(job, harvest, adapter, filled, events, round(time.monotonic() - began, 1))
 
 
-class _Reply(Protocol):
+class Drawn(Protocol):
     """What came of one prompt. finish: "stop", "length" or "error"."""
 
     @property
@@ -249,28 +258,39 @@ class _Reply(Protocol):
     def finish(self) -> str: ...
 
 
-_Prompts = Sequence[tuple[Message, ...]]
+Prompts = Sequence[Sequence[Message]]
+
+Draw = Callable[[Prompts, Sequence[int], Mapping[str, Any]], Iterable[Drawn]]
+"""(prompts, numbers, drawing) → what came of each prompt, in order, hanging on the recipe's seed and its number.
+
+drawing: `DRAWING` → how it is drawn.
+"""
 
 
 class _Writer:
     """The tuned model, loaded when the first text is asked of it."""
 
     def __init__(self, job: Run, adapter: str):
-        self.job, self.adapter, self.begun = job, adapter, False
+        self.job, self.adapter = job, adapter
         task = prepared.task_of(job)
         if not isinstance(task, LabelledText):
             raise RunError("only labelled_text writes texts of labels", where=str(job.path))
         self.task = task
-        self._loaded: Any = None
+        self._draw: Draw | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self._draw is not None
 
     def write(self, asked: Sequence[Request]) -> list[Record]:
         """A record for each request, in order: its text, its label as the target, and how it came to be."""
         recipe = self.job.recipe
+        if self._draw is None:
+            answer.note_machine(self.job)
+            self._draw = writer(self.job)
         prompts = [self.task.prompt(one.id, one.label, one.words) for one in asked]
         drawing = {name: getattr(recipe.generate, name) for name in DRAWING}
-        numbers = [one.number for one in asked]
-        replies = (self._local if recipe.hosted.provider is None else self._hosted)(prompts, numbers, drawing)
-        self.begun = True
+        replies = self._draw(prompts, [one.number for one in asked], drawing)
         found = []
         for one, prompt, reply in zip(asked, prompts, replies, strict=True):
             provenance = {
@@ -288,32 +308,39 @@ class _Writer:
             found.append(Record(one.id, reply.text.strip(), one.label, split="train", provenance=provenance))
         return found
 
-    def _local(self, prompts: _Prompts, numbers: Sequence[int], drawing: Mapping[str, Any]) -> Iterable[_Reply]:
+
+def writer(job: Run, model: str | None = None) -> Draw:
+    """Who writes the texts of a run: its tuned model, `base`, or another model by name.
+
+    A run at a provider asks that provider's models; every other loads one here, which lives as long as what is
+    returned. Raises ModelError where it is not here.
+    """
+    recipe = job.recipe
+    if recipe.hosted.provider is not None:
+        return functools.partial(hosted.write, job, model)
+    if model is None:
+        loaded = answer.load_tuned(job)
+    elif model == BASE:
+        loaded = answer.load_base(recipe)
+    else:
+        from tunewright.models.load import load
+
+        loaded = load(model)
+
+    def draw(prompts: Prompts, numbers: Sequence[int], drawing: Mapping[str, Any]) -> Iterable[Drawn]:
         from tunewright.decode import engine
         from tunewright.decode.sampling import Sampling
 
-        recipe = self.job.recipe
-        if not self.begun:
-            answer.note_machine(self.job)
-            self._loaded = answer.load_tuned(self.job)
         return engine.generate(
-            self._loaded,
-            [self._loaded.chat.prompt_ids(prompt) for prompt in prompts],
+            loaded,
+            [loaded.chat.prompt_ids(prompt) for prompt in prompts],
             max_new_tokens=recipe.generate.max_new_tokens,
             batch_size=recipe.decode.batch_size,
             sampling=Sampling(seed=recipe.seed, **drawing),
             numbers=numbers,
         )
 
-    def _hosted(self, prompts: _Prompts, numbers: Sequence[int], drawing: Mapping[str, Any]) -> Iterable[_Reply]:
-        return hosted.write(
-            self.job,
-            prompts,
-            numbers=numbers,
-            max_tokens=self.job.recipe.generate.max_new_tokens,
-            temperature=drawing["temperature"],
-            top_p=drawing["top_p"],
-        )
+    return draw
 
 
 def weights_sha256(job: Run) -> str:
@@ -371,7 +398,8 @@ def _finish(job: Run, harvest: Harvest, adapter: str, filled: int, events: Event
             f"warning: fewer texts than asked for ({said}) after {harvest.drawn} were drawn; raise generate.most, or "
             "look at what set_aside.jsonl says"
         )
-    names = ("drawn.jsonl", "kept.jsonl", "set_aside.jsonl")
+    names = ["drawn.jsonl", "kept.jsonl", "set_aside.jsonl"]
+    names += ["compared.json"] if recipe.generate.compare else []
     job.finish(
         STAGE,
         {
@@ -407,8 +435,16 @@ def _unchanged(job: Run, adapter: str) -> None:
 
 
 def check(recipe: Recipe) -> None:
-    """Raises MissingExtra, before anything is trained, where a filter of the recipe cannot work."""
+    """Refuse, before anything is trained, what texts could not be written or filtered with.
+
+    Raises MissingExtra where a filter of the recipe cannot work, ModelError where a model to compare with is not here.
+    """
     from tunewright.data.filters import check_installed
 
     if recipe.generate.per_label and "label" in recipe.generate.filters.use:
         check_installed()
+    for way in recipe.generate.variants.values() if recipe.generate.per_label else ():
+        if way.model not in (None, "base"):
+            from tunewright.models.load import locate
+
+            locate(str(way.model))

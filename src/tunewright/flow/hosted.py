@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -371,7 +371,7 @@ def system(job: Run, cell: Cell, task: Task) -> System:
     from tunewright.hosted._system import HostedSystem
 
     recipe, options = job.recipe, job.recipe.hosted
-    model = tuned_model(job) if cell.system == "tuned" else options.deployments.get("base") or recipe.model
+    model = tuned_model(job) if cell.system == "tuned" else base_model(recipe)
     return HostedSystem(
         cell.system,
         provider_of(recipe),
@@ -388,27 +388,34 @@ def tuned_model(job: Run) -> str:
     return job.recipe.hosted.deployments.get("tuned") or str(job.manifest(TUNED)["hosted"]["model"])
 
 
+def base_model(recipe: Recipe) -> str:
+    """What the untuned model is called at its provider."""
+    return recipe.hosted.deployments.get("base") or recipe.model
+
+
 def write(
     job: Run,
+    model: str | None,
     prompts: Sequence[Sequence[Message]],
-    *,
     numbers: Sequence[int],
-    max_tokens: int,
-    temperature: float,
-    top_p: float,
+    drawing: Mapping[str, Any],
 ) -> list[Reply]:
-    """Texts of the run's tuned model, one for each prompt, in order. numbers: what each is drawn by, with the seed."""
+    """Texts of a model of the run's provider, one for each prompt, in order.
+
+    model: None for the run's tuned one, `base`, or a name of the provider's. numbers: what each is drawn by, with the
+    seed. drawing: temperature and top_p; a provider knows nothing else.
+    """
     from tunewright.hosted._system import drawn
 
     recipe = job.recipe
     return drawn(
         provider_of(recipe),
-        tuned_model(job),
+        {None: tuned_model(job), "base": base_model(recipe)}.get(model) or str(model),
         prompts,
         seeds=[number_of(f"{recipe.seed} {number}") % 2**31 for number in numbers],
-        max_tokens=max_tokens,
-        temperature=temperature,
-        top_p=top_p,
+        max_tokens=recipe.generate.max_new_tokens,
+        temperature=drawing["temperature"],
+        top_p=drawing["top_p"],
         concurrency=recipe.hosted.concurrency,
     )
 

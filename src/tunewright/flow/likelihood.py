@@ -34,7 +34,7 @@ WORDS = "words"
 def wanted(recipe: Recipe) -> list[str]:
     """Names of the files that a recipe asks of every system that is measured."""
     asked = recipe.evaluate
-    names = {"likelihood.jsonl": recipe.likelihood, "general.json": recipe.likelihood}
+    names = {"likelihood.jsonl": recipe.likelihood, "general.json": asked.likelihood}
     names |= {"ranking.jsonl": asked.ranking.distractors > 0, "prompts.jsonl": bool(asked.prompts)}
     return [name for name, wished in names.items() if wished]
 

@@ -549,7 +549,7 @@ class _Shape:
         count = min(asked.sample or test, test)
         texts = count * (recipe.likelihood + bool(asked.ranking.distractors) * (1 + asked.ranking.distractors))
         a_token = self.layers * layer.read + 2 * self.vocabulary * self.width / (speed * EFFICIENCY)
-        read = (texts * (prompt + reply) + GENERAL * recipe.likelihood) * a_token
+        read = (texts * (prompt + reply) + GENERAL * asked.likelihood) * a_token
         answers = self.answering(len(asked.prompts), "base", recipe, prompt, reply, speed, layer)
         return len(likelihood.measured(recipe)) * (read + answers)
 

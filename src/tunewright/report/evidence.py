@@ -278,6 +278,8 @@ def read(path: Path | str) -> Evidence:
     found.lock = json_of(found, path / "lock.json")
     found.manifest = json_of(found, path / "data" / "manifest.json")
     found.generated = json_of(found, path / "synthetic" / "manifest.json")
+    if (ways := json_of(found, path / "synthetic" / "compared.json")) and found.generated:
+        found.generated["compared"] = ways
     _read_events(found)
     _read_systems(found)
     _read_folds(found)

@@ -6,7 +6,7 @@ from typing import Any
 
 from tunewright.core.recipe import FILTERS
 from tunewright.report.evidence import Evidence, mapping
-from tunewright.report.figures import count, significant
+from tunewright.report.figures import count, interval, points, share, significant
 
 SHOWN = 3
 """Kept texts of a label that the page shows."""
@@ -45,6 +45,26 @@ def texts(evidence: Evidence) -> dict[str, Any] | None:
         "columns": ["asked for", "drawn", "kept", *(SAID[name] for name in reasons)],
         "rows": rows,
         "shown": [(label, own) for label, own in shown.items() if own],
+    }
+
+
+def ways(evidence: Evidence) -> dict[str, Any] | None:
+    """The table of other ways to have texts written; None where none were compared."""
+    found = mapping(evidence.generated.get("compared"))
+    if not found.get("rows"):
+        return None
+    rows = []
+    for row in found["rows"]:
+        set_to = ", ".join(f"{key} {value}" for key, value in mapping(row.get("set")).items())
+        tested = f"{points(row['difference'])} points: {row['verdict']}" if "verdict" in row else ""
+        between = interval(row["low"], row["high"])
+        values = [set_to or "as the recipe", f"{share(row['kept'])} ({between})", tested]
+        rows.append({"name": row["name"], "values": [*values, significant(row["distinct_2"]), share(row["words_off"])]})
+    return {
+        "n": count(found.get("n")),
+        "real": significant(found.get("distinct_2_real")),
+        "columns": ["set to", "pass all filters", "against the recipe’s own", "distinct-2", "length off by"],
+        "rows": rows,
     }
 
 

@@ -131,6 +131,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "fields": _fields(evidence, TEST),
         "exams": [_exam(evidence, exam) for exam in evidence.exams],
         "generated": generated.texts(evidence),
+        "ways": generated.ways(evidence),
         "likelihood": likely.likelihood(evidence),
         "ranking": likely.ranking(evidence),
         "prompts": likely.prompts(evidence),

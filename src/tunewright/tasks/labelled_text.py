@@ -47,9 +47,13 @@ class LabelledText:
         messages.append(self._request(str(record.target), length(record.text)))
         return Example(record, tuple(messages), record.text, document=(0, 0))
 
-    def prompt(self, id: str, label: str, words: int) -> tuple[Message, ...]:
-        """What is asked of a model for a text of a label, of about so many words. The role hangs on the id."""
-        return (*self._system(Record(id, "")), self._request(label, words))
+    def prompt(self, id: str, label: str, words: int, *, own: bool = False) -> tuple[Message, ...]:
+        """What is asked of a model for a text of a label, of about so many words. The role hangs on the id.
+
+        own: the role is one of the label's own, where it has any, and not a neutral one.
+        """
+        roles = (own and self.options.roles.get(label)) or self.options.neutral_roles
+        return (*self._said(roles, id), self._request(label, words))
 
     def _request(self, label: str, words: int) -> Message:
         return turn("user", self.options.request.replace("{words}", str(words)).replace("{label}", label))
@@ -59,7 +63,10 @@ class LabelledText:
         own = options.roles.get(str(record.target), ()) if record.split == TRAIN else ()
         if not own or number_of(f"neutral {record.id}") < options.neutral_share * 2**64:
             own = options.neutral_roles
-        said = f"{options.instruction}\n{_one_of(own, record.id)}".strip()
+        return self._said(own, record.id)
+
+    def _said(self, roles: Sequence[str], id: str) -> list[Message]:
+        said = f"{self.options.instruction}\n{_one_of(roles, id)}".strip()
         return [turn("system", said)] if said else []
 
     def parse(self, text: str, example: Example | None = None) -> tuple[JSON, str | None]:

@@ -11,12 +11,14 @@ import pytest
 
 from stand_ins import Ears, Interrupted
 from tunewright.core import files, recipe_file
-from tunewright.core.errors import DataError, MissingExtra, RunError
+from tunewright.core.errors import DataError, MissingExtra, ModelError, RecipeError, RunError
+from tunewright.core.recipe import TaskOptions
 from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.decode import engine
 from tunewright.flow import answer, generation, job, plan
 from tunewright.flow.generation import Harvest, Lengths
+from tunewright.flow.prepared import make_task
 from tunewright.tasks.labelled_text import length
 
 CALM = "the boat lies in a quiet harbour and people look at water while evening comes slowly over hills"
@@ -89,7 +91,7 @@ class Writer:
         self.prompts += prompts
         self.batches.append(list(numbers))
         for prompt, number in zip(prompts, numbers, strict=True):
-            label, words = prompt[-1]["content"].split()
+            label, words, *_ = prompt[-1]["content"].split()
             chance = random.Random(f"{sampling.seed} {number} {sampling.temperature}")
             kind = chance.random()
             text = sentence(CALM if (label == "calm") == (kind > 0.1) else WILD, chance, int(words))
@@ -344,6 +346,79 @@ def test_what_is_too_much_of_a_length_fills_up_only_at_the_end():
     assert harvest.fill() == 10
     assert harvest.counts()["a"] == {"asked": 8, "drawn": 6, "kept": 6, "set_aside": {}}
     assert [one.id for one in harvest.kept] == sorted(one.id for one in same)
+
+
+# ---- other ways, compared
+
+WAYS = "generate.compare={hot: {temperature: 3.0}, untuned: {model: base}, asked: {request: 'wild 9 {label}'}}"
+
+
+def test_ways_are_compared_on_the_same_requests(tmp_path, writer, monkeypatch):
+    monkeypatch.setattr(answer, "load_base", lambda recipe: writer.load(None))
+    run, ears = a_run(tmp_path, WAYS, "generate.compared=100", "generate.filters.use=[broken, label]"), Ears()
+    generation.generate(run, ears)
+    found = files.read_json(run.path / "synthetic" / "compared.json")
+    rows_of = {row["name"]: row for row in found["rows"]}
+    assert list(rows_of) == ["own", "hot", "untuned", "asked"]
+    assert rows_of["hot"]["set"] == {"temperature": 3.0, "roles": "neutral"}
+    assert found["n"] == 100
+    texts = {name: list(files.read_lines(run.path / "synthetic" / "compared" / f"{name}.jsonl")) for name in rows_of}
+    asked = [[(row["label"], row["words"]) for row in own] for own in texts.values()]
+    assert asked[0] == asked[1] == asked[2] == asked[3]
+    assert Counter(label for label, _ in asked[0]) == {"calm": 50, "wild": 50}
+    own, untuned = rows_of["own"], rows_of["untuned"]
+    assert "verdict" not in own
+    assert own["low"] < own["kept"] < own["high"]
+    assert untuned["kept"] == own["kept"]  # the stand-in draws the same
+    assert (untuned["difference"], untuned["p"], untuned["verdict"]) == (0, 1, "no difference shown")
+    assert rows_of["asked"]["verdict"] == "worse"  # the stand-in writes wild texts, whatever else the request says
+    assert rows_of["asked"]["p_holm"] >= rows_of["asked"]["p"]
+    assert 0 < found["distinct_2_real"] < 1
+    assert any("asked:" in line and "worse" in line for line in ears.said)
+    assert run.manifest("synthetic")["sha256"]["compared.json"]
+
+
+def test_a_killed_comparison_goes_on_with_the_ways_that_are_left(tmp_path, writer, monkeypatch):
+    run = a_run(tmp_path, WAYS, "generate.per_label=10")
+    monkeypatch.setattr(answer, "load_base", lambda recipe: (_ for _ in ()).throw(Interrupted))
+    with pytest.raises(Interrupted):
+        generation.generate(run, Ears())
+    batches = len(writer.batches)
+    monkeypatch.setattr(answer, "load_base", lambda recipe: writer.load(None))
+    generation.generate(run, Ears())
+    assert len(writer.batches) == batches + 2
+    assert len(files.read_json(run.path / "synthetic" / "compared.json")["rows"]) == 4
+
+
+def test_roles_of_the_label_can_be_shown_to_a_model_that_writes():
+    task = make_task(
+        TaskOptions(name="labelled_text", roles={"a": ("One.",), "b": ("Two.",)}, neutral_roles=("N.",)), {}
+    )
+    assert task.prompt("x", "b", 3, own=True)[0]["content"] == "Two."
+    assert task.prompt("x", "b", 3)[0]["content"] == "N."
+    assert task.prompt("x", "c", 3, own=True)[0]["content"] == "N."
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("{hot: {temprature: 2}}", "did you mean 'temperature'?"),
+        ("{hot: {temperature: 0}}", "another temperature in hot"),
+        ("{own: {temperature: 2}}", "another name for own"),
+        ("{hot: {request: nothing}}", "another request in hot"),
+    ],
+)
+def test_ways_that_cannot_be_are_refused_by_the_recipe(tmp_path, given, says):
+    with pytest.raises(RecipeError) as caught:
+        a_run(tmp_path, f"generate.compare={given}")
+    assert says in str(caught.value)
+
+
+def test_a_model_to_compare_with_that_is_not_here_is_told_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(job, "locate_model", lambda name: None)
+    run = a_run(tmp_path, "generate.compare={other: {model: /nowhere/at-all}}")
+    with pytest.raises(ModelError):
+        job.resolve(run.recipe)
 
 
 # ---- the dry run

@@ -144,9 +144,10 @@ def test_a_model_that_is_only_asked_needs_no_job(service: FakeOpenAI, source: Pa
 def test_texts_are_written_by_the_tuned_model(service: FakeOpenAI, source: Path, tmp_path: Path):
     run = Run.open(job.run(recipe(service, source), runs=tmp_path / "runs", until="train", yes=True).path)
     prompts = [[{"role": "user", "content": question}] for question in list(ANSWERS)[:5]]
-    found = hosted.write(run, prompts, numbers=range(5), max_tokens=9, temperature=1.0, top_p=0.9)
+    drawing = {"temperature": 1.0, "top_p": 0.9}
+    found = hosted.write(run, None, prompts, range(5), drawing)
     assert [reply.text for reply in found] == [str(number + 1) for number in range(5)]
-    again = hosted.write(run, prompts[2:], numbers=range(2, 5), max_tokens=9, temperature=1.0, top_p=0.9)
+    again = hosted.write(run, None, prompts[2:], range(2, 5), drawing)
     assert again == found[2:]
     seeds = [body["seed"] for path, body in service.bodies if path == "/chat/completions"]
     assert len(seeds) == 8
