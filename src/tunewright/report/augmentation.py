@@ -140,6 +140,8 @@ def verdict(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         return f"{where}, {pair}, {p_value(row['p_holm'])}: a gain is shown."
     if row["verdict"] == "worse":
         return f"{where}, {pair}, {p_value(row['p_holm'])}: a loss is shown."
+    if row["low"] > 0 or row["high"] < 0:
+        return f"{where}, {pair}, {p_value(row['p_holm'])} after Holm’s correction: {NONE_SHOWN}."
     most = f"; a gain above {points(row['high'], sign=False)} is ruled out at {sure}" if row["high"] > 0 else ""
     detectable = points(row["minimum_detectable_effect"], sign=False)
     return f"{where}, {pair}: {NONE_SHOWN}{most}. A true {detectable} would be found in 80 of 100 such tests."

@@ -243,6 +243,9 @@ def test_sentences_follow_from_the_interval():
     assert "no difference shown; a gain above 3.0 is ruled out at 95 %" in none.replace("\u00a0", " ")
     assert "gain is shown" not in none
     assert "ruled out" not in augmentation.verdict(row_with(-0.03, 0.0, "no difference shown"), found)
+    alone = augmentation.verdict(row_with(0.01, 0.03, "no difference shown") | {"p_holm": 0.2}, found)
+    assert "p\u00a0=\u00a00.20 after Holm’s correction: no difference shown" in alone
+    assert "ruled out" not in alone
     assert "a gain is shown" in augmentation.verdict(row_with(0.01, 0.03, "better"), found)
     assert "a loss is shown" in augmentation.verdict(row_with(-0.03, -0.01, "worse"), found)
 
