@@ -146,19 +146,20 @@ def _or_refused(work: Callable[[], Any]) -> Any:
 
 
 def _fidelity(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
-    from tunewright.evals import two_samples, variety
+    from tunewright.evals import matching, two_samples, variety
 
     options, seed = job.recipe.downstream, job.recipe.seed
     settings = {"most": options.pairs, "permutations": options.permutations, "seed": seed}
+    # Real texts of train in the place of the synthetic ones tell how far people are from each other.
+    others = matching.as_many(texts.sides["train"], texts.kept, seed)
+
+    def tested(test: Callable[..., dict[str, Any]], name: str) -> dict[str, Any]:
+        found = _or_refused(partial(test, name, read, texts.held, texts.kept, **settings))
+        return found | {"of_train": _or_refused(partial(test, name, read, texts.held, others, **settings))}
+
     return {
-        "classifier": {
-            name: _or_refused(partial(two_samples.classifier, name, read, texts.held, texts.kept, **settings))
-            for name in options.classifiers
-        },
-        "discrepancy": {
-            name: _or_refused(partial(two_samples.discrepancy, name, read, texts.held, texts.kept, **settings))
-            for name in two_samples.KERNELS
-        },
+        "classifier": {name: tested(two_samples.classifier, name) for name in options.classifiers},
+        "discrepancy": {name: tested(two_samples.discrepancy, name) for name in two_samples.KERNELS},
         "profile": variety.profile(read, texts.held, texts.kept, **job.recipe.draw),
     }
 

@@ -96,7 +96,11 @@ def test_all_parts_are_written_and_said(judged):
     }  # fmt: skip
     assert sum(row["primary"] for row in found["comparisons"]) == 1
     assert found["left_out"] == []
+    fidelity = files.read_json(folder / "fidelity.json")
+    assert 0 <= fidelity["classifier"]["words"]["of_train"]["accuracy"] <= 1
+    assert fidelity["discrepancy"]["words"]["of_train"]["n"] == fidelity["discrepancy"]["words"]["n"]
     said = log(judged)
+    assert "With real texts of train in their place" in said
     assert "Named beforehand: With 12 people (72 texts)" in said
     assert "MAUVE is refused" in said
     assert "drawn texts" in said
