@@ -100,10 +100,11 @@ def _judge(job: Run, events: Events) -> None:
         return
     classifiers.check()
     texts = Texts(job)
-    if not texts.kept:
-        raise DataError("no synthetic text was kept, so there is nothing to judge", where=str(job.path / SYNTHETIC))
     sides = texts.sides
     downstream.refuse_leaks(sides["train"], sides["validation"], sides["test"], [*texts.drawn, *texts.kept])
+    if not texts.kept:
+        events.say("no synthetic text was kept: there is nothing to judge")
+        return
     if not (folder / "source.json").is_file() or files.read_json(folder / "source.json") != source:
         if folder.is_dir():
             events.say("what was judged has changed since: it is judged anew")
@@ -119,9 +120,16 @@ def _judge(job: Run, events: Events) -> None:
             events.add(FOLDER, "judged", part=name)
             for sentence in augmentation.told(name, files.read_json(path)):
                 events.say(sentence)
-    _answers(job, texts, read, events)
     if not (folder / "utility.json").is_file():
-        _compare(job, [job], events)
+        unsaid = {classifiers.label_of(record) for record in sides["train"]} - set(classifiers.labels_of(texts.kept))
+        if unsaid:
+            refused = {"refused": f"no synthetic text of '{min(unsaid)}' was kept"}
+            files.write_json(folder / "utility.json", refused)
+            for sentence in augmentation.told("utility", refused):
+                events.say(sentence)
+        else:
+            _answers(job, texts, read, events)
+            _compare(job, [job], events)
     job.finish(FOLDER, {"drawn": len(texts.drawn), "kept": len(texts.kept)})
 
 
@@ -168,8 +176,9 @@ def _variety(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
     from tunewright.evals import variety
 
     train, seed = texts.sides["train"], job.recipe.seed
+    distinct = [variety.distinct(train, texts.kept, size, seed=seed) for size in SIZES]
     return {
-        "distinct": [variety.distinct(train, texts.kept, size, seed=seed) for size in SIZES],
+        "distinct": [one for one in distinct if one["words"]],
         "self_bleu": variety.self_bleu(train, texts.kept, seed=seed),
         "coverage": [variety.coverage(texts.held, train, texts.kept, size, seed=seed) for size in SIZES],
         "mauve": variety.mauve(len(texts.held), len(texts.kept)),
@@ -289,6 +298,11 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
 def _pool(job: Run, events: Events) -> None:
     """downstream/ of a run with folds: their answers to all test texts together."""
     runs = folds.of(job)
+    if unjudged := [fold.path.name for fold in runs if not (fold.path / FOLDER / "parts").is_dir()]:
+        events.say(
+            f"fold {', '.join(unjudged)} has no synthetic texts of every label: no utility of all folds together"
+        )
+        return
     source = {fold.path.name: files.read_json(fold.path / FOLDER / "source.json") for fold in runs}
     folder = job.path / FOLDER
     if job.done(FOLDER) and files.read_json(folder / "source.json") == source:

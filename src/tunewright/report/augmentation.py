@@ -121,6 +121,8 @@ def _agreement(found: Mapping[str, Any]) -> list[str]:
 
 
 def _utility(found: Mapping[str, Any]) -> list[str]:
+    if found.get("refused"):
+        return _refusals({"utility": found}, "What they are worth")
     rows = [row for row in found.get("comparisons", []) if row.get("b") == found.get("chief")]
     main = [row for row in rows if row.get("primary")]
     fewest = [row for row in rows if row["amount"] == min(row["amount"] for row in rows) and row not in main]

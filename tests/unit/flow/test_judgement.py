@@ -166,9 +166,6 @@ def test_leaks_and_missing_texts_are_refused(run):
     files.write_lines(kept, [*rows, {**rows[0], "provenance": {}}])
     with pytest.raises(DataError, match="do not say"):
         judge(run)
-    files.write_lines(kept, [])
-    with pytest.raises(DataError, match="no synthetic text was kept"):
-        judge(run)
     kept.unlink()
     with pytest.raises(RunError, match="no texts to judge"):
         judge(run)
@@ -188,6 +185,22 @@ def test_what_too_few_people_cannot_tell_is_refused_and_the_rest_is_told(tmp_pat
     assert "needs 4 people" in files.read_json(folder / "privacy.json")["disclosed"]["refused"]
     assert files.read_json(folder / "utility.json")["comparisons"]
     assert "not measured" in log(run)
+
+
+def test_a_model_that_wrote_nothing_worth_keeping_does_not_end_the_run(run):
+    kept = run.path / "synthetic" / "kept.jsonl"
+    rows = list(files.read_lines(kept))
+    files.write_lines(kept, [])
+    assert not judge(run).exists()
+    assert "nothing to judge" in log(run)
+    files.write_lines(kept, [row for row in rows if row["target"] == "fluent"][:1])
+    folder = judge(run)
+    assert files.read_json(folder / "utility.json") == {"refused": "no synthetic text of 'disfluent' was kept"}
+    assert "What they are worth: not measured, for no synthetic text of 'disfluent' was kept." in log(run)
+    assert (folder / "manifest.json").is_file()
+    found, html = shown(run)
+    assert found["tables"] == []
+    assert "not measured" in html
 
 
 def test_folds_are_judged_each_and_their_answers_together(tmp_path):
