@@ -27,6 +27,7 @@ from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Record
 from tunewright.core.run import Run
+from tunewright.data.split import is_synthetic
 from tunewright.flow import folds, prepared
 from tunewright.report import augmentation
 
@@ -41,13 +42,24 @@ SIZES = (1, 2, 3)
 
 @dataclass
 class Texts:
-    """The real and the synthetic texts of a run. held: real ones of people that train does not know."""
+    """The real and the synthetic texts of a run. held: real ones of people that train does not know.
+
+    sides: train, validation and test; train without what was made for training, of which `made` is the number.
+    """
 
     job: Run
 
     @cached_property
-    def sides(self) -> dict[str, list[Record]]:
+    def _sides(self) -> dict[str, list[Record]]:
         return {name: prepared.records(self.job, name) for name in prepared.SPLITS}
+
+    @cached_property
+    def sides(self) -> dict[str, list[Record]]:
+        return self._sides | {"train": [record for record in self._sides["train"] if not is_synthetic(record)]}
+
+    @property
+    def made(self) -> int:
+        return len(self._sides["train"]) - len(self.sides["train"])
 
     @property
     def held(self) -> list[Record]:
@@ -105,6 +117,8 @@ def _judge(job: Run, events: Events) -> None:
     if not texts.kept:
         events.say("no synthetic text was kept: there is nothing to judge")
         return
+    if texts.made:
+        events.say(f"{texts.made:,} records of train were made of others or are synthetic: they are no part of this")
     if not (folder / "source.json").is_file() or files.read_json(folder / "source.json") != source:
         if folder.is_dir():
             events.say("what was judged has changed since: it is judged anew")
@@ -278,7 +292,7 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
         test += prepared.records(run, "test")
     # What some fold had too few people or texts for has not answered every text.
     whole = [row for row in rows.values() if len(row["called"]) == len(test)]
-    classes = sorted({classifiers.label_of(record) for run in runs for record in prepared.records(run, "train")})
+    classes = sorted({classifiers.label_of(record) for run in runs for record in Texts(run).sides["train"]})
     found = downstream.compare(
         sorted(whole, key=lambda row: (row["amount"], row["seed"])),
         test,

@@ -172,6 +172,16 @@ def test_leaks_and_missing_texts_are_refused(run):
     assert not (run.path / "downstream").exists()
 
 
+def test_what_was_made_for_training_is_no_real_text(judged, run):
+    train = run.path / "data" / "train.jsonl"
+    rows = list(files.read_lines(train))
+    made = [{**row, "id": f"made-{i}", "provenance": {"made": row["id"]}} for i, row in enumerate(rows[:9])]
+    files.write_lines(train, [*rows, *made])
+    folder = judge(run)
+    assert "9 records of train were made of others" in log(run)
+    assert files.read_json(folder / "utility.json") == files.read_json(judged.path / "downstream" / "utility.json")
+
+
 def test_what_too_few_people_cannot_tell_is_refused_and_the_rest_is_told(tmp_path):
     run = Run(tmp_path / "few", recipe(amounts=[0.1, 1.0], seeds=1))
     run.path.mkdir()
