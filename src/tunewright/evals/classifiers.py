@@ -4,7 +4,8 @@
   rows of length 1), logistic regression with an L2 penalty (C = 1), classes weighted alike.
 - `disfluency`: how often a text is not fluent (`text.disfluency`) and how long it is; gradient boosting over binned
   features (Friedman 2001; histograms as in Ke et al. 2017), classes weighted alike. Early stopping is off: left to
-  itself scikit-learn turns it on from 10,000 rows, and what is learnt would change with the amount.
+  itself scikit-learn turns it on from 10,000 rows, and what is learnt would change with the amount. A leaf has a
+  twentieth of the texts, 2 at least and 20 at most: with scikit-learn's 20 forty texts are never split.
 
 Neither is meant to be the best that there is: they are what a study of few transcripts would use, they know nothing
 but the texts that they are given, and they learn in seconds, so that an answer can be asked for many times.
@@ -141,8 +142,9 @@ class _Disfluency:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         self._texts = texts
+        leaf = min(20, max(2, len(rows) // 20))
         self._model: Any = HistGradientBoostingClassifier(
-            class_weight="balanced", early_stopping=False, random_state=seed
+            class_weight="balanced", early_stopping=False, min_samples_leaf=leaf, random_state=seed
         )
         with _one_thread():
             self._model.fit(texts.profiles(rows), labels)

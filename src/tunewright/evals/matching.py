@@ -59,6 +59,17 @@ def pairs(real: Sequence[Record], synthetic: Sequence[Record], most: int, seed: 
     return np.concatenate(left), np.concatenate(right)
 
 
+def as_many(records: Sequence[Record], others: Sequence[Record], seed: int) -> list[Record]:
+    """Records at random, as many of each label as others has, or all there are."""
+    draw = np.random.default_rng(seed)
+    wanted = {label: len(places) for label, places in by_label(others).items()}
+    return [
+        records[place]
+        for label, places in by_label(records).items()
+        for place in draw.permutation(places)[: wanted.get(label, 0)]
+    ]
+
+
 def lengths(records: Sequence[Record]) -> Index:
     """Words of each text: `[n]`."""
     return np.array([len(disfluency.tokens(record.text)) for record in records], dtype=np.int64)

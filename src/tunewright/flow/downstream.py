@@ -27,6 +27,7 @@ from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
 from tunewright.core.records import Record
 from tunewright.core.run import Run
+from tunewright.data.split import is_synthetic
 from tunewright.flow import folds, prepared
 from tunewright.report import augmentation
 
@@ -41,13 +42,24 @@ SIZES = (1, 2, 3)
 
 @dataclass
 class Texts:
-    """The real and the synthetic texts of a run. held: real ones of people that train does not know."""
+    """The real and the synthetic texts of a run. held: real ones of people that train does not know.
+
+    sides: train, validation and test; train without what was made for training, of which `made` is the number.
+    """
 
     job: Run
 
     @cached_property
-    def sides(self) -> dict[str, list[Record]]:
+    def _sides(self) -> dict[str, list[Record]]:
         return {name: prepared.records(self.job, name) for name in prepared.SPLITS}
+
+    @cached_property
+    def sides(self) -> dict[str, list[Record]]:
+        return self._sides | {"train": [record for record in self._sides["train"] if not is_synthetic(record)]}
+
+    @property
+    def made(self) -> int:
+        return len(self._sides["train"]) - len(self.sides["train"])
 
     @property
     def held(self) -> list[Record]:
@@ -100,10 +112,13 @@ def _judge(job: Run, events: Events) -> None:
         return
     classifiers.check()
     texts = Texts(job)
-    if not texts.kept:
-        raise DataError("no synthetic text was kept, so there is nothing to judge", where=str(job.path / SYNTHETIC))
     sides = texts.sides
     downstream.refuse_leaks(sides["train"], sides["validation"], sides["test"], [*texts.drawn, *texts.kept])
+    if not texts.kept:
+        events.say("no synthetic text was kept: there is nothing to judge")
+        return
+    if texts.made:
+        events.say(f"{texts.made:,} records of train were made of others or are synthetic: they are no part of this")
     if not (folder / "source.json").is_file() or files.read_json(folder / "source.json") != source:
         if folder.is_dir():
             events.say("what was judged has changed since: it is judged anew")
@@ -119,9 +134,16 @@ def _judge(job: Run, events: Events) -> None:
             events.add(FOLDER, "judged", part=name)
             for sentence in augmentation.told(name, files.read_json(path)):
                 events.say(sentence)
-    _answers(job, texts, read, events)
     if not (folder / "utility.json").is_file():
-        _compare(job, [job], events)
+        unsaid = {classifiers.label_of(record) for record in sides["train"]} - set(classifiers.labels_of(texts.kept))
+        if unsaid:
+            refused = {"refused": f"no synthetic text of '{min(unsaid)}' was kept"}
+            files.write_json(folder / "utility.json", refused)
+            for sentence in augmentation.told("utility", refused):
+                events.say(sentence)
+        else:
+            _answers(job, texts, read, events)
+            _compare(job, [job], events)
     job.finish(FOLDER, {"drawn": len(texts.drawn), "kept": len(texts.kept)})
 
 
@@ -146,19 +168,20 @@ def _or_refused(work: Callable[[], Any]) -> Any:
 
 
 def _fidelity(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
-    from tunewright.evals import two_samples, variety
+    from tunewright.evals import matching, two_samples, variety
 
     options, seed = job.recipe.downstream, job.recipe.seed
     settings = {"most": options.pairs, "permutations": options.permutations, "seed": seed}
+    # Real texts of train in the place of the synthetic ones tell how far people are from each other.
+    others = matching.as_many(texts.sides["train"], texts.kept, seed)
+
+    def tested(test: Callable[..., dict[str, Any]], name: str) -> dict[str, Any]:
+        found = _or_refused(partial(test, name, read, texts.held, texts.kept, **settings))
+        return found | {"of_train": _or_refused(partial(test, name, read, texts.held, others, **settings))}
+
     return {
-        "classifier": {
-            name: _or_refused(partial(two_samples.classifier, name, read, texts.held, texts.kept, **settings))
-            for name in options.classifiers
-        },
-        "discrepancy": {
-            name: _or_refused(partial(two_samples.discrepancy, name, read, texts.held, texts.kept, **settings))
-            for name in two_samples.KERNELS
-        },
+        "classifier": {name: tested(two_samples.classifier, name) for name in options.classifiers},
+        "discrepancy": {name: tested(two_samples.discrepancy, name) for name in two_samples.KERNELS},
         "profile": variety.profile(read, texts.held, texts.kept, **job.recipe.draw),
     }
 
@@ -167,8 +190,9 @@ def _variety(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
     from tunewright.evals import variety
 
     train, seed = texts.sides["train"], job.recipe.seed
+    distinct = [variety.distinct(train, texts.kept, size, seed=seed) for size in SIZES]
     return {
-        "distinct": [variety.distinct(train, texts.kept, size, seed=seed) for size in SIZES],
+        "distinct": [one for one in distinct if one["words"]],
         "self_bleu": variety.self_bleu(train, texts.kept, seed=seed),
         "coverage": [variety.coverage(texts.held, train, texts.kept, size, seed=seed) for size in SIZES],
         "mauve": variety.mauve(len(texts.held), len(texts.kept)),
@@ -268,7 +292,7 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
         test += prepared.records(run, "test")
     # What some fold had too few people or texts for has not answered every text.
     whole = [row for row in rows.values() if len(row["called"]) == len(test)]
-    classes = sorted({classifiers.label_of(record) for run in runs for record in prepared.records(run, "train")})
+    classes = sorted({classifiers.label_of(record) for run in runs for record in Texts(run).sides["train"]})
     found = downstream.compare(
         sorted(whole, key=lambda row: (row["amount"], row["seed"])),
         test,
@@ -288,6 +312,11 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
 def _pool(job: Run, events: Events) -> None:
     """downstream/ of a run with folds: their answers to all test texts together."""
     runs = folds.of(job)
+    if unjudged := [fold.path.name for fold in runs if not (fold.path / FOLDER / "parts").is_dir()]:
+        events.say(
+            f"fold {', '.join(unjudged)} has no synthetic texts of every label: no utility of all folds together"
+        )
+        return
     source = {fold.path.name: files.read_json(fold.path / FOLDER / "source.json") for fold in runs}
     folder = job.path / FOLDER
     if job.done(FOLDER) and files.read_json(folder / "source.json") == source:

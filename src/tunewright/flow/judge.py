@@ -119,7 +119,9 @@ def report(job: Run, *, again: bool = False) -> dict[str, Path]:
     """
     from tunewright.report import build
 
-    page, comparison = job.path / "report.html", job.path / COMPARISON
-    if not again and page.is_file() and comparison.is_file() and page.stat().st_mtime >= comparison.stat().st_mtime:
-        return {}
+    page, told = job.path / "report.html", [job.path / COMPARISON, job.path / "downstream" / "manifest.json"]
+    if not again and page.is_file() and told[0].is_file():
+        newest = max(path.stat().st_mtime for path in told if path.is_file())
+        if page.stat().st_mtime >= newest:
+            return {}
     return build(job.path)

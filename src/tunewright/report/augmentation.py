@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tunewright.report.charts import Lane, scale_from
@@ -54,9 +54,16 @@ def _fidelity(found: Mapping[str, Any]) -> list[str]:
             verdict = "they are told apart" if one["p"] <= beyond else "they are not shown to be told apart"
             said.append(
                 f"By {CLASSIFIERS.get(name, name)}, {share(one['accuracy'])} of {count(one['n'])} real and synthetic "
-                f"texts are called what they are (half by chance; {p_value(one['p'])}): {verdict}."
+                f"texts are called what they are (half by chance; {p_value(one['p'])}): {verdict}.{_of_train(one)}"
             )
     return said + _refusals(mapping(found.get("classifier")), "Two-sample test")
+
+
+def _of_train(one: Mapping[str, Any]) -> str:
+    other = mapping(one.get("of_train"))
+    if "accuracy" not in other:
+        return ""
+    return f" With real texts of train in their place it is {share(other['accuracy'])} ({p_value(other['p'])})."
 
 
 def _variety(found: Mapping[str, Any]) -> list[str]:
@@ -114,6 +121,8 @@ def _agreement(found: Mapping[str, Any]) -> list[str]:
 
 
 def _utility(found: Mapping[str, Any]) -> list[str]:
+    if found.get("refused"):
+        return _refusals({"utility": found}, "What they are worth")
     rows = [row for row in found.get("comparisons", []) if row.get("b") == found.get("chief")]
     main = [row for row in rows if row.get("primary")]
     fewest = [row for row in rows if row["amount"] == min(row["amount"] for row in rows) and row not in main]
@@ -140,6 +149,8 @@ def verdict(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         return f"{where}, {pair}, {p_value(row['p_holm'])}: a gain is shown."
     if row["verdict"] == "worse":
         return f"{where}, {pair}, {p_value(row['p_holm'])}: a loss is shown."
+    if row["low"] > 0 or row["high"] < 0:
+        return f"{where}, {pair}, {p_value(row['p_holm'])} after Holm’s correction: {NONE_SHOWN}."
     most = f"; a gain above {points(row['high'], sign=False)} is ruled out at {sure}" if row["high"] > 0 else ""
     detectable = points(row["minimum_detectable_effect"], sign=False)
     return f"{where}, {pair}: {NONE_SHOWN}{most}. A true {detectable} would be found in 80 of 100 such tests."
@@ -253,20 +264,24 @@ def _tests(found: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = []
     for name, one in mapping(found.get("classifier")).items():
         if "accuracy" in one:
-            rows.append(_test(f"Classifier, {CLASSIFIERS.get(name, name)}", share(one["accuracy"]), share(0.5), one))
+            rows.append(_test(f"Classifier, {CLASSIFIERS.get(name, name)}", "accuracy", share, 0.5, one))
     for one in mapping(found.get("discrepancy")).values():
         if "mmd2" in one:
-            values = significant(one["mmd2"]), significant(one["expected"])
-            rows.append(_test(f"MMD², {one['kernel']}", *values, one))
+            rows.append(_test(f"MMD², {one['kernel']}", "mmd2", significant, one["expected"], one))
     return rows
 
 
-def _test(name: str, value: str, by_chance: str, one: Mapping[str, Any]) -> dict[str, str]:
+def _test(
+    name: str, key: str, write: Callable[[float], str], by_chance: float, one: Mapping[str, Any]
+) -> dict[str, str]:
+    other = mapping(one.get("of_train"))
     return {
         "name": name,
-        "value": value,
-        "by_chance": by_chance,
+        "value": write(one[key]),
+        "by_chance": write(by_chance),
         "p": p_value(one["p"]),
+        "of_train": write(other[key]) if key in other else "",
+        "p_of_train": p_value(other.get("p")),
         "n": count(one["n"]),
         "people": count(one["people"]),
     }

@@ -54,6 +54,14 @@ def test_what_labels_carry_is_learnt_by_the_classifier_that_can_see_it(name):
     assert np.mean(called == classifiers.labels_of(test)) > (0.75 if name == "words" else 0.52)
 
 
+def test_a_few_texts_are_split_by_what_they_differ_in():
+    said = [f"we go home number {n}." if n % 2 else f"um we um go uh home number {n}." for n in range(24)]
+    texts = Texts()
+    rows = texts.rows(said)
+    labels = ["fluent" if n % 2 else "disfluent" for n in range(24)]
+    assert classifiers.learn("disfluency", texts, rows[:16], labels[:16]).predict(rows[16:]).tolist() == labels[16:]
+
+
 def test_f1_is_that_of_scikit_learn():
     from sklearn.metrics import f1_score
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,14 @@ def test_pairs_have_one_label_and_every_text_once():
     assert len(left) == 20
     with pytest.raises(DataError, match="no label"):
         matching.pairs(real, [record.replace(target="other") for record in made], 10, seed=0)
+
+
+def test_as_many_of_each_label():
+    real, made = planted.people(8, 10, seed=1), planted.helpful(30, seed=2)
+    few = [record for record in made if record.target == "fluent"][:5] + [r for r in made if r.target != "fluent"]
+    chosen = matching.as_many(real, few, seed=0)
+    assert Counter(record.target for record in chosen) == Counter(record.target for record in few)
+    assert len({record.id for record in chosen}) == len(chosen)
 
 
 def test_texts_of_the_same_lengths():

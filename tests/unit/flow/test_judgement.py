@@ -109,7 +109,11 @@ def test_all_parts_are_written_and_said(judged):
     }  # fmt: skip
     assert sum(row["primary"] for row in found["comparisons"]) == 1
     assert found["left_out"] == []
+    fidelity = files.read_json(folder / "fidelity.json")
+    assert 0 <= fidelity["classifier"]["words"]["of_train"]["accuracy"] <= 1
+    assert fidelity["discrepancy"]["words"]["of_train"]["n"] == fidelity["discrepancy"]["words"]["n"]
     said = log(judged)
+    assert "With real texts of train in their place" in said
     assert "Named beforehand: With 12 people (72 texts)" in said
     assert "MAUVE is refused" in said
     assert "drawn texts" in said
@@ -175,13 +179,20 @@ def test_leaks_and_missing_texts_are_refused(run):
     files.write_lines(kept, [*rows, {**rows[0], "provenance": {}}])
     with pytest.raises(DataError, match="do not say"):
         judge(run)
-    files.write_lines(kept, [])
-    with pytest.raises(DataError, match="no synthetic text was kept"):
-        judge(run)
     kept.unlink()
     with pytest.raises(RunError, match="no texts to judge"):
         judge(run)
     assert not (run.path / "downstream").exists()
+
+
+def test_what_was_made_for_training_is_no_real_text(judged, run):
+    train = run.path / "data" / "train.jsonl"
+    rows = list(files.read_lines(train))
+    made = [{**row, "id": f"made-{i}", "provenance": {"made": row["id"]}} for i, row in enumerate(rows[:9])]
+    files.write_lines(train, [*rows, *made])
+    folder = judge(run)
+    assert "9 records of train were made of others" in log(run)
+    assert files.read_json(folder / "utility.json") == files.read_json(judged.path / "downstream" / "utility.json")
 
 
 def test_what_too_few_people_cannot_tell_is_refused_and_the_rest_is_told(tmp_path):
@@ -197,6 +208,22 @@ def test_what_too_few_people_cannot_tell_is_refused_and_the_rest_is_told(tmp_pat
     assert "needs 4 people" in files.read_json(folder / "privacy.json")["disclosed"]["refused"]
     assert files.read_json(folder / "utility.json")["comparisons"]
     assert "not measured" in log(run)
+
+
+def test_a_model_that_wrote_nothing_worth_keeping_does_not_end_the_run(run):
+    kept = run.path / "synthetic" / "kept.jsonl"
+    rows = list(files.read_lines(kept))
+    files.write_lines(kept, [])
+    assert not judge(run).exists()
+    assert "nothing to judge" in log(run)
+    files.write_lines(kept, [row for row in rows if row["target"] == "fluent"][:1])
+    folder = judge(run)
+    assert files.read_json(folder / "utility.json") == {"refused": "no synthetic text of 'disfluent' was kept"}
+    assert "What they are worth: not measured, for no synthetic text of 'disfluent' was kept." in log(run)
+    assert (folder / "manifest.json").is_file()
+    found, html = shown(run)
+    assert found["tables"] == []
+    assert "not measured" in html
 
 
 def test_folds_are_judged_each_and_their_answers_together(tmp_path):
@@ -256,6 +283,9 @@ def test_sentences_follow_from_the_interval():
     assert "no difference shown; a gain above 3.0 is ruled out at 95 %" in none.replace("\u00a0", " ")
     assert "gain is shown" not in none
     assert "ruled out" not in augmentation.verdict(row_with(-0.03, 0.0, "no difference shown"), found)
+    alone = augmentation.verdict(row_with(0.01, 0.03, "no difference shown") | {"p_holm": 0.2}, found)
+    assert "p\u00a0=\u00a00.20 after Holm’s correction: no difference shown" in alone
+    assert "ruled out" not in alone
     assert "a gain is shown" in augmentation.verdict(row_with(0.01, 0.03, "better"), found)
     assert "a loss is shown" in augmentation.verdict(row_with(-0.03, -0.01, "worse"), found)
 
