@@ -278,7 +278,7 @@ def test_train_that_was_changed_after_the_split_is_refused(tmp_path, writer, cha
 
 
 def test_nothing_is_done_where_nothing_is_asked_for(tmp_path, writer):
-    run = a_run(tmp_path, "generate.per_label=0")
+    run = a_run(tmp_path, "generate.per_label=0", "downstream.judge=false")
     generation.generate(run, Ears())
     assert not (run.path / "synthetic").exists()
 
@@ -431,7 +431,11 @@ def test_the_dry_run_tells_of_texts(tmp_path):
     assert "2,200 of 2 labels to be kept, 8,800 drawn at most" in found.text()
     assert found.to_row()["texts"]["most"] == 8800
     none = plan.plan(
-        recipe_file.read("speech-augmentation", ["data.sample=true", "generate.per_label=0"], environment={}),
+        recipe_file.read(
+            "speech-augmentation",
+            ["data.sample=true", "generate.per_label=0", "downstream.judge=false"],
+            environment={},
+        ),
         runs=tmp_path,
     )
     assert none.texts == {}
