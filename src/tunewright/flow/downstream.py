@@ -114,6 +114,8 @@ def _judge(job: Run, events: Events) -> None:
     texts = Texts(job)
     sides = texts.sides
     downstream.refuse_leaks(sides["train"], sides["validation"], sides["test"], [*texts.drawn, *texts.kept])
+    if not sides["test"]:
+        raise DataError("no real text is left to judge by", where=str(job.path / "data" / "test.jsonl"))
     if not texts.kept:
         events.say("no synthetic text was kept: there is nothing to judge")
         return

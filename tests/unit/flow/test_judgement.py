@@ -179,6 +179,10 @@ def test_leaks_and_missing_texts_are_refused(run):
     files.write_lines(kept, [*rows, {**rows[0], "provenance": {}}])
     with pytest.raises(DataError, match="do not say"):
         judge(run)
+    files.write_lines(kept, rows)
+    files.write_lines(test, [])
+    with pytest.raises(DataError, match="no real text is left"):
+        judge(run)
     kept.unlink()
     with pytest.raises(RunError, match="no texts to judge"):
         judge(run)
