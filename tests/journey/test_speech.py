@@ -114,3 +114,10 @@ def test_the_dry_run_refuses_labels_that_do_not_fit(tmp_path, capsys):
     line = ["run", "speech-augmentation", "--sample", "--dry-run", "--runs", str(tmp_path)]
     assert cli.invoke([*line, "--set", "task.roles={fluent: [x], disfluid: [y]}"]) == 1
     assert "task.roles names 'disfluid'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["tune", "benchmark"])
+def test_what_needs_scores_is_refused_where_no_answer_has_one(verb, tmp_path, capsys):
+    assert cli.invoke([verb, "speech-augmentation", "--quick", "--sample", "--runs", str(tmp_path)]) == 2
+    assert "have no right one" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
