@@ -426,10 +426,10 @@ def test_a_model_to_compare_with_that_is_not_here_is_told_before_training(tmp_pa
 
 def test_the_dry_run_tells_of_texts(tmp_path):
     found = plan.plan(recipe_file.read("speech-augmentation", ["data.sample=true"], environment={}), runs=tmp_path)
-    assert found.texts == {"labels": 2, "wanted": 2200, "most": 8800}
+    assert found.texts == {"labels": 2, "wanted": 2200, "most": 11000}
     assert found.seconds["generate"] > 0
-    assert "2,200 of 2 labels to be kept, 8,800 drawn at most" in found.text()
-    assert found.to_row()["texts"]["most"] == 8800
+    assert "2,200 of 2 labels to be kept, 11,000 drawn at most" in found.text()
+    assert found.to_row()["texts"]["most"] == 11000
     none = plan.plan(
         recipe_file.read(
             "speech-augmentation",
