@@ -223,6 +223,8 @@ def next_command(outcome: Outcome, runs: str) -> str:
         return options.next_command("publish", str(outcome.path), "--dry-run")
     if "train" in outcome.stages and outcome.files.keys() & {"systems/tuned/adapter", "systems/tuned/model"}:
         return options.next_command("extract", "FILE", "--run", str(outcome.path))
+    if "report" in outcome.stages and (outcome.path / "hosted" / "job.json").is_file():
+        return options.next_command("hosted", str(outcome.path))
     return options.next_command("run", str(outcome.path), *_below(runs))
 
 

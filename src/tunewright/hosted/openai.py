@@ -168,6 +168,10 @@ class Openai:
 
     def start(self, key: str, training: str, validation: str | None = None) -> Job:
         def send() -> Job:
+            if self._own and self._today >= CLOSES:
+                raise HostedError(f"OpenAI takes no new fine-tuning jobs since {CLOSES}", hint=ALTERNATIVES)
+            for file in filter(None, (training, validation)):
+                self._await(file)
             chosen = {
                 "n_epochs": self.options.epochs,
                 "batch_size": self.options.batch_size,
@@ -185,13 +189,6 @@ class Openai:
             return self._job(self._hasty.fine_tuning.jobs.create(**given))
 
         with self._understood("fine-tuning"):
-            found = self._find(key, training)
-            if found is not None:
-                return found
-            if self._own and self._today >= CLOSES:
-                raise HostedError(f"OpenAI takes no new fine-tuning jobs since {CLOSES}", hint=ALTERNATIVES)
-            for file in filter(None, (training, validation)):
-                self._await(file)
             return self._once(lambda: self._find(key, training), send)
 
     def resume(self, key: str, training: str) -> Job | None:

@@ -16,6 +16,7 @@ import pytest
 
 from fake_openai import KEY, FakeOpenAI
 from tunewright import api
+from tunewright.cli import _screen as screen
 from tunewright.cli import invoke
 from tunewright.core import files, recipe_file
 from tunewright.core.errors import DataError, HostedError, RecipeError, RunError, UsageError
@@ -107,6 +108,7 @@ def test_the_whole_job_and_its_comparison(service: FakeOpenAI, source: Path, tmp
     assert files.read_json(run / "lock.json")["device"] == "hosted by openai"
     out, err = capfd.readouterr()
     assert_no_key(run, out, err)
+    assert screen.next_command(outcome, "runs").startswith("tunewright hosted ")
     before = len(service.asked)
     job.go_on(Run.open(run), yes=True)
     assert len(service.asked) == before
