@@ -87,7 +87,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a system will be asked, in tokens: read, and written about so many. All but base and few-shot are tuned."""
+    """What a system will be asked, in tokens: read, and written about so many. All but base and few-shot are tuned.
+
+    system: its name; `texts` where it writes texts of labels.
+    """
 
     system: str
     documents: int

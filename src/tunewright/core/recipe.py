@@ -1154,6 +1154,7 @@ class Recipe(Options):
             "with train.over_length refuse or drop": self.train.over_length not in ("refuse", "drop"),
             **{
                 f"without generate.{name}, which it does not know": getattr(self.generate, name) != plain
+                or any(getattr(way, name, None) is not None for way in self.generate.variants.values())
                 for name, plain in (("top_k", 0), ("min_p", 0), ("repetition_penalty", 1), ("no_repeat_ngram_size", 0))
             },
         }

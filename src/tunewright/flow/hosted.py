@@ -187,11 +187,21 @@ def _asked(job: Run, provider: Provider) -> list[Asked]:
     if job.recipe.generate.per_label:
         task, train = prepared.task_of(job), prepared.records(job, "train")
         examples = [task.example(record) for record in train]
-        # As many as are drawn at most, of train's mean length.
-        most = job.recipe.generate.limit(len({str(record.target) for record in train}))
-        read = sum(provider.count(example.messages) for example in examples) * most // len(examples)
+        read = sum(provider.count(example.messages) for example in examples)
         written = sum(provider.count([{"role": "assistant", "content": example.completion}]) for example in examples)
-        found.append(Asked("texts", most, read, written * most // len(examples)))
+        options = job.recipe.generate
+        ways = [way.model for way in options.variants.values()]
+        # As many as are drawn at most, of train's mean length. What other models ask for is not known here.
+        texts = {
+            "texts": options.limit(len({str(record.target) for record in train}))
+            + options.compared * (bool(ways) + sum(model != "base" for model in ways)),
+            "base": options.compared * ways.count("base"),
+        }
+        found += [
+            Asked(name, count, read * count // len(examples), written * count // len(examples))
+            for name, count in texts.items()
+            if count
+        ]
     return found
 
 

@@ -178,29 +178,36 @@ def test_texts_of_labels_by_a_hosted_model(service: FakeOpenAI, tmp_path: Path):
     service.answers = answers
     sets = (
         "task.name=labelled_text", "data.crossing_groups=refuse", "evaluate.systems=[tuned]",
-        "generate={per_label: 12, batch: 8, filters: {use: [broken, label]}}",
+        "generate={per_label: 12, batch: 8, filters: {use: [broken, label]}}", "generate.compared=4",
+        "generate.compare={untuned: {model: base}, cooler: {temperature: 0.5}}",
         "hosted.concurrency=1",
     )  # fmt: skip
     spoken = recipe(service, turns(tmp_path), *sets)
     with pytest.raises(UsageError, match="nothing was sent"):
         job.run(spoken, runs=tmp_path / "runs")
     folder = tmp_path / "runs" / "numbers"
-    assert "texts: 96 documents" in (folder / "training.log").read_text()  # at most
+    log = (folder / "training.log").read_text()
+    assert "texts: 104 documents" in log  # 96 at most, and two ways of writing four
+    assert "base: 4 documents" in log
     assert asked == []
     outcome = job.run(spoken, runs=tmp_path / "runs", yes=True)
     assert outcome.stages == ("data", "train", "generate", "evaluate", "compare", "report")
     kept = list(files.read_lines(folder / "synthetic" / "kept.jsonl"))
     assert [sum(row["target"] == label for row in kept) for label in ("fluent", "disfluent")] == [12, 12]
-    [model] = {model for model, _ in asked}
+    base, model = sorted({model for model, _ in asked}, key=len)
+    assert (base, sum(one == base for one, _ in asked)) == ("gpt-4o-mini-2024-07-18", 4)
     assert model.startswith("ft:gpt-4o-mini-2024-07-18")
+    compared = files.read_json(folder / "synthetic" / "compared.json")["rows"]
+    assert [row["name"] for row in compared] == ["own", "untuned", "cooler"]
     assert {row["provenance"]["adapter"] for row in kept} == {model}
     for row in kept:
         assert row["provenance"]["prompt"][-1]["content"].startswith(f"Label: {row['target']}\n")
     assert_no_key(tmp_path)
     # A start that dies on the way does not ask again for what it has.
     drawn = (folder / "synthetic" / "drawn.jsonl").read_bytes().splitlines(keepends=True)
-    for path in (folder / "synthetic").iterdir():
-        path.unlink()
+    for name in ("drawn", "kept", "set_aside"):
+        (folder / "synthetic" / f"{name}.jsonl").unlink()
+    (folder / "synthetic" / "manifest.json").unlink()
     (folder / "synthetic" / "drawn.part.jsonl").write_bytes(b"".join(drawn[:16])[:-5])
     before = len(asked)
     job.go_on(Run.open(folder), until="generate")
@@ -208,8 +215,9 @@ def test_texts_of_labels_by_a_hosted_model(service: FakeOpenAI, tmp_path: Path):
 
 
 def test_what_a_service_cannot_draw_by_is_refused(service: FakeOpenAI, tmp_path: Path):
-    with pytest.raises(RecipeError, match=r"used with a hosted model without generate\.top_k"):
-        recipe(service, turns(tmp_path), "task.name=labelled_text", "generate={per_label: 2, top_k: 5}")
+    for page in ("{per_label: 2, top_k: 5}", "{per_label: 2, compare: {few: {top_k: 5}}}"):
+        with pytest.raises(RecipeError, match=r"used with a hosted model without generate\.top_k"):
+            recipe(service, turns(tmp_path), "task.name=labelled_text", f"generate={page}")
 
 
 def test_openais_own_prices_and_dates_are_told(service: FakeOpenAI, source: Path, tmp_path: Path):
