@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tunewright.core import files
 from tunewright.core.errors import HostedError
 from tunewright.core.hosting import Checked, Finding, Tokens
 from tunewright.core.private import Watch
@@ -137,15 +138,20 @@ def tokens_of(messages: Sequence[Message], count: Count) -> int:
     return REPLY_TOKENS + sum(TURN_TOKENS + count(turn["role"]) + count(turn["content"]) for turn in messages)
 
 
+TABLES = {"o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"}
+"""Encoding → sha256 of its table, by which tiktoken knows that it needs no other."""
+
+
 def counter(encoding: str) -> tuple[Count, str]:
     """(what counts tokens, in words how). tiktoken, where it and its table are here already; else an estimate.
 
-    Nothing is downloaded: tiktoken would fetch a missing table.
+    Nothing is downloaded: tiktoken would fetch a table that is missing or damaged.
     """
     table = f"https://openaipublic.blob.core.windows.net/encodings/{encoding}.tiktoken"
-    place = os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("DATA_GYM_CACHE_DIR")
-    folder = Path(place) if place else Path(tempfile.gettempdir()) / "data-gym-cache"
-    here = (folder / hashlib.sha1(table.encode(), usedforsecurity=False).hexdigest()).is_file()
+    standard = str(Path(tempfile.gettempdir()) / "data-gym-cache")
+    folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR", standard))
+    path = Path(folder) / hashlib.sha1(table.encode(), usedforsecurity=False).hexdigest()
+    here = folder != "" and path.is_file() and files.sha256(path) == TABLES.get(encoding)
     if here and importlib.util.find_spec("tiktoken") is not None:
         import tiktoken
 

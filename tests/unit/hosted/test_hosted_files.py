@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -135,20 +138,24 @@ def test_nothing_is_downloaded_to_count_tokens(tmp_path: Path, monkeypatch: pyte
 
 
 def test_what_tiktoken_has_here_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    tiktoken = pytest.importorskip("tiktoken")
-    import hashlib
-
     url = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
-    (tmp_path / hashlib.sha1(url.encode()).hexdigest()).write_bytes(b"")
+    table = tmp_path / hashlib.sha1(url.encode()).hexdigest()  # where tiktoken keeps it
+    table.write_bytes(b"a table")
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    monkeypatch.setitem(shared.TABLES, "o200k_base", hashlib.sha256(b"a table").hexdigest())
 
     class Known:
         def encode_ordinary(self, text: str) -> list[int]:
             return [1] * len(text)
 
-    monkeypatch.setattr(tiktoken, "get_encoding", lambda name: Known())
+    tiktoken: Any = ModuleType("tiktoken")
+    tiktoken.__spec__ = ModuleSpec("tiktoken", None)
+    tiktoken.get_encoding = lambda name: Known()
+    monkeypatch.setitem(sys.modules, "tiktoken", tiktoken)
     count, how = shared.counter("o200k_base")
     assert (count("abc"), how) == (3, "counted by tiktoken's o200k_base")
+    table.write_bytes(b"a damaged table")
+    assert "estimated" in shared.counter("o200k_base")[1]
 
 
 def test_the_estimate_is_tokens_times_epochs_times_price():
