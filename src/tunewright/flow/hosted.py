@@ -420,7 +420,7 @@ def write(
     recipe = job.recipe
     return drawn(
         provider_of(recipe),
-        {None: tuned_model(job), "base": base_model(recipe)}.get(model) or str(model),
+        tuned_model(job) if model is None else base_model(recipe) if model == "base" else model,
         prompts,
         seeds=[number_of(f"{recipe.seed} {number}") % 2**31 for number in numbers],
         max_tokens=recipe.generate.max_new_tokens,

@@ -25,7 +25,7 @@ from tunewright.core.events import Progress
 from tunewright.core.private import Watch, name_of
 from tunewright.core.records import JSON, Message, Record
 from tunewright.core.run import Run
-from tunewright.flow import answer, folds, hub, prepared
+from tunewright.flow import answer, folds, generation, hub, prepared
 from tunewright.models import embedded
 from tunewright.report import cards, evidence
 from tunewright.text.serialise import dumps
@@ -318,15 +318,19 @@ def _records(job: Run, found: evidence.Evidence, about: cards.Published, watch: 
     if not job.done("data") or (fault := job.altered("data")) is not None:
         said = f"its data is damaged: {fault}" if job.done("data") else "its data is not prepared to the end"
         raise RunError(said, where=str(job.path), hint=f"tunewright run {job.path}, or --no-data for the model alone")
-    splits = [name for name in prepared.SPLITS if (folder / f"{name}.jsonl").is_file()]
-    columns = {key for name in splits for row in files.read_lines(folder / f"{name}.jsonl") for key in row}
+    splits = {name: folder / f"{name}.jsonl" for name in prepared.SPLITS if (folder / f"{name}.jsonl").is_file()}
+    if job.done(generation.STAGE):
+        if (fault := job.altered(generation.STAGE)) is not None:
+            raise RunError(f"the texts that it wrote are damaged: {fault}", where=str(job.path), hint="--no-data")
+        splits[cards.WRITTEN] = job.path / generation.STAGE / "kept.jsonl"
+    columns = {key for path in splits.values() for row in files.read_lines(path) for key in row}
     kept = [name for name in cards.COLUMNS if name in columns]
     content, origin, counts = {}, {}, {}
-    for name in splits:
-        rows = (_flat(row, kept, watch) for row in files.read_lines(folder / f"{name}.jsonl"))
+    for name, path in splits.items():
+        rows = (_flat(row, kept, watch) for row in files.read_lines(path))
         file = room / "data" / f"{name}.jsonl"
         if count := files.write_lines(file, rows):
-            content[f"data/{name}.jsonl"], origin[f"data/{name}.jsonl"] = file, folder / f"{name}.jsonl"
+            content[f"data/{name}.jsonl"], origin[f"data/{name}.jsonl"] = file, path
             counts[name] = count
     if not counts:
         raise RunError("it has no records of its own to publish", where=str(folder), hint="--no-data")

@@ -50,6 +50,9 @@ COLUMNS = {
 }
 """Of a published data set: column → meaning."""
 
+WRITTEN = "synthetic"
+"""The split of a published data set that holds texts which the run's own model wrote."""
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -131,7 +134,7 @@ def data_card(
         "license_name": "as-described" if published.licence_id == "other" else None,
         "language": [code for code in languages if re.fullmatch(r"[a-z]{2,3}", code)] or None,
         "task_categories": ["question-answering" if task == "question_answering" else "text-generation"],
-        "tags": ["tunewright", task, *(["synthetic"] if manifest.get("kind") == "synth" else [])],
+        "tags": ["tunewright", task, *(["synthetic"] if manifest.get("kind") == "synth" or WRITTEN in rows else [])],
         "size_categories": [next((word for limit, word in sizes if total < limit), "1M<n<10M")],
         "configs": [
             {
@@ -153,6 +156,7 @@ def data_card(
         _section("Splits", f"| split | records |\n|---|---:|\n{listed}"),
         _section("Where it comes from", f"Source: {published.source}.{_described(manifest)}"),
         _section("How it was made", _made(evidence)),
+        _section(f"The split `{WRITTEN}`", _plain(generated.sentence(evidence)) if WRITTEN in rows else ""),
         _section("Columns", f"| column | meaning |\n|---|---|\n{meanings}"),
         _section("Schemas", f"schemas.json: {', '.join(f'`{_plain(name)}`' for name in schemas)}." if schemas else ""),
         _section("Licence", _plain(published.licence or "")),

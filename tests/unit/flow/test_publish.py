@@ -214,6 +214,33 @@ def test_what_was_pushed_loads_back(run: Run, hub: FakeHub, tmp_path: Path) -> N
     assert told["tokens"] > 100
 
 
+def test_texts_that_a_run_wrote_are_a_split_of_their_own(run: Run, hub: FakeHub, tmp_path: Path) -> None:
+    texts = [
+        Record(f"synthetic-{number:06d}", f"um turn {number}", "disfluent", split="train",
+               provenance={"synthetic": True, "seed": 0, "model": NEW})
+        for number in range(3)
+    ]  # fmt: skip
+    path = run.path / "synthetic" / "kept.jsonl"
+    files.write_lines(path, (text.to_row() for text in texts))
+    counts = {"disfluent": {"asked": 3, "drawn": 5, "kept": 3, "set_aside": {"label": 2}}}
+    facts = {"counts": counts, "options": {"temperature": 1.0, "top_p": 0.95}, "model": NEW}
+    run.finish("synthetic", {**facts, "sha256": {"kept.jsonl": files.sha256(path)}})
+    api.publish(run, repo="tester/tiny", model=False)
+    for name, content in hub.repos[DATA].files.items():
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_bytes(content)
+    rows = list(files.read_lines(tmp_path / "data" / "data" / "synthetic.jsonl"))
+    assert [row["text"] for row in rows] == [text.text for text in texts]
+    assert {row["target"] for row in rows} == {"disfluent"}
+    assert json.loads(rows[0]["provenance"])["synthetic"] is True
+    card = (tmp_path / "data" / "README.md").read_text(encoding="utf-8")
+    assert "| synthetic | 3 |" in card
+    assert "never for validation or test" in card
+    path.write_text("{}")
+    with pytest.raises(RunError, match="texts that it wrote are damaged"):
+        api.publish(run, repo="tester/tiny", model=False)
+
+
 def test_a_base_in_a_folder_is_told_and_not_named_by_its_path(run: Run, hub: FakeHub, tmp_path: Path) -> None:
     folder = shutil.copytree(embedded.EMBEDDED / NEW, tmp_path / "secret-place" / "my-base")
     page = (run.path / "recipe.yaml").read_text().replace(f"model: {NEW}", f"model: {folder}")
