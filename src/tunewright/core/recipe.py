@@ -748,8 +748,8 @@ class FilterOptions(Options):
         FILTERS,
         description="broken: without a word or an end, with marks of the prompt, a run of words said over and over. "
         "length: outside what train has of the label. language: other letters or words than train. label: a classifier "
-        "of words and pairs of words, learnt from train, takes it for another label. copies: of a text of train. "
-        "duplicates: of a text kept before.",
+        "of words and pairs of words, learnt from half of train's participants, takes it for another label. copies: of "
+        "a text of train. duplicates: of a text kept before.",
     )
     length: Share = Field(0.01, lt=0.5, description="Share of a label's shortest and longest texts not to match.")
     known_words: Share = Field(0.85, description="language: least share of words that train has, too.")

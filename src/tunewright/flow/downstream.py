@@ -219,9 +219,13 @@ def _privacy(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
 
 
 def _agreement(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
+    from tunewright.data import filters
     from tunewright.evals import downstream
 
     options, train = job.recipe.downstream, texts.sides["train"]
+    if "label" in job.recipe.generate.filters.use:
+        _, train = filters.parted(train)
+    apart = len(train) < len(texts.sides["train"])
     sides = {"drawn": texts.drawn, "kept": texts.kept}
 
     def agreed(name: str) -> Any:
@@ -231,7 +235,7 @@ def _agreement(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
         return dict.fromkeys(sides, found) if "refused" in found else found
 
     by_classifier = {name: agreed(name) for name in options.classifiers}
-    return {side: {name: found[side] for name, found in by_classifier.items()} for side in sides}
+    return {side: {name: found[side] for name, found in by_classifier.items()} for side in sides} | {"apart": apart}
 
 
 _PARTS: dict[str, Callable[[Run, Texts, Any], dict[str, Any]]] = {

@@ -160,3 +160,29 @@ def test_without_scikit_learn_the_install_line_is_told(monkeypatch):
         made()
     assert "tunewright[augment]" in caught.value.hint
     assert names(made(use=("broken", "copies")).look([Written(GOOD, "calm")])) == [None]  # the others need none
+
+
+def test_the_filter_of_labels_leaves_half_of_the_participants_to_others():
+    learnt, others = filters.parted(train())
+    people = [{record.group for record in side} for side in (learnt, others)]
+    assert not people[0] & people[1]
+    assert [len(side) for side in people] == [5, 5]
+    assert len(learnt) + len(others) == len(train())
+    assert filters.parted(train()[::-1])[0][::-1] == learnt  # whatever the order
+    # A half without a label: both have everything.
+    lonely = [*(one for one in train() if one.target == "calm"), train()[1]]
+    assert filters.parted(lonely) == (lonely, lonely)
+
+
+def test_the_filter_of_labels_does_not_know_the_others(monkeypatch):
+    learnt, others = filters.parted(train())
+    seen: list[str | None] = []
+    own = LabelClassifier.__init__
+    monkeypatch.setattr(
+        LabelClassifier,
+        "__init__",
+        lambda self, rows, held=(): (seen.extend(r.group for r in rows), own(self, rows))[1],
+    )
+    made()
+    assert set(seen) == {record.group for record in learnt}
+    assert not set(seen) & {record.group for record in others}
