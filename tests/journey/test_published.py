@@ -68,6 +68,7 @@ def _lengthen(folder: Path) -> None:
 
 def test_every_published_recipe_has_a_stand_in_and_a_known_shape() -> None:
     shipped = {name for name in api.recipes() if api.read_recipe(name).model != "wren"}
+    shipped = {name for name in shipped if api.read_recipe(name).hosted.provider is None}
     assert shipped == set(STAND_INS)
     for name in shipped:
         known = shapes.KNOWN[api.read_recipe(name).model]

@@ -753,7 +753,9 @@ class FilterOptions(Options):
     )
     length: Share = Field(0.01, lt=0.5, description="Share of a label's shortest and longest texts not to match.")
     known_words: Share = Field(0.85, description="language: least share of words that train has, too.")
-    label_probability: Share = Field(0.5, description="label: least probability of the label that was asked for.")
+    label_probability: Share = Field(
+        0.0, description="label: least probability of the label that was asked for; it is always to be the likeliest."
+    )
     copied: Share = Field(
         0.5,
         gt=0,

@@ -82,18 +82,18 @@ class Filters:
 
     def look(self, written: Sequence[Written]) -> list[Verdict]:
         """A verdict for each text, in order. Those that are kept count as known to the ones behind them."""
-        chances = [0.0] * len(written)
+        chances = [(0.0, True)] * len(written)
         if self._classifier is not None:
-            chances = self._classifier.probability([(one.text, one.label) for one in written])
+            chances = self._classifier.heard([(one.text, one.label) for one in written])
         found = []
-        for one, chance in zip(written, chances, strict=True):
-            verdict = self._verdict(one, chance)
+        for one, heard in zip(written, chances, strict=True):
+            verdict = self._verdict(one, *heard)
             found.append(verdict)
             if verdict.filter is None and "duplicates" in self.options.use:
                 self._kept.add(one.text)
         return found
 
-    def _verdict(self, one: Written, chance: float) -> Verdict:
+    def _verdict(self, one: Written, chance: float, likeliest: bool) -> Verdict:
         options = self.options
         low, high = self._lengths.get(one.label, (0, 0))
         own = _folded(one.text)
@@ -116,7 +116,7 @@ class Filters:
                     bad = known < options.known_words or bool(foreign)
                 case "label":
                     said[name] = round(chance, 4)
-                    bad = chance < options.label_probability
+                    bad = not likeliest or chance < options.label_probability
                 case "copies" | "duplicates":
                     share, _ = (self._train if name == "copies" else self._kept).nearest(one.text)
                     said[name] = round(share, 4)
@@ -169,14 +169,18 @@ class LabelClassifier:
         """The words and pairs of words that it knows."""
         return frozenset(self._model[0].vocabulary_)
 
-    def probability(self, asked: Sequence[tuple[str, str]]) -> list[float]:
-        """Of (text, label) each: how likely the text is of the label; 0 for a label that train does not have."""
+    def heard(self, asked: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
+        """Of (text, label) each: how likely the text is of the label, and whether no other label is likelier.
+
+        0 and False for a label that train does not have.
+        """
         if not asked:
             return []
         table = self._model.predict_proba([text for text, _ in asked])
         place = {label: column for column, label in enumerate(self.labels)}
         return [
-            float(row[place[label]]) if label in place else 0.0 for row, (_, label) in zip(table, asked, strict=True)
+            (float(row[place[label]]), bool(row[place[label]] >= row.max())) if label in place else (0.0, False)
+            for row, (_, label) in zip(table, asked, strict=True)
         ]
 
 

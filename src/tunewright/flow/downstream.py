@@ -223,19 +223,25 @@ def _agreement(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
     from tunewright.evals import downstream
 
     options, train = job.recipe.downstream, texts.sides["train"]
-    if "label" in job.recipe.generate.filters.use:
-        _, train = filters.parted(train)
-    apart = len(train) < len(texts.sides["train"])
-    sides = {"drawn": texts.drawn, "kept": texts.kept}
+    sides = {"drawn": (texts.held, texts.drawn), "kept": (texts.held, texts.kept)}
+    if filtered := "label" in job.recipe.generate.filters.use:
+        # What a filter chose by label agrees with any classifier of labels, so real texts go through that filter, too.
+        first, train = filters.parted(train)
+        heard = filters.LabelClassifier(first).heard([(one.text, str(one.target)) for one in texts.held])
+        least = job.recipe.generate.filters.label_probability
+        passing = [one for one, (chance, most) in zip(texts.held, heard, strict=True) if most and chance >= least]
+        sides["kept"] = (passing, texts.kept)
 
-    def agreed(name: str) -> Any:
+    def agreed(name: str, side: str) -> Any:
+        real, made = sides[side]
         found = _or_refused(
-            lambda: downstream.agreement(name, read, train, texts.held, sides, margin=options.margin, **job.recipe.draw)
+            lambda: downstream.agreement(
+                name, read, train, real, {side: made}, margin=options.margin, **job.recipe.draw
+            )
         )
-        return dict.fromkeys(sides, found) if "refused" in found else found
+        return found if "refused" in found else found[side]
 
-    by_classifier = {name: agreed(name) for name in options.classifiers}
-    return {side: {name: found[side] for name, found in by_classifier.items()} for side in sides} | {"apart": apart}
+    return {side: {name: agreed(name, side) for name in options.classifiers} for side in sides} | {"filtered": filtered}
 
 
 _PARTS: dict[str, Callable[[Run, Texts, Any], dict[str, Any]]] = {

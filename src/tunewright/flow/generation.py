@@ -35,6 +35,7 @@ from tunewright.core.recipe import GenerateOptions, Recipe
 from tunewright.core.records import Message, Record
 from tunewright.core.run import Run
 from tunewright.data.filters import Filters, Written
+from tunewright.data.split import is_synthetic
 from tunewright.flow import answer, hosted, prepared
 from tunewright.tasks.labelled_text import LabelledText, length
 
@@ -211,7 +212,7 @@ def generate(job: Run, events: Events) -> None:
     if job.done(STAGE):
         _unchanged(job, adapter)
         return
-    train = prepared.records(job, "train")
+    train = [one for one in prepared.records(job, "train") if not is_synthetic(one)]
     held = {one.group for side in ("validation", "test") for one in prepared.records(job, side) if one.group}
     harvest = Harvest(train, held, options, recipe.seed)
     folder = job.path / STAGE

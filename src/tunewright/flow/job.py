@@ -95,7 +95,11 @@ def go_on(
                 (folds.prepare_all if job.folds else prepare.prepare)(job, events, data=data)
         if "evaluate" in wanted:
             prepared.check_testable(job)
-        if job.recipe.hosted.provider is not None and "train" in wanted and not complete(job, wanted[-1]):
+        if (
+            job.recipe.hosted.provider is not None
+            and "train" in wanted
+            and not all(complete(job, name) for name in wanted)
+        ):
             hosted.agree(job, events, yes=yes)
         if "train" in wanted:
             with stage(job, events, "train"):

@@ -103,7 +103,6 @@ def _privacy(found: Mapping[str, Any]) -> list[str]:
 
 def _agreement(found: Mapping[str, Any]) -> list[str]:
     said = []
-    learnt = "people of train whom the filter of labels did not ask" if found.get("apart") else "train"
     for side in ("drawn", "kept"):
         for name, one in mapping(found.get(side)).items():
             if "difference" in one:
@@ -112,10 +111,11 @@ def _agreement(found: Mapping[str, Any]) -> list[str]:
                     "close": f"no more than {far} points below",
                     "below": f"more than {far} points below",
                 }.get(one["verdict"], f"whether it is more than {far} points below is not settled")
+                passed = " that pass the same filter of labels" if found.get("filtered") and side == "kept" else ""
                 said.append(
-                    f"A classifier of {CLASSIFIERS.get(name, name)} that learnt from {learnt} agrees with the labels "
+                    f"A classifier of {CLASSIFIERS.get(name, name)} that learnt from train agrees with the labels "
                     f"of {share(one['synthetic'])} of {side} synthetic texts and of {share(one['real'])} of other "
-                    f"people’s of the same lengths: {_between(one)} points; {verdict}."
+                    f"people’s of the same lengths{passed}: {_between(one)} points; {verdict}."
                 )
         said += _refusals(mapping(found.get(side)), f"Agreement of {side} texts")
     return said
@@ -197,7 +197,7 @@ def augmentation(evidence: Evidence) -> dict[str, Any] | None:
         "partial": any(row["amount"] < 1 for row in read["utility"].get("comparisons", [])),
         "tests": _tests(read["fidelity"]),
         "agreement": _agreements(read["agreement"]),
-        "apart": bool(read["agreement"].get("apart")),
+        "filtered": bool(read["agreement"].get("filtered")),
         "profile": _profile(read["fidelity"]),
         "variety": _varieties(read["variety"]),
     }

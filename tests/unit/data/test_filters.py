@@ -122,11 +122,12 @@ def test_lengths_are_those_of_the_label():
 def test_the_classifier_tells_labels_apart_and_knows_only_train():
     found = LabelClassifier(train())
     assert found.labels == ["calm", "wild"]
-    sure, unsure = found.probability([("the water is still", "calm"), ("the water is still", "wild")])
+    (sure, first), (unsure, second) = found.heard([("the water is still", "calm"), ("the water is still", "wild")])
     assert sure > 0.6
+    assert (first, second) == (True, False)
     assert sure + unsure == pytest.approx(1)
-    assert found.probability([("the water", "third")]) == [0.0]
-    assert found.probability([]) == []
+    assert found.heard([("the water", "third")]) == [(0.0, False)]
+    assert found.heard([]) == []
     said = {word for record in train() for word in record.text.casefold().split()}
     assert {word for pair in found.vocabulary for word in pair.split()} <= said
 
@@ -186,3 +187,17 @@ def test_the_filter_of_labels_does_not_know_the_others(monkeypatch):
     made()
     assert set(seen) == {record.group for record in learnt}
     assert not set(seen) & {record.group for record in others}
+
+
+def test_the_likeliest_of_many_labels_is_kept_however_unlikely():
+    many = [
+        Record(f"{label}{number}", f"{label} and some words that all of them say {number}", label,
+               group=f"p{number}", split="train")
+        for label in ("red", "blue", "green", "white", "black") for number in range(6)
+    ]  # fmt: skip
+    looked = Filters(many, FilterOptions(use=("label",)))
+    found = looked.look([Written("red and some words", "red"), Written("red and some words", "blue")])
+    assert names(found) == [None, "label"]
+    assert found[0].said["label"] < 0.5
+    strict = Filters(many, FilterOptions(use=("label",), label_probability=0.9))
+    assert names(strict.look([Written("red and some words", "red")])) == ["label"]

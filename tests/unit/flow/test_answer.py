@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
-from tunewright.core.recipe import Recipe, TrainOptions
+from tunewright.core.recipe import HostedOptions, Recipe, TrainOptions
 from tunewright.core.records import Example, Prediction, Record
 from tunewright.data import leakage
 from tunewright.flow import answer
@@ -36,6 +36,7 @@ def test_test_text_that_the_base_was_pretrained_on_is_warned_of(tmp_path, monkey
     class Job:
         class recipe:
             model = "wren"
+            hosted = HostedOptions()
 
     ears = Ears()
     answer.warn_of_overlap(Job, ears)

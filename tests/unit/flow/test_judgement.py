@@ -101,7 +101,8 @@ def test_all_parts_are_written_and_said(judged):
     ]  # fmt: skip
     assert sorted(path.stem for path in (folder / "parts").iterdir()) == ["0.5-0", "0.5-1", "1-0", "1-1"]
     agreed = files.read_json(folder / "agreement.json")
-    assert agreed["apart"] is True
+    assert agreed["filtered"] is True
+    assert agreed["kept"]["words"]["n"]["real"] < agreed["drawn"]["words"]["n"]["real"]  # both sides passed the filter
     assert agreed["kept"]["words"]["learnt"] == 36  # of 72: the filter of labels learns from the others
     found = files.read_json(folder / "utility.json")
     assert found["n"] == 48
