@@ -128,7 +128,7 @@ def run(
     recipe: a shipped recipe's name, a file, a Recipe, or a run folder, which goes on. sets: changes to it.
     runs: the folder of run folders, in which the run's own is `name` or the recipe's name.
     data: the folder of data sets that recipes call by name.
-    until: the last stage to do: data, train, evaluate, compare or report.
+    until: the last stage to do: data, train, generate, judge, evaluate, compare or report.
     processes: how many train together on this machine; the result is that of one, up to the order of sums.
     yes: of a recipe with `hosted:`, that its data may go to the provider, at the cost that is estimated.
     progress: where progress is shown.

@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from fake_openai import FakeOpenAI
+from tunewright import api
 from tunewright.core import files
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "docs" / "notebooks"
@@ -25,7 +26,7 @@ SMALL = {
         "evaluate.sample=8 evaluate.workers=1 evaluate.exams=[] evaluate.bootstrap_resamples=50"
     ),
     "augmentation": (
-        "data.sample=true data.validation_documents=8 train.max_steps=4 train.per_device_train_batch_size=8 "
+        "train.max_steps=4 train.per_device_train_batch_size=8 "
         "train.gradient_accumulation_steps=1 generate.per_label=12 generate.draws=48 generate.batch=24 "
         "generate.max_new_tokens=48 generate.compared=8 evaluate.sample=8 evaluate.bootstrap_resamples=100 "
         "downstream.amounts=[1.0] downstream.ratios=[1.0] downstream.seeds=2 downstream.permutations=50"
@@ -92,6 +93,19 @@ def test_augmentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "This test would have found" in told
     assert "| untuned |" in told
     assert (tmp_path / "runs" / "speech-augmentation" / "report.html").is_file()
+
+
+def test_a_published_set_up_becomes_changes_of_the_recipe() -> None:
+    book = nbformat.read(FOLDER / "augmentation.ipynb", as_version=4)
+    [cell] = [cell for cell in book.cells if cell.cell_type == "code" and "def changes" in cell.source]
+    known: dict[str, Any] = {"api": api, "json": json, "SET_UP": "opt-350m-lora"}
+    exec(cell.source, known)
+    published, found = api.read_recipe("opt-350m-lora"), api.read_recipe("speech-augmentation", known["sets"])
+    assert (found.model, found.method) == (published.model, published.method)
+    assert found.train.model_copy(update={"num_train_epochs": 0}) == published.train.model_copy(
+        update={"num_train_epochs": 0}
+    )
+    assert found.task.name == "labelled_text"
 
 
 def test_hosted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

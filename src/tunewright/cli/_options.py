@@ -20,7 +20,6 @@ QUICK = (
     "train.per_device_train_batch_size=8", "train.per_device_eval_batch_size=8", "train.eval_steps=2",
     "train.logging_steps=1", "decode.batch_size=8", "decode.max_new_tokens=96", "evaluate.sample=12",
     "evaluate.shots=1", "evaluate.exams=[]", "evaluate.bootstrap_resamples=200", "benchmark.rates=1",
-    "downstream.amounts=[1.0]", "downstream.seeds=2", "downstream.permutations=200",
     "tune.trials=3", "tune.seeds=1",
     "generate.draws=64", "generate.batch=32", "generate.max_new_tokens=64",
     "downstream.amounts=[1.0]", "downstream.ratios=[1.0]", "downstream.seeds=2", "downstream.permutations=100",

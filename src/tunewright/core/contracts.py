@@ -96,6 +96,10 @@ class Provider(Protocol):
         """What the user should know of the service and the model, with dates."""
         ...
 
+    def closed(self) -> str | None:
+        """Why the service takes no new job today, or None. Asked before anything is sent."""
+        ...
+
     def prepare(self, examples: Iterable[Example], path: Path) -> int:
         """Write examples as the provider reads them. Returns how many."""
         ...

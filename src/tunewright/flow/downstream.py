@@ -314,7 +314,16 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
         **job.recipe.draw,
     )
     found |= {"chief": downstream.with_ratio(options.ratios[0]), "folds": len(runs) if len(runs) > 1 else 0}
-    found["left_out"] = sorted({f"{row['arm']} at {row['amount']:g}" for row in rows.values() if row not in whole})
+    tested = {(row["amount"], row["arm"]) for row in rows.values()}
+    scarce = [
+        f"{downstream.with_ratio(ratio)} at {amount:g} (no more texts)"
+        for amount in sorted({amount for amount, _ in tested})
+        for ratio in options.ratios
+        if (amount, downstream.with_ratio(ratio)) not in tested
+    ]
+    found["left_out"] = scarce + sorted(
+        {f"{row['arm']} at {row['amount']:g}" for row in rows.values() if row not in whole}
+    )
     files.write_json(job.path / FOLDER / "utility.json", found)
     events.add(FOLDER, "compared", comparisons=len(found["comparisons"]))
     for sentence in augmentation.told("utility", found):

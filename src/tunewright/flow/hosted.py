@@ -232,6 +232,10 @@ def train(job: Run, events: Events) -> None:
     if record.get("key") is None:
         record.note(key=secrets.token_hex(8), provider=recipe.hosted.provider, model=recipe.model)
     job.note(device=f"hosted by {recipe.hosted.provider}")
+    if record.get("train") is None and (why := provider.closed()) is not None:
+        raise HostedError(
+            f"{why}: nothing was sent", where=str(job.path), hint="docs/hosted.md names what to take instead"
+        )
     for split in prepared.LEARNT:
         if record.get(split) is None and (folder / f"{split}.jsonl").is_file():
             record.note(**{split: _upload(provider, folder / f"{split}.jsonl", record.get("key"), split, events)})

@@ -19,7 +19,8 @@ class HostedSystem:
     """What a provider's model answers.
 
     A document that the service refuses, or fails at after all attempts, is a failure of that answer. Where the key, the
-    model or the whole service is at fault, HostedError is raised: that is no answer.
+    model or the whole service is at fault, HostedError is raised: that is no answer. It is the service's fault where it
+    fails at two documents in a row, or at the only one.
     """
 
     def __init__(
@@ -34,20 +35,24 @@ class HostedSystem:
         self._concurrency = concurrency
 
     def predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
-        """Raises HostedError where none of the examples is answered because the service fails."""
+        """Raises HostedError, and gives no answer, where the service fails."""
         failed: HostedError | None = None
         found: list[Prediction] = []
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="hosted") as pool:
             try:
                 for answer in pool.map(self._answer, examples):
-                    if isinstance(answer, HostedError):
+                    if not isinstance(answer, HostedError):
+                        failed = None
+                    elif failed is not None:
+                        raise answer
+                    else:
                         failed = answer
-                        answer = Prediction(examples[len(found)].id, "", failure=answer.message, finish="error")
+                        answer = Prediction(examples[len(found)].id, "", failure=failed.message, finish="error")
                     found.append(answer)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        if failed is not None and all(answer.finish == "error" for answer in found):
+        if failed is not None and len(found) == 1:
             raise failed
         yield from found
 

@@ -120,6 +120,9 @@ class Openai:
         )
         return [told, *([f"{self.model} and what is tuned from it answer until {end}"] if end else [])]
 
+    def closed(self) -> str | None:
+        return f"OpenAI takes no new fine-tuning jobs since {CLOSES}" if self._own and self._today >= CLOSES else None
+
     def prepare(self, examples: Iterable[Example], path: Path) -> int:
         return files.write_lines(path, shared.rows(examples, last_only=self._last_only))
 
@@ -168,8 +171,8 @@ class Openai:
 
     def start(self, key: str, training: str, validation: str | None = None) -> Job:
         def send() -> Job:
-            if self._own and self._today >= CLOSES:
-                raise HostedError(f"OpenAI takes no new fine-tuning jobs since {CLOSES}", hint=ALTERNATIVES)
+            if (why := self.closed()) is not None:
+                raise HostedError(why, hint=ALTERNATIVES)
             for file in filter(None, (training, validation)):
                 self._await(file)
             chosen = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -20,9 +21,10 @@ from tunewright.cli import _screen as screen
 from tunewright.cli import invoke
 from tunewright.core import files, recipe_file
 from tunewright.core.errors import DataError, HostedError, RecipeError, RunError, UsageError
-from tunewright.core.recipe import Recipe
+from tunewright.core.recipe import HostedOptions, Recipe
 from tunewright.core.run import Run
 from tunewright.flow import hosted, job
+from tunewright.hosted.openai import Openai
 
 DRIVER = Path(__file__).with_name("hosted_driver.py")
 ANSWERS = {f"Which number follows {number}?": str(number + 1) for number in range(60)}
@@ -285,6 +287,21 @@ def test_a_process_killed_at_any_step_sends_nothing_twice(service: FakeOpenAI, s
         assert [row["step"] for row in metrics["steps"]] == [1, 2]
         assert (run / "systems" / "tuned" / "manifest.json").is_file()
     assert_no_key(room, done.stdout, done.stderr)
+
+
+def test_nothing_is_sent_to_a_service_that_takes_no_new_jobs(
+    service: FakeOpenAI, source: Path, tmp_path: Path, monkeypatch: Any
+):
+    monkeypatch.setattr(Openai, "closed", lambda self: "it takes no new jobs")
+    with pytest.raises(HostedError, match="it takes no new jobs: nothing was sent"):
+        job.run(recipe(service, source), runs=tmp_path / "runs", yes=True)
+    assert service.files == service.jobs == {}
+
+
+def test_openai_is_closed_from_a_day_on_and_others_are_not():
+    days = [datetime.date(2027, 1, 5), datetime.date(2027, 1, 6)]
+    assert [Openai("m", HostedOptions(), today=day).closed() is None for day in days] == [True, False]
+    assert Openai("m", HostedOptions(base_url="https://else.example/v1"), today=days[1]).closed() is None
 
 
 def test_the_job_may_end_while_nobody_watches(service: FakeOpenAI, source: Path, tmp_path: Path, monkeypatch: Any):

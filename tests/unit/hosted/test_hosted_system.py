@@ -28,8 +28,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
 
 def ask(service: FakeOpenAI, questions: list[str], *, model: str = "m", **options: Any) -> list[Prediction]:
     given = {"base_url": service.url, "max_retries": 3} | options
-    provider = Openai("m", HostedOptions(**given))
-    system = HostedSystem("base", provider, model, TASK, max_tokens=9, seed=4, concurrency=4)
+    page = HostedOptions(**given)
+    system = HostedSystem("base", Openai("m", page), model, TASK, max_tokens=9, seed=4, concurrency=page.concurrency)
     examples = [TASK.example(Record(str(number), text, "x")) for number, text in enumerate(questions)]
     return list(system.predict(examples))
 
@@ -74,6 +74,16 @@ def test_a_service_that_is_down_gives_no_answers(service: FakeOpenAI):
     service.fail("POST /chat", *["503"] * 20)
     with pytest.raises(HostedError, match="fails"):
         ask(service, ["one", "two", "three"], max_retries=1)
+
+
+def test_a_service_that_goes_down_on_the_way_is_no_wrong_answer(service: FakeOpenAI):
+    def last_words(messages: object, model: str) -> str:
+        service.fail("POST /chat", *["503"] * 20)
+        return "one"
+
+    service.answers = last_words
+    with pytest.raises(HostedError, match=r"fails \(503\)"):
+        ask(service, ["one", "two", "three"], max_retries=0, concurrency=1)
 
 
 @pytest.mark.parametrize(("kind", "said"), [("401", "does not accept the key"), ("quota", "no credit")])
