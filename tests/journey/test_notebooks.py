@@ -27,7 +27,7 @@ SMALL = {
     ),
     "augmentation": (
         "train.max_steps=4 train.per_device_train_batch_size=8 "
-        "train.gradient_accumulation_steps=1 generate.per_label=12 generate.draws=48 generate.batch=24 "
+        "train.gradient_accumulation_steps=1 generate.filters.use=[broken,length,copies,duplicates] generate.per_label=12 generate.draws=48 generate.batch=24 "
         "generate.max_new_tokens=48 generate.compared=8 evaluate.sample=8 evaluate.bootstrap_resamples=100 "
         "downstream.amounts=[1.0] downstream.ratios=[1.0] downstream.seeds=2 downstream.permutations=50"
     ),
