@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tunewright.report.charts import Lane, scale_from
+from tunewright.report.charts import Lane
 from tunewright.report.evidence import Evidence, json_of, mapping
 from tunewright.report.figures import (
     Estimate,
@@ -210,7 +211,9 @@ def _tables(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         (row["amount"], row["classifier"], row["b"]): row for row in found.get("comparisons", []) if row["a"] == REAL
     }
     estimates = [Estimate(cell["value"], cell["low"], cell["high"]) for cell in cells]
-    low, high = scale_from(estimates)
+    # Marks, not bars: the scale need not begin at 0. Five parts of it are whole points.
+    low = math.floor(20 * min((one["low"] for one in cells), default=0.0)) / 20
+    high = math.ceil(20 * max((one["high"] for one in cells), default=1.0)) / 20
     tables: dict[tuple[float, str], dict[str, Any]] = {}
     for cell, estimate in zip(cells, estimates, strict=True):
         key = (cell["amount"], cell["classifier"])
