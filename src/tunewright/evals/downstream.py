@@ -42,6 +42,9 @@ TRIES = 200
 FEWEST = 2
 """Texts of every label that a part has."""
 
+PEOPLE = 4
+"""Held-out people whose agreement says something about others."""
+
 
 # ---------------------------------------------------------------- refusals
 
@@ -355,7 +358,8 @@ def agreement(
     texts of the same lengths, every label weighing the same; the interval adds the variance over people (bootstrap) and
     over synthetic texts. verdict: "close" where all of the interval is above -margin, "below" where all of it is under,
     else "not settled". everything: macro F1 of all texts, whatever their lengths.
-    Raises DataError where someone of train is held out, or no text has a length and label in common.
+    Raises DataError where someone of train is held out, no text has a length and label in common, or the real texts are
+    of fewer than four people.
     """
     refuse_tested(train, held)
     classes = sorted({label_of(record) for record in train})
@@ -407,6 +411,8 @@ def _matched(
     known = _rates(sums.sum(axis=0))
     drawn = _rates(resampled_sums(sums, resamples, seed), known) @ weights
     groups = len(sums)
+    if groups < PEOPLE:
+        raise DataError(f"{groups} held-out people are too few to say how much others would differ; it needs {PEOPLE}")
     real, made = float(known @ weights), float(rates @ weights)
     spread = paired.by_variances(
         made - real,

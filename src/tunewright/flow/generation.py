@@ -245,6 +245,7 @@ def generate(job: Run, events: Events) -> None:
     if options.compare:
         from tunewright.flow import variants
 
+        writes.let_go()
         variants.compare(job, writes.task, harvest.filters.anew(), train, events)
     _finish(job, harvest, adapter, filled, events, round(time.monotonic() - began, 1))
 
@@ -278,6 +279,10 @@ class _Writer:
             raise RunError("only labelled_text writes texts of labels", where=str(job.path))
         self.task = task
         self._draw: Draw | None = None
+
+    def let_go(self) -> None:
+        """Leave the memory of the model to others."""
+        self._draw = None
 
     @property
     def begun(self) -> bool:

@@ -203,6 +203,13 @@ def test_agreement_is_of_the_same_lengths():
     assert abs(found["difference"]) < 0.04
 
 
+def test_three_people_say_nothing_of_others():
+    train, held = planted.people(20, 10, seed=1), planted.people(3, 20, seed=2, side="validation")
+    made = {"made": planted.helpful(300, seed=3)}
+    with pytest.raises(DataError, match="3 held-out people are too few"):
+        downstream.agreement("words", Texts(), train, held, made, margin=0.05, level=0.95, resamples=100, seed=0)
+
+
 def test_few_texts_settle_nothing():
     train, held = planted.people(20, 10, seed=1), planted.people(4, 6, seed=2, side="validation")
     found = downstream.agreement(
