@@ -50,6 +50,8 @@ def test_the_recipe_in_miniature(tmp_path, monkeypatch, capsys):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "Texts it wrote" in page
     assert "What they are worth" in page
+    head = page.partition("</header>")[0]
+    assert "Named beforehand" in head  # what the texts are worth stands on top
     worth = files.read_json(folder / "downstream" / "utility.json")
     assert {"real", "real + oversampling", "real + edits", "real + ngrams"} <= {cell["arm"] for cell in worth["cells"]}
     assert "has no scores on the test documents" not in page
