@@ -212,7 +212,10 @@ def generate(job: Run, events: Events) -> None:
     if job.done(STAGE):
         _unchanged(job, adapter)
         return
-    train = [one for one in prepared.records(job, "train") if not is_synthetic(one)]
+    everything = prepared.records(job, "train")
+    train = [one for one in everything if not is_synthetic(one)]
+    if unreal := len(everything) - len(train):
+        events.say(f"synthetic records in train: {unreal:,}; lengths and filters do not learn from them")
     held = {one.group for side in ("validation", "test") for one in prepared.records(job, side) if one.group}
     harvest = Harvest(train, held, options, recipe.seed)
     folder = job.path / STAGE

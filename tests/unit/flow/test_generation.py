@@ -260,11 +260,20 @@ def test_another_seed_or_temperature_gives_other_texts(tmp_path, writer):
     assert len({frozenset(one) for one in found}) == 3
 
 
+def test_synthetic_records_of_train_are_told_and_teach_no_filter(tmp_path, writer):
+    run, ears = a_run(tmp_path), Ears()
+    first, *others = records()["train"]
+    marked = first.replace(text="zyx " * 7 + "wvu", provenance={"synthetic": True})
+    files.write_lines(run.path / "data" / "train.jsonl", (one.to_row() for one in (marked, *others)))
+    generation.generate(run, ears)
+    assert "synthetic records in train: 1; lengths and filters do not learn from them" in ears.said
+    assert run.done("synthetic")
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         (lambda one: one.replace(split="test"), "not of train"),
-        (lambda one: one.replace(provenance={"synthetic": True}), "synthetic"),
         (lambda one: one.replace(group="test-0"), "in validation or test, too: test-0"),
     ],
 )
