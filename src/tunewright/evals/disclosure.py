@@ -25,8 +25,9 @@ from scipy.special import stdtrit
 
 from tunewright.core.errors import DataError
 from tunewright.core.records import Record
+from tunewright.data.split import group_of
 from tunewright.evals import matching
-from tunewright.evals.classifiers import Rows, Texts, Tfidf, tokens
+from tunewright.evals.classifiers import Rows, Texts, Tfidf, label_of, tokens
 from tunewright.evals.intervals import cluster_sums, interval, leave_one_out, resampled_sums
 
 Array = NDArray[np.float64]
@@ -130,7 +131,7 @@ def _by_person(records: Sequence[Record]) -> dict[str, dict[str, list[int]]]:
     """Person → label → places."""
     found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for place, record in enumerate(records):
-        found[matching.group_of(record)][matching.label_of(record)].append(place)
+        found[group_of(record)][label_of(record)].append(place)
     return {name: dict(sorted(own.items())) for name, own in found.items()}
 
 

@@ -226,11 +226,11 @@ def _agreement(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
     sides = {"drawn": (texts.held, texts.drawn), "kept": (texts.held, texts.kept)}
     if filtered := "label" in job.recipe.generate.filters.use:
         # What a filter chose by label agrees with any classifier of labels, so real texts go through that filter, too.
-        first, train = filters.parted(train)
-        heard = filters.LabelClassifier(first).heard([(one.text, str(one.target)) for one in texts.held])
-        least = job.recipe.generate.filters.label_probability
-        passing = [one for one, (chance, most) in zip(texts.held, heard, strict=True) if most and chance >= least]
+        alone = filters.Filters(train, job.recipe.generate.filters.model_copy(update={"use": ("label",)}))
+        looked = alone.look([filters.Written(one.text, str(one.target)) for one in texts.held])
+        passing = [one for one, verdict in zip(texts.held, looked, strict=True) if verdict.filter is None]
         sides["kept"] = (passing, texts.kept)
+        _, train = filters.parted(train)
 
     def agreed(name: str, side: str) -> Any:
         real, made = sides[side]
