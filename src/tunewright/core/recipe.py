@@ -149,7 +149,7 @@ SYNTH_DOCUMENTS = 10_000
 """How many documents are synthesised where the recipe does not say."""
 
 
-AUGMENTATIONS = ("prompt", "keys", "values", "noise", "together", "front", "head", "mixed")
+AUGMENTATIONS = ("prompt", "keys", "values", "noise", "together", "front", "head", "mixed", "mixed_head")
 
 
 def _shares_of(names: tuple[str, ...], given: dict[str, float]) -> dict[str, float]:
@@ -167,8 +167,8 @@ class AugmentOptions(Options):
         description="Shares of what is done. prompt: asked in other words. keys: asked for some of its keys, in other "
         "orders. values: with other records' values, in text and answer. noise: other words, case and spelling around "
         "its values. together: two records as one. front: a paper with its title page set otherwise. "
-        "head: the same, or as it is, cut behind what it is asked for, which is all but the abstract. mixed: a head "
-        "with the title, names, journal and DOI of other papers.",
+        "head: the same, or as it is, cut behind what it is asked for, which is all but the abstract. mixed: a paper "
+        "as it is, with the title, names, journal and DOI of others. mixed_head: a head of such a paper.",
     )
     key_sets: Positive = Field(24, description="How many choices of keys there are for each type of record.")
 

@@ -20,7 +20,7 @@ from tunewright.data import front
 from tunewright.text import align
 from tunewright.text import schema as schemas_of
 
-ASKING = ("prompt", "keys", "head", "mixed")
+ASKING = ("prompt", "keys", "head", "mixed_head")
 """Ways that are for tasks that can ask for a record in several ways."""
 
 LONGEST = 2000
@@ -81,7 +81,8 @@ def augment(
             continue
         partners.setdefault((record.doc_type, record.language), []).append(record)
     pools = {kind: _Values(alike) for kind, alike in partners.items()}
-    parts = {kind: front.Parts(alike) for kind, alike in partners.items()} if options.ways.get("mixed") else {}
+    mixing = any(options.ways.get(way) for way in ("mixed", "mixed_head"))
+    parts = {kind: front.Parts(alike) for kind, alike in partners.items()} if mixing else {}
     for record in records:
         dice = random.Random(f"{seed}/{record.id}")
         own = "schema" in record.provenance
@@ -100,15 +101,18 @@ def augment(
                 parents += others
             elif way == "noise":
                 made = _noisy(record, schema, dice)
-            elif way in ("front", "head", "mixed"):
-                printed = parts[record.doc_type, record.language].mixed(record, dice) if way == "mixed" else record
-                page = None if printed is None else front.rearranged(printed, dice)
-                if printed is None or page is None:
+            elif way in ("front", "head", "mixed", "mixed_head"):
+                page: Record | None = record
+                if way.startswith("mixed"):
+                    page = parts[record.doc_type, record.language].mixed(record, dice)
+                if page is not None and (way == "front" or (way != "mixed" and dice.random() < 0.5)):
+                    page = front.rearranged(page, dice)
+                if page is None:
                     made = None
-                elif way == "front":
+                elif way in ("front", "mixed"):
                     made = page, schema
                 else:
-                    page = front.head(page if dice.random() < 0.5 else printed, dice)
+                    page = front.head(page, dice)
                     made = _narrowed(page, schema, [[key] for key in page.target if key != front.LONG])
                 parents = [page] if page is not None else parents  # the answer is what the new page prints
             elif way == "together":

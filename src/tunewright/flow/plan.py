@@ -330,12 +330,13 @@ def _data(
         counts = {"train": train - validation, "validation": validation, "test": test}
     else:
         found = several.load(options.source, options, seed=recipe.seed, folder=data, sample=options.sample)
+        looked = prepare.fitting(recipe, found)
         if recipe.evaluate.folds:
-            dealt = split.folds(found.records, recipe.evaluate.folds, options, recipe.seed)
+            dealt = split.folds(looked.records, recipe.evaluate.folds, options, recipe.seed)
             parts = max(dealt, key=lambda each: len(each.train))
         else:
-            parts = split.split(found.records, options, recipe.seed)
-        schemas = found.schemas
+            parts = split.split(looked.records, options, recipe.seed)
+        schemas = looked.schemas
         if options.close_schemas:
             schemas = dress.closed(schemas, [*parts.train, *parts.validation])
         sides = {name: getattr(parts, name) for name in prepared.SPLITS}
@@ -343,8 +344,8 @@ def _data(
         warnings += prepare.labels(recipe, prepared.make_task(recipe.task, schemas), dressed)
         counts = {name: len(part) for name, part in dressed.items()}
         records = dressed["train"]
-        if found.rejected:
-            warnings.append(f"{len(found.rejected)} rows cannot be used and would be set aside")
+        if rejected := len(found.rejected) + len(looked.cleaned.rejected) + len(looked.unfit):
+            warnings.append(f"{rejected} rows cannot be used and would be set aside")
     row_bytes = sum(len(files.line(each.to_row()).encode()) for each in records[:500]) / max(1, len(records[:500]))
     task = prepared.make_task(recipe.task, schemas)
     step = max(1, len(records) // SAMPLE)

@@ -18,7 +18,9 @@ from tunewright.flow import dress, examine, prepared
 
 if TYPE_CHECKING:
     from tunewright.data.answers import Repeats
+    from tunewright.data.clean import Cleaned
     from tunewright.data.read import Rejected
+    from tunewright.data.sources import Source
     from tunewright.data.split import Splits
 
 SHOWN = 8
@@ -33,6 +35,19 @@ class Usable:
     schemas: dict[str, dict[str, JSON]]
     rejected: int
     about: dict[str, JSON]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A source's records cleaned: those that fit the task, and those that do not. given: whether `schemas` are the
+    recipe's own."""
+
+    cleaned: Cleaned
+    task: Task
+    records: list[Record]
+    unfit: list[Rejected]
+    schemas: dict[str, dict[str, JSON]]
+    given: bool
 
 
 def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None:
@@ -59,7 +74,6 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
 def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:
     """Write data/raw.jsonl and data/rejected.jsonl. Raises DataError where no row can be used."""
     from tunewright.data import several
-    from tunewright.data.clean import clean
 
     recipe, folder = job.recipe, job.path / "data"
     options = recipe.data
@@ -68,39 +82,47 @@ def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:
         events.say(note)
     files.write_lines(folder / "raw.jsonl", prepared.rows(source.records))
 
-    cleaned = clean(source.records, pages=options.clean_pages)
-    task = prepared.make_task(recipe.task, source.schemas)
+    looked = fitting(recipe, source)
     earlier = sum("before" in record.provenance for record in source.records)
-    if earlier and not dress.reads_turns(task):
+    if earlier and not dress.reads_turns(looked.task):
         events.say(f"{earlier} rows have a system message or earlier turns, which this task does not read")
-    schemas, given = source.schemas, getattr(task, "schema", None)
-    if given is not None:
-        schemas = {prepared.ALONE: given}
+    if looked.given:
         events.say("every answer obeys the recipe's task.json_schema")
-    fit, unfit = _fitting(task, cleaned.records)
-    rejected = [*source.rejected, *cleaned.rejected, *unfit]
+    rejected = [*source.rejected, *looked.cleaned.rejected, *looked.unfit]
     files.write_lines(folder / "rejected.jsonl", (row.to_row() for row in rejected))
     if rejected:
         events.say(f"{len(rejected)} rows set aside, each with its reason in {folder / 'rejected.jsonl'}")
-    events.say(cleaned.note())
-    if unfit:
-        events.say(f"{len(unfit)} of them do not fit a schema, first: {unfit[0].reason}")
-    if not fit:
+    events.say(looked.cleaned.note())
+    if looked.unfit:
+        events.say(f"{len(looked.unfit)} of them do not fit a schema, first: {looked.unfit[0].reason}")
+    if not looked.records:
         raise DataError("no row can be used", where=options.source, hint=str(folder / "rejected.jsonl"))
-    if dress.reads_turns(task) or dress.asks_of_contexts(task):
-        fit = [dress.grouped(record) for record in fit]
 
     about = {
         "source": source.name,
         "kind": source.kind,
         "description": source.description,
         "licence": source.licence,
-        "cleaning": cleaned.counts,
-        "schemas_inferred": source.inferred and given is None,
+        "cleaning": looked.cleaned.counts,
+        "schemas_inferred": source.inferred and not looked.given,
         "notes": source.notes,
         "source_sha256": source.sha256,
     }
-    return Usable(fit, schemas, len(rejected), about)
+    return Usable(looked.records, looked.schemas, len(rejected), about)
+
+
+def fitting(recipe: Recipe, source: Source) -> Fitting:
+    """What of a source the recipe's task can learn from. Raises DataError where no schema is known for any record."""
+    from tunewright.data.clean import clean
+
+    cleaned = clean(source.records, pages=recipe.data.clean_pages)
+    task = prepared.make_task(recipe.task, source.schemas)
+    given = getattr(task, "schema", None)
+    fit, unfit = _fitting(task, cleaned.records)
+    if dress.reads_turns(task) or dress.asks_of_contexts(task):
+        fit = [dress.grouped(record) for record in fit]
+    schemas = source.schemas if given is None else {prepared.ALONE: given}
+    return Fitting(cleaned, task, fit, unfit, schemas, given is not None)
 
 
 def divide(

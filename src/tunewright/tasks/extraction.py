@@ -15,7 +15,7 @@ class Extraction(Structured):
     """The task of turning a document into JSON that obeys a schema. options: instruction and schema style, too."""
 
     name = "extraction"
-    asks = ("keys", "head")
+    asks = ("keys", "head", "mixed_head")
     """Ways of `data.augment` that ask for less than the whole schema."""
 
     def __init__(self, options: TaskOptions | None = None, schemas: Mapping[str, dict[str, JSON]] | None = None):

@@ -7,11 +7,13 @@ from collections import Counter
 
 import pytest
 
+from tunewright.core import recipe_file
 from tunewright.core.recipe import AugmentOptions
 from tunewright.core.records import Record
 from tunewright.data import front, sources
-from tunewright.data.augment import augment
+from tunewright.data.augment import ASKING, augment
 from tunewright.data.clean import clean_text
+from tunewright.flow import prepared
 from tunewright.text import papers
 
 SCHEMA = {
@@ -163,13 +165,20 @@ def test_mixed_heads_have_other_papers_parts_and_say_them(records):
     assert parts.mixed(page, random.Random(0)) is None
 
 
-def test_mixed_is_a_way_of_its_own(records):
-    found = augment(records, {"oa_papers": SCHEMA}, AugmentOptions(copies=3.0, ways={"mixed": 1.0}), 0)
-    assert found.counts["mixed"] == len(found.records) > 2.5 * len(records)
-    assert {record.provenance["made"]["by"] for record in found.records} == {"mixed"}
+@pytest.mark.parametrize("way", ["mixed", "mixed_head"])
+def test_mixed_pages_are_whole_or_heads(records, way):
+    options = AugmentOptions(copies=3.0, ways={way: 1.0})
+    found = augment(records, {"oa_papers": SCHEMA}, options, 0)
+    assert found.counts[way] == len(found.records) > 2.5 * len(records)
+    assert {record.provenance["made"]["by"] for record in found.records} == {way}
     assert not any(front.unsaid(record) for record in found.records)
-    assert not any("abstract" in record.target for record in found.records)
-    assert (
-        found.records
-        == augment(records, {"oa_papers": SCHEMA}, AugmentOptions(copies=3.0, ways={"mixed": 1.0}), 0).records
-    )
+    assert {"abstract" in record.target for record in found.records} == {way == "mixed"}
+    assert found.records == augment(records, {"oa_papers": SCHEMA}, options, 0).records
+
+
+@pytest.mark.parametrize("name", sorted(recipe_file.shipped()))
+def test_what_a_shipped_recipe_makes_of_its_records_its_task_can_ask_for(name):
+    recipe = recipe_file.read(name, environment={})
+    asks = getattr(prepared.make_task(recipe.task, {}), "asks", ())
+    if recipe.data.augment.copies:
+        assert {way for way in recipe.data.augment.ways if way in ASKING} <= set(asks)
