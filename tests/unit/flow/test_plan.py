@@ -159,7 +159,7 @@ def test_bad_rows_are_counted(recipe, tmp_path):
 def test_data_whose_own_keys_the_recipe_calls_otherwise_is_planned_with_the_recipes(tmp_path):
     """The sample's schema says article_id where the recipe's says id."""
     found = plan.plan(recipe_file.read("paper-metadata", ["data.sample=true"], environment={}), runs=tmp_path)
-    assert found.counts["train"] > found.counts["test"] > 0
+    assert found.records["train"] > found.records["test"] > 0
 
 
 @pytest.mark.parametrize(
