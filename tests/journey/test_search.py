@@ -128,6 +128,35 @@ def test_everything_that_a_search_is_to_leave_stands_there(searched):
         assert {row["n"] for row in found["finals"]} == {12}
 
 
+def test_trainings_are_compared_on_fewer_documents_and_by_what_is_measured_beside_answers(tmp_path, changes):
+    sets = [
+        *changes, "tune.space={lora_r: [3]}", "tune.sampler=grid", "train.max_steps=2", "decode.max_new_tokens=8",
+        "evaluate.bootstrap_resamples=50", "tune.seeds=2", "evaluate.likelihood=true", "evaluate.sample=4",
+    ]  # fmt: skip
+    folder = api.tune("smoke", trials=1, sets=[*sets, "tune.test_documents=7"], runs=tmp_path)
+    found = files.read_json(folder / "metrics_comparison.json")
+    assert len(found["finals"]) == 4
+    asked = {row["run"]: prepared.records(Run.open(folder / row["run"]), "test") for row in found["finals"]}
+    [same] = {tuple(record.id for record in records) for records in asked.values()}
+    assert len(same) == 7 < len(prepared.records(Run.open(folder / "prepared"), "test"))
+    for row in found["finals"]:
+        assert row["n"] == 7
+        manifest = Run.open(folder / row["run"]).manifest("data")
+        assert manifest["counts"]["test"] == 7
+        assert manifest["sha256"]["test.jsonl"] == files.sha256(folder / row["run"] / "data" / "test.jsonl")
+    bits = {row["metric"]: row for row in found["pairs"]}["bits_per_byte"]
+    assert bits["seeds"] == 2
+    assert 4 <= bits["n"] <= 7  # each seed measured four
+    mean = {which: [row["metrics"]["bits_per_byte"] for row in found["finals"] if row["which"] == which] for which in ("own", "best")}  # fmt: skip
+    for i, apart in enumerate(bits["by_seed"]):
+        assert mean["best"][i] - mean["own"][i] == pytest.approx(apart)
+    page = (folder / "optimization_analysis.md").read_text(encoding="utf-8").replace("\xa0", " ")
+    assert f"- Bits per byte: {bits['a_value']:.3f} → {bits['b_value']:.3f}, " in page
+    again = [*sets, "tune.test_documents=5"]
+    api.tune("smoke", trials=1, sets=again, runs=tmp_path)
+    assert files.read_json(folder / "metrics_comparison.json")["finals"] == found["finals"]  # they stay as they are
+
+
 def test_no_trial_meets_the_test_documents(searched):
     tested = {record.id for record in prepared.records(Run.open(searched / "prepared"), "test")}
     for folder in sorted((searched / "trials").iterdir()):

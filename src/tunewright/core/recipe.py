@@ -984,6 +984,9 @@ class TuneOptions(Options):
     seeds: int = Field(
         3, ge=0, description="Trainings of the best trial's options and of the recipe's own that are compared on test."
     )
+    test_documents: Positive | None = Field(
+        None, description="Stratified test documents that those trainings are compared on; None: all."
+    )
     max_retry: Positive = Field(
         5, description="A trial that was killed so often without getting further counts as failed."
     )

@@ -30,7 +30,7 @@ from tunewright.core.recipe import EvaluateOptions
 from tunewright.core.records import Example, Prediction
 from tunewright.evals.intervals import Array, cluster_sums, resampled_sums
 from tunewright.evals.metrics import fields as _fields
-from tunewright.evals.table import Table, lower_is_better, matches, metrics_for, paired_by_id
+from tunewright.evals.table import Table, clusters_of, lower_is_better, matches, metrics_for, paired_by_id
 
 POWER = 0.8
 TEXT_SCORES = ("exact_match", "token_f1", "rouge_l", "chrf")
@@ -242,13 +242,64 @@ def over_seeds(
     return rows
 
 
+Weighted = Mapping[str, tuple[float, float]]
+"""Document → (amount, weight): the score of some documents is their amounts' sum over their weights'."""
+
+
+def ratios_over_seeds(
+    metric: str,
+    examples: Sequence[Example],
+    a: Sequence[Weighted],
+    b: Sequence[Weighted],
+    *,
+    bound: float = 1.0,
+    level: float,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """A row as `over_seeds` makes them, of a score that is measured beside answers and is a ratio of sums.
+
+    a, b: of one training after the other; the i-th of both have the same seed, and what only one of them measured is
+    left out. Different seeds may have measured different documents. bound: what the score can differ by at most.
+    Without "p_holm" and "verdict", for it is one of several rows.
+    """
+    place = {example.id: at for at, example in enumerate(examples)}
+    tables = np.zeros((len(a), len(examples), 4))
+    for table, one, other in zip(tables, a, b, strict=True):
+        for name in one.keys() & other.keys():
+            table[place[name]] = (*one[name], *other[name])
+    seen = np.flatnonzero(tables[:, :, 1].sum(axis=0)).tolist()
+    if not seen:
+        raise UsageError("the two have measured no document in common")
+    clustered = cluster_sums(tables.sum(axis=0)[seen], clusters_of([examples[at] for at in seen]))
+    sums, drawn = clustered.sum(axis=0), resampled_sums(clustered, resamples, seed)
+    single = [table.sum(axis=0) for table in tables]
+    by_seed = [float(one[2] / one[3] - one[0] / one[1]) for one in single if one[1] > 0]
+    difference = float(sums[2] / sums[3] - sums[0] / sums[1])
+    apart = drawn[:, 2] / drawn[:, 3] - drawn[:, 0] / drawn[:, 1]
+    return {
+        "a": "own",
+        "b": "best",
+        "on": "test",
+        "metric": metric,
+        "n": len(seen),
+        "seeds": len(by_seed),
+        "a_value": float(sums[0] / sums[1]),
+        "b_value": float(sums[2] / sums[3]),
+        "difference": difference,
+        **across_seeds(difference, apart, len(clustered), by_seed, level, bound=bound),
+        "by_seed": by_seed,
+        "primary": False,
+    }
+
+
 def across_seeds(
-    difference: float, replicates: Array, groups: int, by_seed: Sequence[float], level: float
+    difference: float, replicates: Array, groups: int, by_seed: Sequence[float], level: float, *, bound: float = 1.0
 ) -> dict[str, Any]:
     """{"low", "high", "test", "p", "minimum_detectable_effect"} of a difference that seeds have a part in.
 
     replicates: the difference in resamples of whole groups, `[resamples]`. by_seed: of single seeds. The variances of
-    both are added, as `over_seeds` says.
+    both are added, as `over_seeds` says. bound: what can differ at most.
     """
     documents = float(np.var(replicates)) * groups / max(1, groups - 1)
     if documents < 1e-24:  # no spread was seen, which is not the same as none
@@ -256,24 +307,27 @@ def across_seeds(
         least, most = difference_of_shares(leaning * (difference < 0), leaning * (difference > 0), groups, level)
         documents = ((most - least) / (2 * float(ndtri((1 + level) / 2)))) ** 2
     seeds = float(np.var(by_seed, ddof=1)) / len(by_seed) if len(by_seed) > 1 else 0.0
-    return by_variances(difference, (documents, groups - 1), (seeds, len(by_seed) - 1), level)
+    return by_variances(difference, (documents, groups - 1), (seeds, len(by_seed) - 1), level, bound=bound)
 
 
 def by_variances(
-    difference: float, documents: tuple[float, int], seeds: tuple[float, int], level: float
+    difference: float, documents: tuple[float, int], seeds: tuple[float, int], level: float, *, bound: float = 1.0
 ) -> dict[str, Any]:
-    """Student's interval and p of a difference. documents, seeds: two variances that add, with degrees of freedom."""
+    """Student's interval and p of a difference. documents, seeds: two variances that add, with degrees of freedom.
+
+    bound: what can differ at most.
+    """
     variance = documents[0] + seeds[0]
     parts = sum(one**2 / free for one, free in (documents, seeds) if free > 0)
     free = variance**2 / parts if parts > 0 else 0.0
     spread = sqrt(variance)
     if free <= 0:  # nothing varied that could tell how much it may vary
-        low, high, p, effect = -1.0, 1.0, 1.0, 1.0
+        low, high, p, effect = -bound, bound, 1.0, bound
     else:
         reach = float(stdtrit(free, (1 + level) / 2)) * spread
         low, high = difference - reach, difference + reach
         p = 2 * float(stdtr(free, -abs(difference) / spread))
-        effect = min(1.0, reach + float(stdtrit(free, POWER)) * spread)
+        effect = min(bound, reach + float(stdtrit(free, POWER)) * spread)
     test = "Welch and Satterthwaite" if seeds[1] > 0 else "bootstrap variance"
     return {"low": low, "high": high, "test": test, "p": p, "minimum_detectable_effect": effect}
 

@@ -43,7 +43,7 @@ COMPLETE, PRUNED, DIVERGED, OUT_OF_MEMORY, FAILED = STATES = (
 RUNNING = "running"
 PARTS = 10
 """Trials are compared on the way at so many parts of their training: their steps differ, and so do their epochs."""
-BUDGET = ("trials", "minutes", "seeds", "max_retry")
+BUDGET = ("trials", "minutes", "seeds", "test_documents", "max_retry")
 """Options of a search that may be changed while it is under way."""
 WAIT = 0.5
 """Seconds between two looks at what other processes do."""
@@ -422,7 +422,10 @@ class Study:
                 )
 
     def lend(self, run: Run, *, test: bool) -> None:
-        """Give a run the prepared data, with the test documents or without. Files are linked, not copied."""
+        """Give a run the prepared data, with the test documents or without. Files are linked, not copied.
+
+        Of the test documents `tune.test_documents` at most, the same for every run.
+        """
         if run.done("data"):
             return
         source, place = self.prepared.path / "data", run.path / "data"
@@ -440,7 +443,19 @@ class Study:
         if not test:
             manifest["sha256"] = {name: value for name, value in manifest["sha256"].items() if name not in held}
             manifest["counts"] = {name: value for name, value in manifest["counts"].items() if name != TEST}
+        elif self.options.test_documents:
+            self._sample(place / "test.jsonl", manifest)
         run.finish("data", manifest)
+
+    def _sample(self, path: Path, manifest: dict[str, Any]) -> None:
+        from tunewright.evals.sampling import sample
+
+        found = prepared.records(self.prepared, TEST)
+        chosen = sample(found, self.options.test_documents or len(found), seed=self.recipe.seed)
+        path.unlink()  # the link, not what it leads to
+        files.write_lines(path, prepared.rows(chosen))
+        manifest["counts"] = {**manifest["counts"], TEST: len(chosen)}
+        manifest["sha256"] = {**manifest["sha256"], path.name: files.sha256(path)}
 
 
 def _asked(recipe: Recipe) -> dict[str, Any]:

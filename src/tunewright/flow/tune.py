@@ -17,7 +17,8 @@ chosen by them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,7 @@ def _finals(study: Study, chosen: Recipe) -> Iterator[dict[str, Any]]:
             "seed": seed,
             "run": str(run.path.relative_to(study.folder)),
             "n": scores["n"],
-            "metrics": {name: metric["value"] for name, metric in scores["metrics"].items()},
+            "metrics": {name: metric["value"] for name, metric in scores["metrics"].items()} | _beside(run),
             "best_loss": metrics["best_loss"],
             **measured(run),
         }
@@ -230,25 +231,69 @@ def _finals(study: Study, chosen: Recipe) -> Iterator[dict[str, Any]]:
 
 
 def _pairs(study: Study, finals: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The best options against the recipe's own on test, over seeds and documents."""
+    """The best options against the recipe's own on test, over seeds and documents, Holm over all scores."""
     from tunewright.evals import paired
+    from tunewright.evals.table import lower_is_better
 
     if not finals:
         return []
     first = Run.open(study.folder / finals[0]["run"])
     system, decoding = main_cell(first.recipe).split("/")
     task = prepared.task_of(first, TEST)
+    asked = [{record.id for record in prepared.records(Run.open(study.folder / row["run"]), TEST)} for row in finals]
+    common = set.intersection(*asked)  # tune.test_documents may have changed between them
     answers: dict[str, list[list[Prediction]]] = {BEST: [], OWN: []}
     for row in finals:
         path = study.folder / row["run"] / "systems" / system / f"predictions-{decoding}.jsonl"
-        answers[row["which"]].append([Prediction.from_row(one) for one in files.read_lines(path)])
-    return paired.over_seeds(
-        [task.example(record) for record in prepared.records(first, TEST)],
-        answers[OWN],
-        answers[BEST],
-        options=study.recipe.evaluate,
-        **study.recipe.draw,
-    )
+        said = (Prediction.from_row(one) for one in files.read_lines(path))
+        answers[row["which"]].append([one for one in said if one.id in common])
+    examples = [task.example(record) for record in prepared.records(first, TEST) if record.id in common]
+    draw = study.recipe.draw
+    rows = paired.over_seeds(examples, answers[OWN], answers[BEST], options=study.recipe.evaluate, **draw)
+    for metric, (file, amount, bound) in BESIDE.items():
+        found: dict[str, list[paired.Weighted]] = {BEST: [], OWN: []}
+        for row in finals:
+            path = study.folder / row["run"] / "systems" / system / file
+            if path.is_file():
+                lines = [one for one in files.read_lines(path) if one["id"] in common]
+                found[row["which"]].append({one["id"]: amount(one) for one in lines})
+        if found[OWN] and len(found[OWN]) == len(found[BEST]):
+            rows.append(paired.ratios_over_seeds(metric, examples, found[OWN], found[BEST], bound=bound, **draw))
+    for row, p in zip(rows, paired.holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
+        falling = row["metric"] in FALLING or lower_is_better(row["metric"])
+        row["verdict"] = paired.verdict(row, draw["level"], falling=falling)
+    return rows
+
+
+def _beside(run: Run) -> dict[str, float]:
+    """What was measured of a run beside its answers, by score."""
+    found = {}
+    for metric, (file, amount, _) in BESIDE.items():
+        if (path := run.path / "systems" / "tuned" / file).is_file():
+            amounts, weights = zip(*map(amount, files.read_lines(path)), strict=True)
+            found[metric] = sum(amounts) / sum(weights)
+    return found
+
+
+def _bits(row: dict[str, Any]) -> tuple[float, float]:
+    return row["answers"]["nats"] / math.log(2), row["answers"]["bytes"]
+
+
+def _ranked(row: dict[str, Any]) -> tuple[float, float]:
+    from tunewright.evals import ranking
+
+    return ranking.first_place(ranking.gains(row)), 1.0
+
+
+BESIDE: dict[str, tuple[str, Callable[[dict[str, Any]], tuple[float, float]], float]] = {
+    "bits_per_byte": ("likelihood.jsonl", _bits, math.inf),
+    "right_answer_first": ("ranking.jsonl", _ranked, 1.0),
+}
+"""Scores measured beside answers (`flow.likelihood`): file, (amount, weight) of a row, what they can differ by."""
+
+FALLING = ("bits_per_byte",)
+"""Those of them that are better when lower."""
 
 
 def _write(study: Study, best: dict[str, Any], finals: Sequence[dict[str, Any]]) -> None:

@@ -30,6 +30,8 @@ METRIC_NAMES = {
     "token_f1": "Token F1",
     "normalised_match": "Match, normalised",
     "numeric_match": "Numbers right",
+    "bits_per_byte": "Bits per byte",
+    "right_answer_first": "Right answer first",
     "rouge_l": "ROUGE-L",
     "bleu": "BLEU",
     "chrf": "chrF++",

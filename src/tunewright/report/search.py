@@ -30,6 +30,7 @@ from tunewright.report.figures import (
 )
 
 LOSS = "validation_loss"
+BITS = "bits_per_byte"
 Found = dict[str, Any]
 
 COSTS = {
@@ -120,6 +121,22 @@ def value(found: Found, number: float) -> str:
 
 def metric(found: Found) -> str:
     return "validation loss" if found["metric"] == LOSS else f"{metric_name(found['metric'])} on validation"
+
+
+def _is_share(row: Found) -> bool:
+    return row["metric"] != BITS
+
+
+def score(row: Found, number: float | None) -> str:
+    """A score on test: a share, or bits per byte."""
+    return share(number) if _is_share(row) else significant(number, 4)
+
+
+def change(row: Found, number: float, *, sign: bool = True) -> str:
+    """A difference of two scores: points, or bits per byte."""
+    if _is_share(row):
+        return points(number, sign=sign)
+    return ("+" if sign and number > 0 else "") + significant(number)
 
 
 def option(given: Any) -> str:
@@ -320,8 +337,9 @@ def test(found: Found) -> list[str]:
     for row in found["pairs"]:
         verdict = {"better": "better", "worse": "worse"}.get(row["verdict"], "no difference shown")
         line = (
-            f"- {metric_name(row['metric'])}: {share(row['a_value'])} → {share(row['b_value'])}, "
-            f"{points(row['difference'])} points ({points(row['low'])} to {points(row['high'])}), {_p(row)}: {verdict}"
+            f"- {metric_name(row['metric'])}: {score(row, row['a_value'])} → {score(row, row['b_value'])}, "
+            f"{change(row, row['difference'])}{' points' if _is_share(row) else ''} "
+            f"({change(row, row['low'])} to {change(row, row['high'])}), {_p(row)}: {verdict}"
         )
         signs = [one for one in row["by_seed"] if one]
         if row["seeds"] > 1 and min(row["by_seed"]) < 0 < max(row["by_seed"]):
@@ -404,9 +422,9 @@ def limits(found: Found) -> list[str]:
         undecided = [row for row in found["pairs"] if row["verdict"] not in ("better", "worse")]
         if undecided:
             row = undecided[0]
-            least = points(row["minimum_detectable_effect"], sign=False)
+            least = change(row, row["minimum_detectable_effect"], sign=False) + (" points" if _is_share(row) else "")
             said.append(
-                f"A difference in {metric_name(row['metric'])} below about {least} points would not have been found in "
+                f"A difference in {metric_name(row['metric'])} below about {least} would not have been found in "
                 "four of five such comparisons."
             )
     if completed(found):
@@ -452,7 +470,7 @@ def test_table(found: Found) -> list[str]:
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for row in found["finals"]:
         cells = [row["which"], str(row["seed"]), significant(row["best_loss"], 4)]
-        cells += [share(row["metrics"].get(name)) for name in names]
+        cells += [score({"metric": name}, row["metrics"].get(name)) for name in names]
         cells += [write(row.get(key)) for key, (_, _, write) in COSTS.items()]
         lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -36,6 +36,34 @@ def compared(a: list[list[bool]], b: list[list[bool]], **more) -> dict:
     return paired.over_seeds(asked, *sides, metrics=("exact_match",), **OPTIONS)[0]
 
 
+def measured(values: list[float], weights: list[float]) -> dict[str, tuple[float, float]]:
+    return {str(i): (value * weight, weight) for i, (value, weight) in enumerate(zip(values, weights, strict=True))}
+
+
+def test_ratios_are_those_of_all_that_was_measured_and_documents_of_one_side_are_left_out():
+    rng = np.random.default_rng(3)
+    asked = examples(60, group=3)
+    weights = list(rng.integers(20, 400, 60).astype(float))
+    base = rng.normal(3.0, 0.4, 60)
+    own = [measured(list(base + rng.normal(0, 0.1, 60)), weights) for _ in range(3)]
+    best = [measured(list(base - 0.5 + rng.normal(0, 0.1, 60)), weights) for _ in range(3)]
+    best[1].pop("7")
+    own[2] = {name: own[2][name] for name in list(own[2])[:40]}
+    row = paired.ratios_over_seeds("bits", asked, own, best, bound=np.inf, **OPTIONS)
+    both = [one.keys() & other.keys() for one, other in zip(own, best, strict=True)]
+    assert [len(names) for names in both] == [60, 59, 40]
+    for side, key in ((own, "a_value"), (best, "b_value")):
+        parts = [side[i][name] for i, names in enumerate(both) for name in names]
+        assert row[key] == pytest.approx(sum(part[0] for part in parts) / sum(part[1] for part in parts))
+    assert row["difference"] == pytest.approx(row["b_value"] - row["a_value"])
+    assert row["low"] < row["difference"] < row["high"] < 0
+    assert row["p"] < 0.001
+    alike = paired.ratios_over_seeds("bits", asked, own[:2], [own[1], own[0]], bound=np.inf, **OPTIONS)
+    assert alike["low"] < 0 < alike["high"]
+    with pytest.raises(UsageError):
+        paired.ratios_over_seeds("bits", asked, [{}], [best[0]], **OPTIONS)
+
+
 def drawn(rng: np.random.Generator, n: int, rates: list[float], hard: np.ndarray) -> list[list[bool]]:
     return [list((rng.random(n) < rate) | (hard < 0.1)) for rate in rates]
 

@@ -129,6 +129,16 @@ def test_the_end_of_a_range_is_told_only_where_the_best_stands_there(found):
     assert "Its method" not in text
 
 
+def test_bits_per_byte_are_no_shares(found):
+    bits = pair("better", -0.4, -0.2, "bits_per_byte", by_seed=(-0.3, -0.31)) | {
+        "a_value": 2.1, "b_value": 1.8, "difference": -0.3}  # fmt: skip
+    finals = [final(which, 1, 1.0, metrics={"bits_per_byte": 1.8123}) for which in ("best", "own")]
+    text = page(put(found, pairs=[bits], finals=finals))
+    assert "- Bits per byte: 2.100 → 1.800, -0.300 (-0.400 to -0.200), p = 0.02" in text
+    assert "| best | 1 | 1.000 | 1.812 |" in text
+    assert "better on test in bits per byte" in text.lower()
+
+
 def test_whether_more_trials_may_help(found):
     assert "None of the 6 completed or pruned trials after it was better." in page(found)
     last = put(found, best=11, trials=[trial(number, 2.0 - 0.1 * number) for number in range(12)])
