@@ -1,7 +1,8 @@
 """Every system answers every set of documents, part by part, and is scored.
 
 A cell is one system under one decoding on one set: base/free on test. Answers are appended in parts to a file that
-is renamed when it is whole; a run that was killed goes on after the last whole part, with the same batches as ever.
+is renamed when it is whole; a run that was killed goes on after the last whole part, with the same batches as ever;
+where a provider answers, after the last answer.
 """
 
 from __future__ import annotations
