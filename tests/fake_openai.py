@@ -51,6 +51,7 @@ class FakeOpenAI:
     """url, azure_url, key; files, jobs, contents by id; asked: (method, path) of every request, in order.
 
     bodies: (path, JSON) of those that make something. raw: (method, target, content type, content) of every request.
+    told: (method, path, content) of every good answer.
     page: how many entries a page of a list has at most.
     """
 
@@ -64,6 +65,7 @@ class FakeOpenAI:
         self.asked: list[tuple[str, str]] = []
         self.bodies: list[tuple[str, dict[str, Any]]] = []
         self.raw: list[tuple[str, str, str, bytes]] = []
+        self.told: list[tuple[str, str, bytes]] = []
         self.answers: Callable[[list[dict[str, str]], str], str] = lambda messages, model: messages[-1]["content"]
         self.script: tuple[str, ...] = RUNNING
         self.error = {"code": "invalid_training_file", "message": "the file is not in order", "param": None}
@@ -309,6 +311,7 @@ class Handler(BaseHTTPRequestHandler):
                     raise Refused(404, "Resource not found")
                 with fake.lock:
                     answer = self._answer(method, path, query, content)
+                    fake.told.append((method, path, answer))
             except Refused as refused:
                 body = {"message": str(refused), "type": "invalid_request_error", "param": None, "code": refused.code}
                 self._send(refused.status, json.dumps({"error": body}).encode())

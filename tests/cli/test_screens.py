@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -38,6 +39,22 @@ def test_help_of_every_verb_loads_nothing_heavy(arguments):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "LOADED 0 []"
     assert done.stderr == ""
+
+
+def test_help_fits_a_screen_of_80_columns():
+    def page(command: click.Command, name: str, above: click.Context | None) -> tuple[click.Context, str]:
+        context = click.Context(command, info_name=name, parent=above, terminal_width=80, max_content_width=80)
+        return context, context.get_help()
+
+    program, first = page(cli.tunewright, "tunewright", None)
+    for verb, said in cli.VERBS.items():
+        assert f"  {verb:<9}  {said}" in first.splitlines()
+        command = cli.tunewright.get_command(program, verb)
+        assert command is not None
+        for line in page(command, verb, program)[1].splitlines():
+            assert len(line) <= 80, f"{verb}: {line}"
+            assert " RANGE " not in line, f"{verb}: {line}"
+            assert not re.match(r"  --[a-z-]+ TEXT", line), f"{verb}: {line}"
 
 
 def test_every_verb_has_a_file_help_with_an_example_and_debug(capsys):

@@ -95,12 +95,13 @@ def test_augmentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tmp_path / "runs" / "speech-augmentation" / "report.html").is_file()
 
 
-def test_a_published_set_up_becomes_changes_of_the_recipe() -> None:
+@pytest.mark.parametrize("set_up", ["gpt2-lora", "opt-350m-lora"])
+def test_a_published_set_up_becomes_changes_of_the_recipe(set_up: str) -> None:
     book = nbformat.read(FOLDER / "augmentation.ipynb", as_version=4)
     [cell] = [cell for cell in book.cells if cell.cell_type == "code" and "def changes" in cell.source]
-    known: dict[str, Any] = {"api": api, "json": json, "SET_UP": "opt-350m-lora"}
+    known: dict[str, Any] = {"api": api, "json": json, "SET_UP": set_up}
     exec(cell.source, known)
-    published, found = api.read_recipe("opt-350m-lora"), api.read_recipe("speech-augmentation", known["sets"])
+    published, found = api.read_recipe(set_up), api.read_recipe("speech-augmentation", known["sets"])
     assert (found.model, found.method) == (published.model, published.method)
     assert found.train.model_copy(update={"num_train_epochs": 0}) == published.train.model_copy(
         update={"num_train_epochs": 0}

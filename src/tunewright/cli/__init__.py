@@ -17,25 +17,25 @@ from tunewright.core.events import quieten
 from tunewright.core.files import is_full
 
 VERBS = {
-    "run": "Do a whole job: data, training, evaluation, comparison, report. Resumes.",
+    "run": "Do a whole job: data, training, evaluation, comparison, report.",
     "synth": "Write synthetic documents with gold JSON to a folder.",
-    "prepare": "Only the data of a job: read or synthesise, clean, split.",
-    "train": "A job up to the trained adapter.",
-    "evaluate": "A job up to the scores of every system.",
-    "compare": "Which system is better, and by how much; quality gates.",
+    "prepare": "Read or synthesise the data of a job, clean it, split it.",
+    "train": "Fine-tune the model of a job.",
+    "evaluate": "Let every system of a run answer the test, and score the answers.",
+    "compare": "Say which system of a run is better, and by how much.",
     "report": "Write the report of a run again.",
-    "benchmark": "Ways of fine-tuning side by side, each at its best learning rate.",
-    "tune": "A search for better options: learning rate, batch, rank, method …; resumes.",
-    "domains": "An adapter for each of several domains, one for all, and blends: each on every domain.",
-    "hosted": "How the job of a run is that a provider tunes; cancels it.",
-    "merge": "An adapter and its base as one model, checked.",
-    "publish": "Push a run's data and model to the Hugging Face Hub, with their cards.",
+    "benchmark": "Fine-tune by several methods, each at its best learning rate.",
+    "tune": "Search for better options: learning rate, batch, rank, method …",
+    "domains": "Train adapters of several domains, blend them, compare them.",
+    "hosted": "Look at the job that a provider does for a run, or cancel it.",
+    "merge": "Fold a run's adapter into its base model, and check the result.",
+    "publish": "Push a run's data and model to the Hugging Face Hub.",
     "extract": "Use a tuned model: documents in, JSON lines out.",
     "recipes": "List the shipped recipes, or print one with every default.",
     "init": "Begin a job of your own: a commented recipe and sample rows.",
-    "ls": "List runs.",
+    "ls": "List the runs: how far they are, and how well they do.",
     "show": "Show one run: what it did, how well, and its files.",
-    "verify": "Try a recipe with its real model for a few steps and check what usually goes wrong.",
+    "verify": "Try a recipe for a few steps, and check what usually goes wrong.",
     "doctor": "Check this machine: versions, memory, fonts, optional parts.",
     "pretrain": "Train an embedded base model from scratch.",
 }
@@ -91,7 +91,8 @@ def _version(context: click.Context, option: click.Parameter, asked: bool) -> No
     cls=Verbs,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Errors end with what to do about them; --debug after any verb shows the traceback.",
+    epilog="What takes long goes on where it stopped when the same command is given again. Errors end with what to do "
+    "about them; --debug after any verb shows the traceback.",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."

@@ -47,10 +47,14 @@ def changes(function: Callable[..., Any]) -> Callable[..., Any]:
         metavar="KEY=VALUE",
         help="Change a key of the recipe: --set train.learning_rate=1e-4. May be given again.",
     )(shortened)
-    quick = click.option("--quick", is_flag=True, help="In miniature, in a minute: every part, and no result.")(
-        with_set
-    )
-    return click.option("--sample", is_flag=True, help="Take the small data set of that name in the package.")(quick)
+    quick = click.option(
+        "--quick",
+        is_flag=True,
+        help="Everything in miniature, in about a minute, to see that it works; what comes out means nothing.",
+    )(with_set)
+    return click.option(
+        "--sample", is_flag=True, help="Take the small sample of the recipe's data that comes with the package."
+    )(quick)
 
 
 def folds(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,7 +74,9 @@ def folds(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def place(function: Function) -> Function:
     """--runs and --name."""
-    function = click.option("--name", help="The run's folder below --runs. Without it: the recipe's name.")(function)
+    function = click.option(
+        "--name", metavar="NAME", help="The run's folder below --runs; without it, the recipe's name."
+    )(function)
     return runs(function)
 
 
@@ -100,7 +106,8 @@ def yes(function: Function) -> Function:
     return click.option(
         "--yes",
         is_flag=True,
-        help="Of a recipe with `hosted:`: send the data to the provider, at the estimated cost. Else it is told only.",
+        help="Where a provider tunes the model (`hosted:`): send it the data, at the estimated cost. Without --yes, "
+        "the cost is only told.",
     )(function)
 
 
@@ -111,7 +118,10 @@ def run_argument(function: Function) -> Function:
 
 def data(function: Function) -> Function:
     return click.option(
-        "--data", envvar="TUNEWRIGHT_DATA", metavar="DIR", help="Folder of the data sets that recipes call by name."
+        "--data",
+        envvar="TUNEWRIGHT_DATA",
+        metavar="DIR",
+        help="Where the data sets are that recipes call by name; without it, TUNEWRIGHT_DATA.",
     )(function)
 
 

@@ -9,23 +9,36 @@ from tunewright.cli import _options as options
 
 @click.command()
 @options.recipe
-@click.option("--name", help="The folder of the comparison below --runs. Without it: the recipe's name and -methods.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="The folder of the comparison below --runs; without it, the recipe's name and -methods.",
+)
 @options.runs
 @options.data
 @options.code
 @click.option(
     "--methods",
     metavar="LIST",
-    help="Methods with commas between: full,lora,qlora,dora … Without it: the recipe's benchmark.methods.",
+    help="Methods with commas between: full,lora,qlora,dora …; without it, the recipe's benchmark.methods.",
 )
-@click.option("--skip", metavar="LIST", help="Methods to leave out; `benchmark`: only train, and measure nothing.")
 @click.option(
-    "--dataset", metavar="FILE", help="Train and test on this file of {prompt, reference} rows, asked as it is."
+    "--skip", metavar="LIST", help="Methods to leave out. With `benchmark` among them: train, and measure nothing."
 )
-@click.option("--rates", type=click.IntRange(1), help="Learning rates tried for each method (benchmark.rates).")
+@click.option(
+    "--dataset",
+    metavar="FILE",
+    help="Train and test on this file of {prompt, reference} rows. Prompts are asked as they are.",
+)
+@click.option(
+    "--rates", type=click.IntRange(1), metavar="N", help="Learning rates tried for each method (benchmark.rates)."
+)
 @click.option("--epochs", metavar="LIST", help="Passes over the data, one whole run for each: 0.5,1,2.")
 @click.option(
-    "--folds", type=click.IntRange(0), help="Cross-validate the whole runs over so many folds (evaluate.folds)."
+    "--folds",
+    type=click.IntRange(0),
+    metavar="K",
+    help="Cross-validate the whole runs in K folds of whole groups (evaluate.folds).",
 )
 @click.option(
     "--curves", is_flag=True, help="Also train each method on 10, 25 and 50 % of the data, and test it on noisy texts."

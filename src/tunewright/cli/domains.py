@@ -10,12 +10,18 @@ from tunewright.cli import _options as options
 @click.command()
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE RECIPE…")
 @options.changes
-@click.option("--name", default="domains", show_default=True, help="The folder of the comparison below --runs.")
+@click.option(
+    "--name", default="domains", show_default=True, metavar="NAME", help="The folder of the comparison below --runs."
+)
 @options.runs
 @options.data
 @options.code
 @click.option(
-    "--blends", default="linear,ties", show_default=True, metavar="LIST", help="Of linear, cat, ties (PEFT's names)."
+    "--blends",
+    default="linear,ties",
+    show_default=True,
+    metavar="LIST",
+    help="How to blend: linear, cat, ties (PEFT's names), with commas between.",
 )
 @options.as_json
 @options.quiet

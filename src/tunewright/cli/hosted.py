@@ -15,7 +15,7 @@ from tunewright.cli import _options as options
 @options.as_json
 @options.debug
 def verb(run: str | None, root: str, cancel: bool, as_json: bool) -> None:
-    """Show how the job of RUN is now, by the provider that tunes its model: state, events, checkpoints.
+    """Ask the provider that tunes the model of RUN how its job is: state, events, checkpoints.
 
     RUN is a run folder or its name below --runs; without it, the newest run. A process that watches the job (tunewright
     run) is not needed for this, nor disturbed by it.

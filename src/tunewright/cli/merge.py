@@ -10,8 +10,14 @@ from tunewright.cli import _options as options
 @click.command()
 @options.run_argument
 @options.code
-@click.option("--into", metavar="DIR", help="The folder of the merged model. Without it: below the run.")
-@click.option("--dtype", type=click.Choice(["bf16", "fp32"]), default="bf16", show_default=True, help="Of its weights.")
+@click.option("--into", metavar="DIR", help="The folder of the merged model; without it, one below the run.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["bf16", "fp32"]),
+    default="bf16",
+    show_default=True,
+    help="Number format of the merged weights.",
+)
 @options.as_json
 @options.quiet
 @options.debug

@@ -13,13 +13,13 @@ from tunewright.cli import _options as options
 @click.command()
 @options.run_argument
 @options.code
-@click.option("--repo", metavar="OWNER/NAME", help="Where it goes. Without it: your account and the run's name.")
+@click.option("--repo", metavar="OWNER/NAME", help="Where it goes; without it, your account and the run's name.")
 @click.option("--data/--no-data", "with_data", default=True, help="Push the data set.  [default: yes]")
 @click.option("--model/--no-model", "with_model", default=True, help="Push the adapter or the model.  [default: yes]")
 @click.option("--merged", is_flag=True, help="Push the adapter folded into its base, as one model.")
 @click.option("--base", metavar="OWNER/NAME", help="Where the adapter's base is on the Hub, or where wren is to go.")
 @click.option("--licence", metavar="ID", help="Your word that the data may go, and under which licence: cc-by-4.0.")
-@click.option("--public", is_flag=True, help="For everybody to see. Without it the repositories are private.")
+@click.option("--public", is_flag=True, help="For everybody to see. Without --public, the repositories are private.")
 @click.option("--replace", is_flag=True, help="Overwrite files in the repository that this run did not put there.")
 @click.option("--yes", is_flag=True, help="Do not ask before something becomes public.")
 @click.option("--dry-run", is_flag=True, help="Show what would go, file by file, and push nothing.")

@@ -16,9 +16,9 @@ from tunewright.cli import _options as options
 def verb(run: str | None, root: str, as_json: bool) -> None:
     """Write report.html, the figures and the tables of RUN again from what its folder holds.
 
-    RUN is a run folder, or one of `tunewright benchmark` or `domains`, or its name below --runs; without it, the
-    newest run. Of a run that is not finished the report shows what is there (after `tunewright train` the loss curve)
-    and says what is missing.
+    RUN is a run folder, or that of a benchmark or of a comparison of domains, or its name below --runs; without it,
+    the newest run. Of a run that is not finished the report shows what is there (after `tunewright train` the loss
+    curve) and says what is missing.
 
     \b
       tunewright report

@@ -41,7 +41,7 @@ def verb(
     \b
       tunewright run invoices
       tunewright run invoices --dry-run
-      tunewright run my-job/recipe.yaml --set train.num_train_epochs=2 --name longer
+      tunewright run my-job/recipe.yaml --set train.num_train_epochs=2 --name two
       tunewright run receipts --folds 5 --name receipts-folds
     """
     from tunewright import api

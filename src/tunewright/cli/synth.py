@@ -10,7 +10,9 @@ from tunewright.cli import _options as options
 @click.command()
 @options.recipe
 @click.option("--out", required=True, metavar="DIR", help="The folder to write; it must not hold anything yet.")
-@click.option("--documents", type=click.IntRange(1), help="How many in all; without it, the recipe's number.")
+@click.option(
+    "--documents", type=click.IntRange(1), metavar="N", help="How many in all; without it, the recipe's number."
+)
 @options.as_json
 @options.quiet
 @options.debug

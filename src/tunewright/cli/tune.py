@@ -9,11 +9,13 @@ from tunewright.cli import _options as options
 
 @click.command()
 @options.recipe
-@click.option("--name", help="The folder of the search below --runs. Without it: the recipe's name and -tune.")
+@click.option(
+    "--name", metavar="NAME", help="The folder of the search below --runs; without it, the recipe's name and -tune."
+)
 @options.runs
 @options.data
 @options.code
-@click.option("--trials", type=click.IntRange(1), metavar="N", help="How many are tried (tune.trials).")
+@click.option("--trials", type=click.IntRange(1), metavar="N", help="How many sets of options are tried (tune.trials).")
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
@@ -31,7 +33,7 @@ from tunewright.cli import _options as options
     "--storage",
     metavar="URL",
     envvar="TUNEWRIGHT_STORAGE",
-    help="Optuna's storage, for searches on several machines: a database's URL. Without it: study.db in the folder.",
+    help="Optuna's storage, for searches on several machines: a database's URL; without it, study.db in the folder.",
 )
 @options.as_json
 @options.quiet
@@ -58,8 +60,8 @@ def verb(
     \b
       tunewright tune invoices --trials 20
       tunewright tune receipts --minutes 60 --workers 2
-      tunewright tune text-to-json --set tune.sampler=random --set tune.pruner=hyperband
-      tunewright tune invoices --set "tune.space.num_train_epochs={low: 0.5, high: 2}"
+      tunewright tune text-to-json --set tune.sampler=random --workers 2
+      tunewright tune invoices --set "tune.space.num_train_epochs=[0.5, 1, 2]"
     """
     from tunewright import api
     from tunewright.core import files

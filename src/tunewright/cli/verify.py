@@ -11,8 +11,12 @@ COLOURS = {"pass": "green", "skip": "yellow", "fail": "red"}
 
 @click.command()
 @options.recipe
-@click.option("--model", help="Try the recipe on this model instead: a folder, an id, or an embedded one.")
-@click.option("--steps", type=click.IntRange(min=4), default=20, show_default=True, help="Optimiser steps to train.")
+@click.option(
+    "--model", metavar="MODEL", help="Try the recipe on this model instead: a folder, an id, or an embedded one."
+)
+@click.option(
+    "--steps", type=click.IntRange(min=4), default=20, show_default=True, metavar="N", help="Optimiser steps to train."
+)
 @options.data
 @options.code
 @options.as_json

@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -182,6 +182,23 @@ def write_lines(path: Path | str, rows: Iterable[Any]) -> int:
             file.write(line(row))
             count += 1
     return count
+
+
+@contextlib.contextmanager
+def appending(path: Path | str) -> Iterator[Callable[[Any], None]]:
+    """A function that adds a row to a JSON-lines file: there for every process when it returns, on the disk when the
+    block ends, however it ends.
+    """
+    with open(path, "a", encoding="utf-8", newline="\n") as file:
+
+        def add(row: Any) -> None:
+            file.write(line(row))
+            file.flush()
+
+        try:
+            yield add
+        finally:
+            os.fsync(file.fileno())
 
 
 def read_json(path: Path | str) -> Any:

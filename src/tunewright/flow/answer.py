@@ -1,7 +1,8 @@
 """Every system answers every set of documents, part by part, and is scored.
 
 A cell is one system under one decoding on one set: base/free on test. Answers are appended in parts to a file that
-is renamed when it is whole; a run that was killed goes on after the last whole part, with the same batches as ever.
+is renamed when it is whole; a run that was killed goes on after the last whole part, with the same batches as ever;
+where a provider answers, after the last answer.
 """
 
 from __future__ import annotations
@@ -185,7 +186,9 @@ def write_answers(job: Run, cell: Cell, models: Models, events: Teller) -> dict[
     system, asked, size = models.system(cell), examples(job, cell), job.recipe.decode.batch_size * BATCHES
     partial = cell.predictions.with_suffix(".part.jsonl")
     partial.parent.mkdir(parents=True, exist_ok=True)
-    done = _resume(partial, [example.id for example in asked], size)
+    # Answers of a provider hang on nothing but what was asked, and cost money: all of them stand.
+    alone = job.recipe.hosted.provider is not None
+    done = _resume(partial, [example.id for example in asked], 1 if alone else size)
     if done:
         events.say(f"{cell.name} on {cell.on}: goes on after {done} of {len(asked)} answers")
     events.add("evaluate", "cell", system=cell.system, decoding=cell.decoding, on=cell.on, n=len(asked), done=done)
@@ -195,16 +198,20 @@ def write_answers(job: Run, cell: Cell, models: Models, events: Teller) -> dict[
     with meter.Meter() as spent, open(partial, "a", encoding="utf-8", newline="\n") as file:
         for start in range(done, len(asked), size):
             part = asked[start : start + size]
-            answers: list[Prediction] = []
+            expected, names = [example.id for example in part], list[str]()
             for prediction in system.predict(part):
-                answers.append(prediction)
+                names.append(prediction.id)
+                if names != expected[: len(names)]:
+                    break
+                file.write(files.line(prediction.to_row()))
+                if alone:
+                    file.flush()
                 failures += prediction.failure is not None
                 cut += prediction.cut > 0
                 if events.progress is not None:
-                    events.progress.update(start + len(answers), failures=failures or None)
-            if [answer.id for answer in answers] != [example.id for example in part]:
+                    events.progress.update(start + len(names), failures=failures or None)
+            if names != expected:
                 raise RunError(f"the system {cell.name} did not answer the documents it was asked, in their order")
-            file.write("".join(files.line(answer.to_row()) for answer in answers))
             file.flush()
             os.fsync(file.fileno())
     if cut:

@@ -1,6 +1,6 @@
 """Texts that the tuned model writes: drawn, filtered, kept until there are enough of every label and length.
 
-    synthetic/drawn.jsonl      every text that was drawn, as it came; drawn.part.jsonl while that goes on
+    synthetic/drawn.jsonl      every text that was drawn; while that goes on drawn.part.jsonl, as they come
     synthetic/kept.jsonl       those that passed every filter
     synthetic/set_aside.jsonl  the others, with the name of the first filter that they did not pass
     synthetic/compared.json    other ways to have texts written, where the recipe compares some (`flow.variants`)
@@ -11,7 +11,8 @@ the names of participants is read, to refuse train where it has one of them.
 
 What is asked of text number n hangs on the recipe and on what was kept of the texts before its batch, and what is drawn
 on the recipe's seed and n alone. So a start that finds texts of an earlier one looks at them as they were looked at
-then, and goes on with the same texts.
+then, and goes on with the same texts: with whole batches of those drawn here, as how a model computes hangs a little
+on what is computed beside it; with every single one that a provider was paid for.
 """
 
 from __future__ import annotations
@@ -23,9 +24,8 @@ import random
 import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from tunewright.core import files
@@ -223,25 +223,30 @@ def generate(job: Run, events: Events) -> None:
     partial = folder / "drawn.part.jsonl"
     if (folder / "drawn.jsonl").is_file():  # a start that died while it finished
         os.replace(folder / "drawn.jsonl", partial)
-    earlier = [Record.from_row(row) for row in files.whole_lines(partial)]
+    earlier = {record.id: record for record in map(Record.from_row, files.whole_lines(partial))}
     writes = _Writer(job, adapter)
     wanted = sum(harvest.missing.values())
     rows: list[Record] = []
     began = time.monotonic()
     while asked := harvest.requests():
-        found = _standing(earlier, asked, adapter)
-        if found is None:
+        found = _standing(earlier, asked, adapter, single=single(recipe))
+        if waiting := [one for one in asked if one.id not in found]:
             if not writes.begun:
-                files.write_lines(partial, (one.to_row() for one in rows))
-                earlier = []
-                if rows:
-                    events.say(f"goes on after {len(rows)} texts")
+                files.write_lines(partial, (one.to_row() for one in [*rows, *found.values()]))
+                earlier = {}
+                if stand := len(rows) + len(found):
+                    events.say(f"goes on after {stand} texts")
                 if events.progress is not None:
                     events.progress.start("texts kept", wanted, done=len(harvest.kept))
-            found = writes.write(asked)
-            _append(partial, found)
-        rows += found
-        harvest.look(found)
+            with files.appending(partial) as add:
+                for record in writes.write(waiting):
+                    add(record.to_row())
+                    found[record.id] = record
+                    if events.progress is not None:
+                        events.progress.update(len(harvest.kept), drawn=harvest.drawn + len(found))
+        batch = [found[one.id] for one in asked]
+        rows += batch
+        harvest.look(batch)
         if events.progress is not None:
             events.progress.update(len(harvest.kept), drawn=harvest.drawn)
     filled = harvest.fill()
@@ -250,6 +255,8 @@ def generate(job: Run, events: Events) -> None:
 
         writes.let_go()
         variants.compare(job, writes.task, harvest.filters.anew(), train, events)
+    files.write_lines(folder / "drawn.jsonl", (one.to_row() for one in rows))
+    partial.unlink(missing_ok=True)
     _finish(job, harvest, adapter, filled, events, round(time.monotonic() - began, 1))
 
 
@@ -265,11 +272,16 @@ class Drawn(Protocol):
 
 Prompts = Sequence[Sequence[Message]]
 
-Draw = Callable[[Prompts, Sequence[int], Mapping[str, Any]], Iterable[Drawn]]
-"""(prompts, numbers, drawing) → what came of each prompt, in order, hanging on the recipe's seed and its number.
+Draw = Callable[[Prompts, Sequence[int], Mapping[str, Any]], Iterable[tuple[int, Drawn]]]
+"""(prompts, numbers, drawing) → (place of a prompt, what came of it), as they come.
 
-drawing: `DRAWING` → how it is drawn.
+What comes hangs on the recipe's seed and the number. drawing: `DRAWING` → how it is drawn.
 """
+
+
+def single(recipe: Recipe) -> bool:
+    """Whether a text is the same whatever is drawn beside it: those of a provider."""
+    return recipe.hosted.provider is not None
 
 
 class _Writer:
@@ -291,21 +303,20 @@ class _Writer:
     def begun(self) -> bool:
         return self._draw is not None
 
-    def write(self, asked: Sequence[Request]) -> list[Record]:
-        """A record for each request, in order: its text, its label as the target, and how it came to be."""
+    def write(self, asked: Sequence[Request]) -> Iterator[Record]:
+        """A record for each request, as they come: its text, its label as the target, and how it came to be."""
         recipe = self.job.recipe
         if self._draw is None:
             answer.note_machine(self.job)
             self._draw = writer(self.job)
         prompts = [self.task.prompt(one.id, one.label, one.words) for one in asked]
         drawing = {name: getattr(recipe.generate, name) for name in DRAWING}
-        replies = self._draw(prompts, [one.number for one in asked], drawing)
-        found = []
-        for one, prompt, reply in zip(asked, prompts, replies, strict=True):
+        for place, reply in self._draw(prompts, [one.number for one in asked], drawing):
+            one = asked[place]
             provenance = {
                 "synthetic": True,
                 "label": one.label,
-                "prompt": [dict(message) for message in prompt],
+                "prompt": [dict(message) for message in prompts[place]],
                 "words": one.words,
                 "number": one.number,
                 "seed": recipe.seed,
@@ -314,8 +325,7 @@ class _Writer:
                 **drawing,
                 "finish": reply.finish,
             }
-            found.append(Record(one.id, reply.text.strip(), one.label, split="train", provenance=provenance))
-        return found
+            yield Record(one.id, reply.text.strip(), one.label, split="train", provenance=provenance)
 
 
 def writer(job: Run, model: str | None = None) -> Draw:
@@ -336,17 +346,19 @@ def writer(job: Run, model: str | None = None) -> Draw:
 
         loaded = load(model)
 
-    def draw(prompts: Prompts, numbers: Sequence[int], drawing: Mapping[str, Any]) -> Iterable[Drawn]:
+    def draw(prompts: Prompts, numbers: Sequence[int], drawing: Mapping[str, Any]) -> Iterable[tuple[int, Drawn]]:
         from tunewright.decode import engine
         from tunewright.decode.sampling import Sampling
 
-        return engine.generate(
-            loaded,
-            [loaded.chat.prompt_ids(prompt) for prompt in prompts],
-            max_new_tokens=recipe.generate.max_new_tokens,
-            batch_size=recipe.decode.batch_size,
-            sampling=Sampling(seed=recipe.seed, **drawing),
-            numbers=numbers,
+        return enumerate(
+            engine.generate(
+                loaded,
+                [loaded.chat.prompt_ids(prompt) for prompt in prompts],
+                max_new_tokens=recipe.generate.max_new_tokens,
+                batch_size=recipe.decode.batch_size,
+                sampling=Sampling(seed=recipe.seed, **drawing),
+                numbers=numbers,
+            )
         )
 
     return draw
@@ -368,23 +380,18 @@ def weights_sha256(job: Run) -> str:
     return hashlib.sha256("".join(f"{name} {value}\n" for name, value in weights.items()).encode()).hexdigest()
 
 
-def _standing(earlier: list[Record], asked: Sequence[Request], adapter: str) -> list[Record] | None:
-    """The records of an earlier start that are what was asked for, all of a batch; None where they are not."""
-    first = asked[0].number
-    found = earlier[first : first + len(asked)]
-    same = len(found) == len(asked) and all(
-        (record.id, record.target, record.provenance.get("words"), record.provenance.get("adapter"))
-        == (one.id, one.label, one.words, adapter)
-        for record, one in zip(found, asked, strict=True)
-    )
-    return found if same else None
-
-
-def _append(path: Path, records: Sequence[Record]) -> None:
-    with open(path, "a", encoding="utf-8", newline="\n") as file:
-        file.write("".join(files.line(record.to_row()) for record in records))
-        file.flush()
-        os.fsync(file.fileno())
+def _standing(
+    earlier: Mapping[str, Record], asked: Sequence[Request], adapter: str, *, single: bool
+) -> dict[str, Record]:
+    """The records of an earlier start that are what was asked for; none where one is missing and not each is single."""
+    found = {
+        one.id: record
+        for one in asked
+        if (record := earlier.get(one.id)) is not None
+        and (record.target, record.provenance.get("words"), record.provenance.get("adapter"))
+        == (one.label, one.words, adapter)
+    }
+    return found if single or len(found) == len(asked) else {}
 
 
 def _finish(job: Run, harvest: Harvest, adapter: str, filled: int, events: Events, seconds: float) -> None:
@@ -393,8 +400,6 @@ def _finish(job: Run, harvest: Harvest, adapter: str, filled: int, events: Event
     files.write_lines(
         folder / "set_aside.jsonl", ({**record.to_row(), "filter": name} for name, record in harvest.aside)
     )
-    os.replace(folder / "drawn.part.jsonl", folder / "drawn.jsonl")
-    files.sync_folder(folder)
     counts = harvest.counts()
     for label, row in counts.items():
         events.add("generate", "label", label=label, **row)

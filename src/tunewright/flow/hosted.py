@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -413,8 +413,8 @@ def write(
     prompts: Sequence[Sequence[Message]],
     numbers: Sequence[int],
     drawing: Mapping[str, Any],
-) -> list[Reply]:
-    """Texts of a model of the run's provider, one for each prompt, in order.
+) -> Iterator[tuple[int, Reply]]:
+    """Texts of a model of the run's provider, one for each prompt, as they come, each with the place of its prompt.
 
     model: None for the run's tuned one, `base`, or a name of the provider's. numbers: what each is drawn by, with the
     seed. drawing: temperature and top_p; a provider knows nothing else.

@@ -1,6 +1,7 @@
 """Ways to have texts written, side by side: other models, prompts, temperatures, on the same requests.
 
-    synthetic/compared/<name>.jsonl  the texts of one way, written whole
+    synthetic/compared/<name>.jsonl  the texts of one way, written whole; those of a provider as they come
+                                     to <name>.part.jsonl before
     synthetic/compared.json          the table: what filters say of them, and how they differ from the recipe's own way
 
 Every way gets the same labels and lengths, drawn from train, and the same filters. What is compared is the share of
@@ -14,6 +15,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tunewright.core import files
@@ -46,10 +48,9 @@ def compare(job: Run, task: LabelledText, filters: Filters, train: Sequence[Reco
             if draw is None or way.model != model:
                 draw = None  # one model in memory at a time
                 model, draw = way.model, generation.writer(job, way.model)
-            rows = _write(recipe, task, way, draw, asked)
             path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_lines(path, rows)
-            events.say(f"{name}: {len(rows)} texts to compare, {time.monotonic() - began:.0f} s")
+            _write(path, recipe, task, way, draw, asked)
+            events.say(f"{name}: {len(asked)} texts to compare, {time.monotonic() - began:.0f} s")
     written = {name: list(files.read_lines(folder / f"{name}.jsonl")) for name in ways}
     found = table(written, filters, level=recipe.evaluate.confidence_level)
     for row in found["rows"]:
@@ -76,20 +77,32 @@ def requests(recipe: Recipe, train: Sequence[Record]) -> list[generation.Request
 
 
 def _write(
-    recipe: Recipe, task: LabelledText, way: Variant, draw: generation.Draw, asked: Sequence[generation.Request]
-) -> list[dict[str, Any]]:
+    path: Path,
+    recipe: Recipe,
+    task: LabelledText,
+    way: Variant,
+    draw: generation.Draw,
+    asked: Sequence[generation.Request],
+) -> None:
     if way.request is not None:
         task = LabelledText(task.options.model_copy(update={"request": way.request}))
-    prompts = [task.prompt(one.id, one.label, one.words, own=way.roles == "label") for one in asked]
     drawing = {
         name: getattr(recipe.generate, name) if getattr(way, name, None) is None else getattr(way, name)
         for name in generation.DRAWING
     }
-    replies = draw(prompts, [one.number for one in asked], drawing)
-    return [
-        {"label": one.label, "words": one.words, "text": reply.text.strip(), "finish": reply.finish}
-        for one, reply in zip(asked, replies, strict=True)
-    ]
+    partial = path.with_suffix(".part.jsonl")
+    rows = {row["number"]: row for row in files.whole_lines(partial)} if generation.single(recipe) else {}
+    files.write_lines(partial, rows.values())
+    waiting = [one for one in asked if one.number not in rows]
+    prompts = [task.prompt(one.id, one.label, one.words, own=way.roles == "label") for one in waiting]
+    with files.appending(partial) as add:
+        for place, reply in draw(prompts, [one.number for one in waiting], drawing) if waiting else ():
+            one = waiting[place]
+            row = {"number": one.number, "label": one.label, "words": one.words}
+            rows[one.number] = row | {"text": reply.text.strip(), "finish": reply.finish}
+            add(rows[one.number])
+    files.write_lines(path, (rows[one.number] for one in asked))
+    partial.unlink()
 
 
 def table(written: dict[str, list[dict[str, Any]]], filters: Filters, *, level: float) -> dict[str, Any]:

@@ -1,10 +1,15 @@
-"""A hosted model as a system, and as a writer of texts: several requests at the same time, answers in their order."""
+"""A hosted model as a system, and as a writer of texts: several requests at the same time.
+
+Answers are paid for. So each is given out as soon as it is there, and where the service fails, those that it still
+gives to what was already asked are given out before the failure is.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from tunewright.core.contracts import Provider, Task
 from tunewright.core.errors import HostedError
@@ -13,6 +18,12 @@ from tunewright.core.records import Example, Message, Prediction
 
 ITS_OWN_FAULT = (200, 400, 413, 422)
 """Answers of HTTP that are about one request and say nothing of the next."""
+
+AHEAD = 8
+"""How many times as many requests as are under way may be ahead of the first that has no answer yet."""
+
+T = TypeVar("T")
+Given = TypeVar("Given")
 
 
 class HostedSystem:
@@ -35,26 +46,33 @@ class HostedSystem:
         self._concurrency = concurrency
 
     def predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
-        """Raises HostedError, and gives no answer, where the service fails."""
-        failed: HostedError | None = None
-        found: list[Prediction] = []
-        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="hosted") as pool:
-            try:
-                for answer in pool.map(self._answer, examples):
-                    if not isinstance(answer, HostedError):
-                        failed = None
-                    elif failed is not None:
-                        raise answer
-                    else:
-                        failed = answer
-                        answer = Prediction(examples[len(found)].id, "", failure=failed.message, finish="error")
-                    found.append(answer)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        if failed is not None and len(found) == 1:
-            raise failed
-        yield from found
+        """In order, each when it and all before it are there. Raises HostedError where the service fails."""
+        failed: tuple[HostedError, Prediction] | None = None
+        given = 0
+        for example, answer in zip(examples, self._in_order(examples), strict=True):
+            if isinstance(answer, HostedError):
+                if failed is not None:
+                    raise answer
+                failed = answer, Prediction(example.id, "", failure=answer.message, finish="error")
+                continue
+            if failed is not None:
+                yield failed[1]
+                failed = None
+            yield answer
+            given += 1
+        if failed is not None:
+            if not given:
+                raise failed[0]
+            yield failed[1]
+
+    def _in_order(self, examples: Sequence[Example]) -> Iterator[Prediction | HostedError]:
+        early: dict[int, Prediction | HostedError] = {}
+        following = 0
+        for place, answer in as_they_come(self._answer, examples, self._concurrency, ahead=AHEAD * self._concurrency):
+            early[place] = answer
+            while following in early:
+                yield early.pop(following)
+                following += 1
 
     def _answer(self, example: Example) -> Prediction | HostedError:
         """An answer, or the failure of the service that a later attempt might not meet."""
@@ -96,13 +114,15 @@ def drawn(
     temperature: float,
     top_p: float,
     concurrency: int,
-) -> list[Reply]:
-    """A text for each prompt, drawn with its own seed. What the service refuses is a reply without a text.
+) -> Iterator[tuple[int, Reply]]:
+    """A text for each prompt, drawn with its own seed: (place of the prompt, text), as they come.
 
-    Raises HostedError where the service fails after all attempts: a text that is missing would be no draw.
+    What the service refuses is a reply without a text. Raises HostedError where the service fails after all attempts:
+    a text that is missing would be no draw.
     """
 
-    def ask(prompt: Sequence[Message], seed: int) -> Reply:
+    def ask(given: tuple[Sequence[Message], int]) -> Reply:
+        prompt, seed = given
         try:
             return provider.generate(
                 prompt, model=model, max_tokens=max_tokens, seed=seed, temperature=temperature, top_p=top_p
@@ -112,9 +132,35 @@ def drawn(
                 raise
             return Reply("", "error", 0, 0, error.message)
 
+    yield from as_they_come(ask, list(zip(prompts, seeds, strict=True)), concurrency)
+
+
+def as_they_come(
+    ask: Callable[[Given], T], given: Sequence[Given], concurrency: int, *, ahead: int | None = None
+) -> Iterator[tuple[int, T]]:
+    """(place, what `ask` makes of what is given there), as they come; so many are asked at the same time.
+
+    ahead: how far beyond the first that is not there yet others are asked; None: as far as there are any. Where one
+    raises HostedError no more are asked, those under way are waited for, and then it is raised.
+    """
+    under_way: dict[Future[T], int] = {}
+    asked, failed = 0, None
     with ThreadPoolExecutor(concurrency, thread_name_prefix="hosted") as pool:
-        try:
-            return list(pool.map(ask, prompts, seeds))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        while True:
+            first = min(under_way.values(), default=asked)
+            most = len(given) if ahead is None else min(len(given), first + ahead)
+            while failed is None and asked < most and len(under_way) < concurrency:
+                under_way[pool.submit(ask, given[asked])] = asked
+                asked += 1
+            if not under_way:
+                break
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                place = under_way.pop(future)
+                try:
+                    found = future.result()
+                except HostedError as error:
+                    failed = failed or error
+                    continue
+                yield place, found
+    if failed is not None:
+        raise failed

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from tunewright.core import files
 from tunewright.core.errors import HostedError, MissingExtra
@@ -106,7 +107,7 @@ class Openai:
         self.longest = options.max_example_tokens or (LONGEST if model in PRICES else None)
         self._last_only = mask_history
         self._today = today or datetime.date.today()
-        self._own = options.base_url is None or options.base_url.rstrip("/") == OWN
+        self._own = _openais(options.base_url or OWN)
 
     # ------------------------------------------------------------ without key and network
 
@@ -409,6 +410,12 @@ class Openai:
         if status >= 500:
             said, hint = f"the service fails ({status}): {reason}", again
         return HostedError(said, where=where, hint=hint, status=status, passing=_passing(error))
+
+
+def _openais(address: str) -> bool:
+    """Whether an address is OpenAI's own, of the world or of a region (eu.api.openai.com)."""
+    host, own = urlsplit(address).hostname or "", urlsplit(OWN).hostname
+    return host == own or host.endswith(f".{own}")
 
 
 def _body(error: Any) -> dict[str, Any]:

@@ -46,7 +46,13 @@ def training(evidence: Evidence, training: Training) -> dict[str, Any]:
     return {
         "name": training.system,
         "sentence": _training_sentence(m),
-        "loss": charts.lines("Loss", series, x_label="optimiser step", height=260, mark=mark),
+        "loss": charts.lines(
+            "Loss" if m.get("hosted") else "Loss, nats per token",
+            series,
+            x_label="optimiser step",
+            height=260,
+            mark=mark,
+        ),
         "charts": [chart for chart in small if chart],
         "facts": _training_facts(evidence, training),
     }
@@ -178,7 +184,7 @@ def data(evidence: Evidence) -> dict[str, Any] | None:
     manifest.pop("folds", None)  # stands in a table of its own
     manifest.pop("split", None)  # the same numbers as counts, before duplicates were taken out
     return {
-        "facts": facts + _flat_facts(manifest),
+        "facts": facts + _headed(_flat_facts(manifest)),
         "hashes": [(str(name), str(value)) for name, value in hashes.items()],
     }
 
@@ -242,6 +248,11 @@ def _flat_facts(value: dict[str, Any], *, depth: int = 2) -> list[tuple[str, str
     return rows
 
 
+def _headed(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Rows whose names begin with a capital."""
+    return [(f"{name[:1].upper()}{name[1:]}", value) for name, value in rows]
+
+
 def _line(value: dict[str, Any] | list[Any]) -> str:
     items: Iterable[str] = (
         (f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else (str(v) for v in value)
@@ -269,7 +280,7 @@ def machine(evidence: Evidence) -> list[tuple[str, str]]:
         rows.append(("versions", " · ".join(f"{name} {version}" for name, version in versions.items())))
     if not evidence.lock.get("recipe_sha256") and evidence.recipe_hash:
         rows.append(("sha256 of recipe.yaml", evidence.recipe_hash))
-    return rows
+    return _headed(rows)
 
 
 def rerun(evidence: Evidence) -> str:

@@ -23,6 +23,7 @@ SHAPES = {
     "base": '<circle r="4.2" class="hollow"/>',
     "few-shot": '<path d="M0-6 6 0 0 6-6 0z"/>',
     "rules": '<path d="M-4.6-4.6h9.2v9.2h-9.2z"/>',
+    "classical": '<path d="M0 5.6 5.4-4H-5.4z"/>',
 }
 OTHER_SHAPE = '<path d="M0-5.6 5.4 4H-5.4z"/>'
 

@@ -151,8 +151,9 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "machine": account.machine(evidence),
         "references": references.of(evidence),
         "written": account.written(evidence),
-        "shaping": "" if fonts.devanagari() else fonts.advice(),
     }
+    hindi = language_name("hi") in f"{found['data']} {found['slices']}"
+    found["shaping"] = fonts.advice() if hindi and not fonts.devanagari() else ""
     found["notices"] = [*evidence.missing, *evidence.faults]
     found["title"] = f"{evidence.name}: Tunewright report"
     found["contents"] = _contents(found)

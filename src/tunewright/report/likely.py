@@ -27,7 +27,9 @@ def likelihood(evidence: Evidence) -> dict[str, Any] | None:
     ]
     slices = [
         _row(
-            f"{language_name(value) if dimension == 'language' else value} ({dimension.replace('_', ' ')})",
+            f"Fold {value}"
+            if dimension == "fold"
+            else f"{language_name(value) if dimension == 'language' else value} ({dimension.replace('_', ' ')})",
             mapping(one),
         )
         for dimension, values in mapping(found.get("slices")).items()
@@ -73,12 +75,13 @@ def _shares(change: dict[str, Any]) -> str:
 def _row(label: str, change: dict[str, Any]) -> dict[str, str]:
     low, high = number(change.get("low")), number(change.get("high"))
     between = "" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
+    difference = f"{number(change.get('difference')) or 0:+.3f}"
     return {
         "label": label,
         "n": count(change.get("n")) if change.get("n") else "",
         "before": significant(change.get("before")),
         "after": significant(change.get("after")),
-        "difference": f"{number(change.get('difference')) or 0:+.3f}",
+        "difference": difference.replace("-", "−"),
         "between": between.replace("-", "−"),
         "verdict": str(change.get("verdict") or _outside(low, high)),
     }

@@ -73,7 +73,9 @@ def draw(evidence: Evidence) -> bytes | None:
             top = height - 0.85 - PANEL_HEIGHT * (index // 2)
             # Labels stand left of the axes and values right of them, so all panels keep the same columns.
             labels, values = (0.6, 0.3) if panel.wide else (LABELS, VALUES)
-            place = (left + labels, top - PANEL_HEIGHT + 0.95, width / 2 - MARGIN - labels - values, PANEL_HEIGHT - 1.4)
+            alone = index == len(panels) - 1 and index % 2 == 0  # in its row, which is all its own
+            across = (width if alone else width / 2) - MARGIN - labels - values
+            place = (left + labels, top - PANEL_HEIGHT + 0.95, across, PANEL_HEIGHT - 1.4)
             axes = figure.add_axes((place[0] / width, place[1] / height, place[2] / width, place[3] / height))
             panel.draw(axes)
             figure.text(left / width, (top - 0.2) / height, panel.title, fontsize=11, fontweight="bold")
@@ -255,6 +257,7 @@ def _loss(evidence: Evidence) -> Panel | None:
         axes.tick_params(length=0, which="both")
         axes.set_xlabel("optimiser step", fontsize=9, loc="right")
         axes.set_xlim(left=0)
-        axes.legend(frameon=False, fontsize=9, loc="upper right")
+        axes.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2)  # on no curve
 
-    return Panel("Loss" + (", logarithmic scale" if log else ""), draw, wide=True)
+    unit = "" if training.metrics.get("hosted") else ", nats per token"
+    return Panel(f"Loss{unit}{', logarithmic scale' if log else ''}", draw, wide=True)

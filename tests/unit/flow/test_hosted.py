@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import traceback
@@ -149,10 +150,10 @@ def test_texts_are_written_by_the_tuned_model(service: FakeOpenAI, source: Path,
     run = Run.open(job.run(recipe(service, source), runs=tmp_path / "runs", until="train", yes=True).path)
     prompts = [[{"role": "user", "content": question}] for question in list(ANSWERS)[:5]]
     drawing = {"temperature": 1.0, "top_p": 0.9}
-    found = hosted.write(run, None, prompts, range(5), drawing)
-    assert [reply.text for reply in found] == [str(number + 1) for number in range(5)]
-    again = hosted.write(run, None, prompts[2:], range(2, 5), drawing)
-    assert again == found[2:]
+    found = dict(hosted.write(run, None, prompts, range(5), drawing))
+    assert [found[place].text for place in range(5)] == [str(number + 1) for number in range(5)]
+    again = dict(hosted.write(run, None, prompts[2:], range(2, 5), drawing))
+    assert [again[place] for place in range(3)] == [found[place] for place in range(2, 5)]
     seeds = [body["seed"] for path, body in service.bodies if path == "/chat/completions"]
     assert len(seeds) == 8
     assert len(set(seeds)) == 5
@@ -213,7 +214,72 @@ def test_texts_of_labels_by_a_hosted_model(service: FakeOpenAI, tmp_path: Path):
     (folder / "synthetic" / "drawn.part.jsonl").write_bytes(b"".join(drawn[:16])[:-5])
     before = len(asked)
     job.go_on(Run.open(folder), until="generate")
-    assert len(asked) - before == len(drawn) - 8
+    assert len(asked) - before == len(drawn) - 15
+
+
+@pytest.mark.parametrize("breaks", [0, 5, 40, 70])
+def test_texts_that_were_paid_for_are_not_asked_for_again(service: FakeOpenAI, tmp_path: Path, breaks: int):
+    asked: list[str] = []
+
+    def answers(messages: Any, model: str) -> str:
+        with service.lock:
+            asked.append(messages[-1]["content"])
+            if len(asked) == breaks:
+                service.fail("POST /chat", *["503"] * 99)
+        label, count = (line.partition(": ")[2] for line in messages[-1]["content"].splitlines())
+        return f"says {'um ' * (label == 'disfluent')}that number {count} is over there"
+
+    service.answers = answers
+    sets = (
+        "task.name=labelled_text", "data.crossing_groups=refuse", "evaluate.systems=[tuned]",
+        "generate={per_label: 16, batch: 32, most: 2, filters: {use: [broken, copies]}}", "generate.compared=8",
+        "generate.compare={untuned: {model: base}}", "hosted.concurrency=3", "hosted.max_retries=1",
+    )  # fmt: skip
+    run = job.run(recipe(service, turns(tmp_path), *sets), runs=tmp_path / "runs", until="train", yes=True).path
+    shutil.copytree(run, tmp_path / "runs" / "whole")
+    place, breaks = breaks, -1
+    job.go_on(Run.open(tmp_path / "runs" / "whole"), until="generate")
+    calls, breaks = len(asked), place
+    assert calls == 2 * 32 + 2 * 8
+    asked.clear()
+    if not breaks:
+        service.fail("POST /chat", *["503"] * 99)
+    with pytest.raises(HostedError, match="503"):
+        job.go_on(Run.open(run), until="generate")
+    written = sum(len(files.whole_lines(path)) for path in (run / "synthetic").rglob("*.jsonl"))
+    assert breaks <= len(asked) <= breaks + 2  # what was under way beside the failure
+    assert written == len(asked)  # every answer is on the disk
+    service._faults.clear()
+    breaks = -1
+    job.go_on(Run.open(run), until="generate")
+    assert len(asked) == calls
+    for path in (tmp_path / "runs" / "whole" / "synthetic").rglob("*.jsonl"):
+        own = run / path.relative_to(tmp_path / "runs" / "whole")
+        assert own.read_bytes() == path.read_bytes(), path.name
+    assert not list(run.rglob("*.part.jsonl"))
+
+
+def test_answers_that_were_paid_for_are_not_asked_for_again(service: FakeOpenAI, source: Path, tmp_path: Path):
+    asked = recipe(service, source, "hosted.concurrency=2", "hosted.max_retries=1", "evaluate.systems=[base]")
+    answered: list[str] = []
+
+    def answers(messages: Any, model: str) -> str:
+        with service.lock:
+            answered.append(messages[-1]["content"])
+            if len(answered) == 7:
+                service.fail("POST /chat", *["503"] * 99)
+        return ANSWERS[messages[-1]["content"]]
+
+    service.answers = answers
+    with pytest.raises(HostedError, match="503"):
+        job.run(asked, runs=tmp_path / "runs", until="evaluate", yes=True)
+    (part,) = (tmp_path / "runs").rglob("predictions-free.part.jsonl")
+    kept = len(files.whole_lines(part))
+    assert len(answered) - 1 <= kept <= len(answered)  # all but what was under way beside a failure
+    service._faults.clear()
+    outcome = job.run(asked, runs=tmp_path / "runs", until="evaluate")
+    assert outcome.value("exact_match", "base/free") == 1.0
+    assert len(answered) == 12 + (7 - kept)
 
 
 def test_what_a_service_cannot_draw_by_is_refused(service: FakeOpenAI, tmp_path: Path):

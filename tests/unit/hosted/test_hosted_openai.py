@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import http.client
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 
 from fake_openai import KEY, FakeOpenAI
 from tunewright.core.errors import HostedError
-from tunewright.core.hosting import Job
+from tunewright.core.hosting import Checked, Job, Tokens
 from tunewright.core.recipe import HostedOptions
 from tunewright.hosted.openai import CLOSES, Openai
 
@@ -287,6 +281,23 @@ def test_other_services_have_no_such_end(service: FakeOpenAI, file: Path):
     assert one.start("key", one.upload(file, "own.jsonl")).id
 
 
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("https://eu.api.openai.com/v1", True),
+        ("https://US.api.openai.com/v1/", True),
+        ("https://api.openai.com", True),
+        ("https://api.openai.com.elsewhere.example/v1", False),
+        ("https://notapi.openai.com.example/v1", False),
+        ("https://mine.openai.azure.com", False),
+    ],
+)
+def test_openai_is_known_in_every_region(address: str, own: bool):
+    one = Openai(MODEL, HostedOptions(base_url=address), today=CLOSES)
+    assert (one.closed() is not None, bool(one.notices())) == (own, own)
+    assert (one.estimate(Checked("", 10, 0, Tokens("counted"))).price is not None) == own
+
+
 # ---------------------------------------------------------------- shapes
 
 
@@ -321,55 +332,3 @@ def test_the_stand_in_answers_in_openais_shapes(service: FakeOpenAI, file: Path)
     assert len(list(client.fine_tuning.jobs.list())) == 1
     messages: Any = [{"role": "user", "content": "hello"}]
     assert client.chat.completions.create(model="m", messages=messages).choices[0].message.content == "hello"
-
-
-@pytest.fixture
-def described(tmp_path: Path) -> Iterator[int]:
-    """The port of a server that takes the requests of OpenAI's published description and refuses all others."""
-    steady, description = shutil.which("steady"), os.environ.get("TUNEWRIGHT_OPENAI_SPEC")
-    if steady is None:
-        pytest.skip("@stdy/cli is not installed (npm install -g @stdy/cli)")
-    if description is None:
-        pytest.skip("TUNEWRIGHT_OPENAI_SPEC does not name OpenAI's openapi.yaml (github.com/openai/openai-openapi)")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with open(tmp_path / "steady.log", "w") as log:
-        server = subprocess.Popen(
-            [steady, "--host", "127.0.0.1", "--port", str(port), description], stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            until = time.monotonic() + 60
-            while "Ready" not in (tmp_path / "steady.log").read_text():
-                assert server.poll() is None, (tmp_path / "steady.log").read_text()
-                assert time.monotonic() < until
-                time.sleep(0.1)
-            yield port
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def answered(port: int, method: str, target: str, kind: str, content: bytes) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request(method, target, content, {"Content-Type": kind} if kind else {})
-    response = connection.getresponse()
-    return response.status, response.read().decode()
-
-
-def test_every_request_is_one_of_the_published_description(
-    service: FakeOpenAI, file: Path, tmp_path: Path, described: int
-):
-    one = provider(service, epochs=2, suffix="mine")
-    job = one.start("key", one.upload(file, "own.jsonl"), one.upload(file, "validation.jsonl"))
-    service.script = ("running", "succeeded")
-    one.watch(job.id)
-    job, _ = one.watch(job.id)
-    one.fetch(job, tmp_path)
-    one.generate([{"role": "user", "content": "hello"}], model=str(job.tuned), max_tokens=5, seed=0)
-    one.cancel(one.start("another", one.upload(file, "another.jsonl")).id)
-    assert len(service.raw) > 12
-    for request in service.raw:
-        status, said = answered(described, *request)
-        assert status < 400, f"{request[0]} {request[1]}: {said}"
-    wrong = b'{"model": "m", "training_file": 3}'
-    assert answered(described, "POST", "/fine_tuning/jobs", "application/json", wrong)[0] >= 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from fake_openai import KEY, FakeOpenAI
 from tunewright.core.errors import HostedError
 from tunewright.core.recipe import HostedOptions, TaskOptions
 from tunewright.core.records import Prediction, Record
-from tunewright.hosted._system import HostedSystem, drawn
+from tunewright.hosted._system import HostedSystem, as_they_come, drawn
 from tunewright.hosted.openai import Openai
 from tunewright.tasks.question_answering import QuestionAnswering
 
@@ -105,14 +106,16 @@ def test_a_reply_that_repeats_the_key_is_kept_without_it(service: FakeOpenAI):
 def draw(service: FakeOpenAI, texts: list[str], **options: Any) -> list[str]:
     given = {"base_url": service.url, "max_retries": 1} | options
     prompts = [[{"role": "user", "content": text}] for text in texts]
-    replies = drawn(
-        Openai("m", HostedOptions(**given)), "m", prompts, seeds=range(len(texts)),
-        max_tokens=9, temperature=0.7, top_p=0.9, concurrency=3,
+    replies = dict(
+        drawn(
+            Openai("m", HostedOptions(**given)), "m", prompts, seeds=range(len(texts)),
+            max_tokens=9, temperature=0.7, top_p=0.9, concurrency=3,
+        )
     )  # fmt: skip
-    return [f"{reply.finish}: {reply.text}" for reply in replies]
+    return [f"{replies[place].finish}: {replies[place].text}" for place in range(len(texts))]
 
 
-def test_texts_are_drawn_in_order_each_with_its_seed(service: FakeOpenAI):
+def test_texts_are_drawn_each_with_its_seed(service: FakeOpenAI):
     assert draw(service, ["one", "two", "FILTER", "four"]) == ["stop: one", "stop: two", "error: ", "stop: four"]
     asked = sorted((body["seed"], body["messages"][-1]["content"]) for _, body in service.bodies)
     assert asked == [(0, "one"), (1, "two"), (2, "FILTER"), (3, "four")]
@@ -124,3 +127,57 @@ def test_a_text_that_the_service_fails_at_is_no_draw(service: FakeOpenAI, kind: 
     service.fail("POST /chat", *[kind] * 9)
     with pytest.raises(HostedError):
         draw(service, ["one", "two"])
+
+
+def test_nobody_waits_for_the_slowest_and_nobody_runs_too_far_ahead():
+    slow, passed = threading.Event(), []
+
+    def ask(number: int) -> int:
+        if number == 0:
+            assert slow.wait(10)
+        passed.append(number)
+        return number
+
+    come = []
+    for place, _ in as_they_come(ask, range(9), 2):
+        come.append(place)
+        if len(passed) == 8:
+            slow.set()
+    assert come == passed == [1, 2, 3, 4, 5, 6, 7, 8, 0]
+    passed.clear()
+    slow.clear()
+    for _ in as_they_come(ask, range(9), 2, ahead=4):
+        if len(passed) == 3:
+            slow.set()
+    assert passed[:4] == [1, 2, 3, 0]
+
+
+def test_what_is_under_way_when_one_fails_still_comes():
+    begun, come = threading.Event(), []
+
+    def ask(number: int) -> int:
+        if number == 1:
+            assert begun.wait(10)
+            raise HostedError("down")
+        if number == 2:
+            begun.set()
+        return number
+
+    with pytest.raises(HostedError, match="down"):
+        come.extend(place for place, _ in as_they_come(ask, range(50), 2))
+    assert {0, 2} <= set(come)
+    assert len(come) < 50
+
+
+def test_answers_given_before_a_failure_stand(service: FakeOpenAI):
+    service.answers = lambda messages, model: (
+        (service.fail("POST /chat", *["503"] * 20) if messages[-1]["content"] == "three" else None)
+        or messages[-1]["content"]
+    )
+    page = HostedOptions(base_url=service.url, max_retries=0, concurrency=1)
+    system = HostedSystem("base", Openai("m", page), "m", TASK, max_tokens=9, seed=4, concurrency=1)
+    texts = ["one", "two", "three", "four", "five"]
+    answers = system.predict([TASK.example(Record(text, text, "x")) for text in texts])
+    assert [next(answers).text for _ in range(3)] == texts[:3]
+    with pytest.raises(HostedError):
+        next(answers)

@@ -47,9 +47,9 @@ def test_a_track_places_by_share_and_clips() -> None:
 def test_systems_differ_by_shape() -> None:
     shapes = {
         re.sub(r"^.*?aria-hidden=\"true\">", "", str(charts.marker(s)))
-        for s in ("tuned", "base", "few-shot", "rules", "x")
+        for s in ("tuned", "base", "few-shot", "rules", "classical", "x")
     }
-    assert len(shapes) == 5
+    assert len(shapes) == 6
     assert 'class="marker s-other"' in str(charts.marker('"><script>'))
 
 

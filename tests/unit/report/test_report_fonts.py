@@ -89,3 +89,10 @@ def test_a_dollar_in_a_name_is_no_formula(tmp_path: Path) -> None:
     bad.text(0, 0, "price_$_per_$")
     with pytest.raises(ValueError, match=r"(?i)pars"):
         bad.savefig(tmp_path / "b.png")
+
+
+def test_a_font_is_missed_only_where_there_is_hindi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "devanagari", lambda: None)
+    for languages, missed in (({"en": 9}, False), ({"en": 9, "hi": 2}, True)):
+        shown = html.view(evidence.Evidence(tmp_path, "x", manifest={"counts": {"test": 11}, "languages": languages}))
+        assert bool(shown["shaping"]) == missed

@@ -20,7 +20,8 @@ def evidence(tmp_path: Path, change: dict[str, object] = {}, pair: dict[str, obj
     rank = {"a": "words", "b": "tuned", "difference": 0.2, "low": 0.1, "high": 0.3, "p_holm": 0.01, "verdict": "better"}
     return Evidence(tmp_path, "x", compared={
         "likelihood": {"n": 120, "groups": 40, "left_out": 3, "systems": {"base": {"answers": score}},
-                       "change": {"answers": CHANGE | change}, "slices": {"answers": {"seen": {"n": 9} | CHANGE}}},
+                       "change": {"answers": CHANGE | change},
+                       "slices": {"answers": {"seen": {"n": 9} | CHANGE}, "fold": {"1": {"n": 6} | CHANGE}}},
         "general": {"general text": {"n": 20, "before": 2.3, "after": 2.9, "difference": 0.6, "low": 0.4, "high": 0.8}},
         "ranking": {"n": 100, "groups": 30, "chance": 0.25, "distractors": 4, "subject": "qtype",
                     "rankers": {"words": {"value": 0.4, "low": 0.3, "high": 0.5}}, "pairs": [rank | pair]},
@@ -58,6 +59,8 @@ def test_the_page_shows_it_and_escapes_what_prompts_say(tmp_path: Path) -> None:
         row = {"prompt": "Why <i>?", "reply": reply, "finish": "stop"}
         (tmp_path / "systems" / system / "prompts.jsonl").write_text(json.dumps(row) + "\n")
     page = html.render(evidence(tmp_path))
+    assert '<td class="num">−1.000<span class="note">−1.200 to −0.800</span>' in page
+    assert '<th scope="row">Fold 1<span class="note">n = 6' in page
     assert "What it finds likely" in page
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "<b>x</b>" not in page

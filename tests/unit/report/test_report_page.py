@@ -12,7 +12,7 @@ import fixture_run
 import pytest
 
 from tunewright.core import files
-from tunewright.report import evidence, html
+from tunewright.report import account, evidence, html
 
 VOID = {"meta", "br", "img", "link", "input", "hr", "wbr"}
 SVG_ALONE = {"circle", "path", "rect", "line", "polyline"}
@@ -279,6 +279,14 @@ def test_folds_stand_beside_their_pool(tmp_path: Path) -> None:
     assert "draw whole groups" not in alone
 
 
+def test_folds_without_scores_have_no_row_of_scores(tmp_path: Path) -> None:
+    found = evidence.read(in_folds(tmp_path / "run", trained=3))
+    found.cells.clear()
+    page = html.render(found)
+    assert "Records of every fold" in page
+    assert '<th scope="row">Pooled</th>' not in page
+
+
 def test_a_fold_that_is_not_trained_is_named(tmp_path: Path) -> None:
     found = evidence.read(in_folds(tmp_path / "run", trained=1))
     assert "Training: no tuned model has been trained to its end in fold 2, 3." in found.missing
@@ -310,3 +318,13 @@ def test_runs_from_before_say_nothing_of_it(tmp_path: Path) -> None:
     words = Page(html.render(evidence.read(folder))).text
     assert "Peak memory" in words
     assert not any(row in words for row in ("Memory for", "Peak by phase", "Time by phase", "Memory ran out"))
+
+
+def test_names_of_facts_begin_with_a_capital(tmp_path: Path) -> None:
+    lock = {"seed": 0, "recipe_sha256": "ab", "memory_bytes": 5, "versions": {"python": "3"}}
+    found = evidence.Evidence(tmp_path, "x", lock=lock, manifest={"counts": {"test": 1}, "schemas_inferred": False})
+    shown = account.data(found)
+    assert shown is not None
+    names = [name for name, _ in [*account.machine(found), *shown["facts"]]]
+    assert {"Seed", "Recipe sha256", "Memory", "Versions", "Schemas inferred"} <= set(names)
+    assert all(name[0].isupper() for name in names)
