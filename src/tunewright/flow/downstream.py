@@ -9,7 +9,8 @@
     downstream/utility.json         their scores and differences
     downstream/manifest.json        last
 
-Every file is written whole, so a judgement that was broken off goes on behind the last of them. In a cross-validation
+Every file is written whole, so a judgement that was broken off goes on behind the last of them. Other options
+(`downstream` in the recipe) make no other run: what was judged by earlier ones makes room. In a cross-validation
 each fold is judged, with the texts of its own generator, and their answers to all test texts are compared together.
 """
 
@@ -108,7 +109,7 @@ def _judge(job: Run, events: Events) -> None:
 
     source = _source(job)
     folder = job.path / FOLDER
-    if job.done(FOLDER) and files.read_json(folder / "source.json") == source:
+    if _stands(job, source) and job.done(FOLDER):
         return
     classifiers.check()
     texts = Texts(job)
@@ -121,12 +122,8 @@ def _judge(job: Run, events: Events) -> None:
         return
     if texts.made:
         events.say(f"{texts.made:,} records of train were made of others or are synthetic: they are no part of this")
-    if not (folder / "source.json").is_file() or files.read_json(folder / "source.json") != source:
-        if folder.is_dir():
-            events.say("what was judged has changed since: it is judged anew")
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        files.write_json(folder / "source.json", source)
+    if not _stands(job, source):
+        _begin(job, source, events)
     read = classifiers.Texts()
     for name, work in _PARTS.items():
         path = folder / f"{name}.json"
@@ -156,6 +153,32 @@ def _source(job: Run) -> dict[str, Any]:
         raise RunError("there are no texts to judge", where=str(missing[0]), hint=f"tunewright run {job.path}")
     own = {str(path.relative_to(job.path)): files.sha256(path) for path in paths}
     return {"files": own, "options": job.recipe.downstream.model_dump(mode="json"), **job.recipe.draw}
+
+
+def _stands(job: Run, source: dict[str, Any]) -> bool:
+    """Whether what stands in downstream/ was judged of this source."""
+    path = job.path / FOLDER / "source.json"
+    return path.is_file() and files.read_json(path) == source
+
+
+def _begin(job: Run, source: dict[str, Any], events: Events) -> None:
+    """Make room for a judgement of this source. One that stood is not complete from the first file on that goes."""
+    folder = job.path / FOLDER
+    path = folder / "source.json"
+    if path.is_file():
+        events.say(f"{_what_changed(files.read_json(path), source)}: it is judged anew")
+    (folder / "manifest.json").unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    files.write_json(path, source)
+
+
+def _what_changed(before: dict[str, Any], source: dict[str, Any]) -> str:
+    old, new = before.get("options", {}), source["options"]
+    changed = [f"{FOLDER}.{key} {old.get(key)} → {new[key]}" for key in new if old.get(key) != new[key]]
+    return f"the recipe has {'; '.join(changed)}" if changed else "what was judged has changed since"
 
 
 # ---------------------------------------------------------------- what they are like
@@ -338,13 +361,13 @@ def _pool(job: Run, events: Events) -> None:
             f"fold {', '.join(unjudged)} has no synthetic texts of every label: no utility of all folds together"
         )
         return
-    source = {fold.path.name: files.read_json(fold.path / FOLDER / "source.json") for fold in runs}
-    folder = job.path / FOLDER
-    if job.done(FOLDER) and files.read_json(folder / "source.json") == source:
+    source = {
+        "options": job.recipe.downstream.model_dump(mode="json"),
+        "folds": {fold.path.name: files.read_json(fold.path / FOLDER / "source.json") for fold in runs},
+    }
+    if _stands(job, source) and job.done(FOLDER):
         return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    files.write_json(folder / "source.json", source)
+    _begin(job, source, events)
     _compare(job, runs, events)
     counts = [fold.manifest(FOLDER) for fold in runs]
     job.finish(FOLDER, {name: sum(count[name] for count in counts) for name in ("drawn", "kept")})

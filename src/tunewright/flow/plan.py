@@ -174,7 +174,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     folds.check(recipe)
     path = place(runs, recipe, name=name)
     exists = changes(path, recipe) is not None
-    done = tuple(stage for stage in stages(recipe) if exists and complete(Run.open(path), stage))
+    done = tuple(stage for stage in stages(recipe) if exists and complete(Run.open(path).judged_by(recipe), stage))
     counts, sample, long, row_bytes, warnings, exams = _data(recipe, path if "data" in done else None, data)
     shape = _Shape.of(recipe.model)
     prompts, replies = shape.lengths(sample)

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
 from tunewright.evals import downstream as arms_of
 from tunewright.flow import downstream
+from tunewright.flow.outcome import complete
 from tunewright.report import augmentation
 from tunewright.report.evidence import Evidence
 from tunewright.report.html import page
@@ -148,6 +150,44 @@ def test_a_finished_judgement_stands_and_another_source_is_judged_anew(judged):
     assert "judged anew" in log(judged)
 
 
+@pytest.mark.parametrize("dies_at", [None, "manifest.json", "rest", "fidelity"])
+def test_other_options_are_judged_anew_in_the_same_run_wherever_that_dies(judged, run, monkeypatch, dies_at):
+    other = recipe(margin=0.2, permutations=29)
+    expected = {path.name: path.read_bytes() for path in judge(Run(run.path, other)).rglob("*.json*")}
+    asked = Run(judged.path, other)
+    assert complete(judged, "judge")
+    assert not complete(asked, "judge")
+    breaking = {
+        "manifest.json": (Path, "unlink"),
+        "rest": (downstream.shutil, "rmtree"),
+        "fidelity": (downstream.files, "write_json"),
+    }
+    if dies_at is not None:
+        where, name = breaking[dies_at]
+        works = getattr(where, name)
+
+        def breaks(path, *given, **more):
+            if dies_at != "fidelity" or path.name == "fidelity.json":
+                if dies_at == "manifest.json":
+                    works(path, *given, **more)
+                if dies_at == "rest":
+                    (Path(path) / "utility.json").unlink()
+                raise KeyboardInterrupt
+            return works(path, *given, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, breaks)
+            with pytest.raises(KeyboardInterrupt):
+                judge(asked)
+        assert not complete(judged, "judge")
+        assert not complete(asked, "judge")
+    judge(asked)
+    assert {path.name: path.read_bytes() for path in (judged.path / "downstream").rglob("*.json*")} == expected
+    assert "downstream.permutations 49 → 29; downstream.margin 0.05 → 0.2: it is judged anew" in log(asked)
+    assert complete(asked, "judge")
+    assert not complete(judged, "judge")
+
+
 def test_broken_off_it_goes_on_to_the_same_result(judged, run, monkeypatch):
     expected = {path.name: path.read_bytes() for path in (judged.path / "downstream").rglob("*.json*")}
     answers, count = arms_of.answers, []
@@ -252,6 +292,12 @@ def test_folds_are_judged_each_and_their_answers_together(tmp_path):
     stamp = (folder / "utility.json").stat().st_mtime_ns
     judge(run)
     assert (folder / "utility.json").stat().st_mtime_ns == stamp
+    assert complete(run, "judge")
+    other = Run(run.path, recipe(folds=2, amounts=[1.0], margin=0.2))
+    assert not complete(other, "judge")
+    judge(other)
+    assert complete(other, "judge")
+    assert files.read_json(run.folds[1] / "downstream" / "agreement.json")["drawn"]["words"]["margin"] == 0.2
 
 
 # ---------------------------------------------------------------- the page
