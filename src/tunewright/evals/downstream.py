@@ -150,14 +150,18 @@ def parts(train: Sequence[Record], amounts: Sequence[float], seeds: int, seed: i
 class Arm:
     """What a classifier is trained on: the part of real texts or not, and what is added.
 
-    ratio: synthetic texts for each real one that were asked for; scarce: fewer were there.
+    ratio: synthetic texts for each real one that were asked for; given: that there are; scarce: those are fewer.
     """
 
     name: str
     real: bool
     added: tuple[Record, ...] = ()
     ratio: float | None = None
-    scarce: bool = False
+    given: float | None = None
+
+    @property
+    def scarce(self) -> bool:
+        return self.given != self.ratio
 
 
 def with_ratio(ratio: float) -> str:
@@ -170,38 +174,46 @@ def beside(name: str) -> str:
     return f"{REAL} + {name}"
 
 
+def reach(among: Iterable[Part], synthetic: Sequence[Record]) -> float:
+    """Synthetic texts for each real one that there are in every one of some parts, labels keeping their shares.
+
+    Raises DataError where there is no synthetic text of a label.
+    """
+    made = {label: len(places) for label, places in matching.by_label(synthetic).items()}
+    owned = [Counter(label_of(record) for record in part.records) for part in among]
+    if missing := {label for own in owned for label in own} - made.keys():
+        raise DataError(f"there is no synthetic text of '{min(missing)}' to be added to the real ones")
+    return min(made[label] / count for own in owned for label, count in own.items())
+
+
 def arms(
     part: Part, synthetic: Sequence[Record], *, ratios: Sequence[float], others: Sequence[str], seed: int,
-    of_all: alternatives.Alternative | None = None,
+    most: float | None = None, of_all: alternatives.Alternative | None = None,
 ) -> list[Arm]:  # fmt: skip
     """Everything that is tried on a part. ratios: the first is the chief one, whose number all alternatives have.
 
     others: names of alternatives that are made of the part; of_all: one that has seen all of train, for a part that
-    has not. A ratio that gives no more texts than one before it, for lack of texts, is left out.
+    has not. most: the ratio that no arm exceeds, so that all draws of an amount have the same ones; None: the reach of
+    this part. A ratio that gives no more texts than one before it, for lack of texts, is left out.
     """
     own = Counter(label_of(record) for record in part.records)
     made = matching.by_label(synthetic)
-    most = min(len(made.get(label, ())) / count for label, count in own.items())
-    if most <= 0:
-        missing = next(label for label in own if label not in made)
-        raise DataError(f"there is no synthetic text of '{missing}' to be added to the real ones")
+    most = reach([part], synthetic) if most is None else most
     draw = np.random.default_rng([seed, part.seed, round(1e6 * part.amount)])
     order = {label: draw.permutation(places) for label, places in made.items()}
 
     def counts(ratio: float) -> dict[str, int]:
-        return {label: min(len(order[label]), max(1, round(min(ratio, most) * count))) for label, count in own.items()}
+        return {label: min(len(order[label]), max(1, round(ratio * count))) for label, count in own.items()}
 
     def taken(ratio: float) -> tuple[Record, ...]:
         return tuple(synthetic[place] for label, count in counts(ratio).items() for place in order[label][:count])
 
-    chief = ratios[0]
-    found = [Arm(REAL, True), Arm(SYNTHETIC, False, taken(chief), chief, chief > most)]
-    sizes: set[int] = set()
+    given = {min(ratio, most): ratio for ratio in reversed(ratios)}  # the first of those that give the same
+    chief = min(ratios[0], most)
+    found = [Arm(REAL, True), Arm(SYNTHETIC, False, taken(chief), ratios[0], chief)]
     for ratio in ratios:
-        added = taken(ratio)
-        if len(added) not in sizes:
-            sizes.add(len(added))
-            found.append(Arm(with_ratio(ratio), True, added, ratio, ratio > most))
+        if given[least := min(ratio, most)] == ratio:
+            found.append(Arm(with_ratio(ratio), True, taken(least), ratio, least))
     sown = seed + 1000 * part.seed
     for name in others:
         made_of_part = alternatives.Alternative(name, part.records).make(counts(chief), sown)
@@ -238,6 +250,7 @@ def answers(
                     "people": part.people,
                     "added": len(arm.added),
                     "ratio": arm.ratio,
+                    "given": arm.given,
                     "scarce": arm.scarce,
                     "called": np.searchsorted(classes, called).tolist(),
                 }
@@ -253,7 +266,7 @@ def compare(
 
     classes: labels in the order of their numbers; test: the texts that were asked. chief: name of the arm that
     alternatives are compared with. primary: (amount, classifier) of the comparison of it with real texts that was named
-    beforehand.
+    beforehand. An arm that ran out of texts is named by the ratio that it was given.
 
     Returns {"cells", "comparisons", "n", "people", "classes"}. cells: rows of {"amount", "classifier", "arm", "value",
     "low", "high", "by_seed", …}. comparisons: rows as `paired.compare` gives them, b - a, for every arm against real
@@ -296,13 +309,18 @@ def compare(
         for pair in _pairs([arm for *where, arm in scores if tuple(where) == (amount, name)], chief)
     ]
     for row in comparisons:
-        row["primary"] = (row["amount"], row["classifier"]) == primary and (row["a"], row["b"]) == (REAL, chief)
+        row["chief"] = row["b"] == chief
+        row["primary"] = (row["amount"], row["classifier"]) == primary and row["chief"] and row["a"] == REAL
         row["p_holm"] = row["p"]
     rest = [row for row in comparisons if not row["primary"]]
     for row, p in zip(rest, paired.holm([row["p"] for row in rest]), strict=True):
         row["p_holm"] = p
+    names = _by_what_was_given(rows)
     for row in comparisons:
         row["verdict"] = paired.verdict(row, level)
+        row["a"], row["b"] = (names.get((row["amount"], row[side]), row[side]) for side in ("a", "b"))
+    for cell in cells:
+        cell["arm"] = names.get((cell["amount"], cell["arm"]), cell["arm"])
     return {
         "cells": cells,
         "comparisons": comparisons,
@@ -312,6 +330,21 @@ def compare(
         "metric": "macro_f1",
         "level": level,
     }
+
+
+def _by_what_was_given(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[float, str], str]:
+    """(amount, arm) → the name of an arm that ran out of texts, by the mean ratio that it has in all folds."""
+    given: dict[tuple[float, str], list[float]] = {}
+    for row in rows:
+        if row["scarce"] and row["arm"] != SYNTHETIC:
+            given.setdefault((row["amount"], row["arm"]), []).append(row["given"])
+    known = {(row["amount"], row["arm"]) for row in rows}
+    found: dict[tuple[float, str], str] = {}
+    for (amount, arm), ratios in given.items():
+        names = (with_ratio(float(f"{np.mean(ratios):.{digits}g}")) for digits in (2, 4, 6))
+        found[amount, arm] = next((name for name in names if (amount, name) not in known), arm)
+        known.add((amount, found[amount, arm]))
+    return found
 
 
 def _pairs(names: Sequence[str], chief: str) -> list[tuple[str, str]]:

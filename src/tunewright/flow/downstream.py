@@ -17,6 +17,7 @@ each fold is judged, with the texts of its own generator, and their answers to a
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -30,6 +31,7 @@ from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.data.split import is_synthetic
 from tunewright.flow import folds, prepared
+from tunewright.flow.outcome import complete
 from tunewright.report import augmentation
 
 FOLDER = "downstream"
@@ -85,6 +87,28 @@ def check(recipe: Recipe) -> None:
         from tunewright.evals import classifiers
 
         classifiers.check()
+
+
+def scarce(recipe: Recipe, train: Sequence[Record]) -> list[str]:
+    """What to warn of before anything is trained: amounts at which fewer texts will be kept than ratios ask for."""
+    options, kept = recipe.downstream, recipe.generate.per_label
+    labels = Counter(str(record.target) for record in train if not is_synthetic(record))
+    if not options.judge or not labels:
+        return []
+    most = kept / max(labels.values())
+    short = [f"×{most / amount:.2g} at {amount:g}" for amount in options.amounts if max(options.ratios) > most / amount]
+    if not short:
+        return []
+    asked, told = f"{max(options.ratios):g}", f"about {', '.join(short)} of train's people"
+    return [f"downstream.ratios asks for up to {asked} texts for each real one; generate.per_label={kept} gives {told}"]
+
+
+def foretell(job: Run, events: Events) -> None:
+    """Say what `scarce` warns of, where nothing was judged yet."""
+    if job.recipe.downstream.judge and not complete(job, "judge"):
+        largest = max(folds.of(job) or [job], key=lambda one: len(Texts(one).sides["train"]))
+        for warning in scarce(job.recipe, Texts(largest).sides["train"]):
+            events.say(f"warning: {warning}")
 
 
 def judge(job: Run, events: Events) -> None:
@@ -292,6 +316,10 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
             wanted += downstream.parts(train, (amount,), options.seeds, seed)
         except DataError as error:
             events.say(f"{amount:g} of the participants is too little: {error.message}")
+    most = {
+        amount: downstream.reach([part for part in wanted if part.amount == amount], texts.kept)
+        for amount in {part.amount for part in wanted}
+    }
     of_all = None
     if "ngrams" in options.alternatives and any(not (folder / f"{part.name}.jsonl").is_file() for part in wanted):
         of_all = alternatives.Alternative("ngrams", train)
@@ -301,7 +329,13 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
         path = folder / f"{part.name}.jsonl"
         if not path.is_file():
             tried = downstream.arms(
-                part, texts.kept, ratios=options.ratios, others=options.alternatives, seed=seed, of_all=of_all
+                part,
+                texts.kept,
+                ratios=options.ratios,
+                others=options.alternatives,
+                seed=seed,
+                most=most[part.amount],
+                of_all=of_all,
             )
             files.write_lines(path, downstream.answers(part, tried, test, options.classifiers, read))
             events.add(FOLDER, "answered", part=part.name, arms=len(tried))
@@ -337,14 +371,16 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
         **job.recipe.draw,
     )
     found |= {"chief": downstream.with_ratio(options.ratios[0]), "folds": len(runs) if len(runs) > 1 else 0}
-    tested = {(row["amount"], row["arm"]) for row in rows.values()}
-    scarce = [
-        f"{downstream.with_ratio(ratio)} at {amount:g} (no more texts)"
-        for amount in sorted({amount for amount, _ in tested})
+    given: dict[float, dict[str, float]] = {}
+    for row in rows.values():
+        given.setdefault(row["amount"], {}).setdefault(row["arm"], row["given"] or 0)
+    short = [
+        f"{downstream.with_ratio(ratio)} at {amount:g} (there are no more than ×{max(given[amount].values()):.2g})"
+        for amount in sorted(given)
         for ratio in options.ratios
-        if (amount, downstream.with_ratio(ratio)) not in tested
+        if downstream.with_ratio(ratio) not in given[amount]
     ]
-    found["left_out"] = scarce + sorted(
+    found["left_out"] = short + sorted(
         {f"{row['arm']} at {row['amount']:g}" for row in rows.values() if row not in whole}
     )
     files.write_json(job.path / FOLDER / "utility.json", found)

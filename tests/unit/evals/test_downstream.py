@@ -169,9 +169,60 @@ def test_scarce_texts_are_told_and_a_ratio_that_adds_nothing_is_left_out():
     assert [arm.name for arm in tried] == [REAL, SYNTHETIC, with_ratio(1)]
     assert [len(arm.added) for arm in tried] == [0, 24, 24]
     assert tried[-1].scarce
+    assert tried[-1].given == 0.25
     with pytest.raises(DataError, match="no synthetic text of 'disfluent'"):
         downstream.arms(part, [r for r in planted.helpful(24, seed=1) if r.target == "fluent"],
                         ratios=(1.0,), others=(), seed=0)  # fmt: skip
+
+
+def test_all_draws_of_an_amount_add_the_same_ratio_and_are_named_by_it():
+    uneven = planted.people(12, [4, 4, 4, 4, 4, 4, 20, 20, 20, 20, 20, 20], seed=1)
+    made, texts, rows = planted.helpful(100, seed=3), Texts(), []
+    among = downstream.parts(uneven, (0.25,), 4, seed=0)
+    alone = [downstream.reach([part], made) for part in among]
+    assert min(alone) < 2 <= max(alone)  # some draws have texts enough for a second ratio, some have not
+    for part in among:
+        tried = downstream.arms(part, made, ratios=(1.0, 4.0, 2.0), others=("oversampling",), seed=0, most=min(alone))
+        assert [arm.name for arm in tried] == [REAL, SYNTHETIC, with_ratio(1), with_ratio(4), beside("oversampling")]
+        assert [len(arm.added) for arm in tried] == pytest.approx(
+            [len(part.records) * ratio for ratio in (0, 1, 1, min(alone), 1)], abs=1
+        )
+        rows += downstream.answers(part, tried, TEST, ("words",), texts)
+    found = downstream.compare(rows, TEST, sorted(planted.LABELS), chief=with_ratio(1), primary=(0.25, "words"), **DRAW)
+    named = with_ratio(float(f"{min(alone):.2g}"))
+    assert {cell["arm"]: cell["scarce"] for cell in found["cells"]} == {
+        REAL: False, SYNTHETIC: False, with_ratio(1): False, named: True, beside("oversampling"): False,
+    }  # fmt: skip
+    assert all(len(cell["by_seed"]) == 4 for cell in found["cells"])
+    assert {(row["a"], row["b"]) for row in found["comparisons"] if row["chief"]} == {
+        (REAL, with_ratio(1)), (beside("oversampling"), with_ratio(1)),
+    }  # fmt: skip
+    assert (REAL, named) in {(row["a"], row["b"]) for row in found["comparisons"]}
+
+
+def test_with_everybody_of_train_the_interval_is_of_other_people_who_are_asked():
+    everybody, texts, rows = planted.people(640, 6, seed=9, side="test"), Texts(), []
+    for part in downstream.parts(TRAIN, (1.0,), 3, seed=0):
+        tried = downstream.arms(part, planted.helpful(400, seed=3), ratios=(2.0,), others=(), seed=0)
+        rows += downstream.answers(part, [arm for arm in tried if arm.name != SYNTHETIC], everybody, ("words",), texts)
+
+    def compared(first, last, level):
+        own = [row | {"called": row["called"][first:last]} for row in rows]
+        settings = {"chief": with_ratio(2), "primary": None, "level": level, "resamples": 200, "seed": 0}
+        return downstream.compare(own, everybody[first:last], sorted(planted.LABELS), **settings)["comparisons"][0]
+
+    truth = compared(0, len(everybody), 0.95)["difference"]  # of this train set and these texts, for people at large
+    for level, least, most in ((0.95, 0.87, 1.0), (0.5, 0.3, 0.7)):
+        asked = [compared(at, at + 96, level) for at in range(0, len(everybody), 96)]  # sixteen people each
+        assert least <= np.mean([row["low"] <= truth <= row["high"] for row in asked]) <= most, level
+
+
+def test_an_arm_that_ran_out_takes_no_other_arms_name():
+    def row(ratio, given):
+        return {"amount": 1.0, "arm": with_ratio(ratio), "given": given, "scarce": given < ratio}
+
+    found = downstream._by_what_was_given([row(1, 0.83), row(0.83, 0.83), row(4, 2.034), row(4, 2.036)])
+    assert found == {(1.0, with_ratio(4)): with_ratio(2.0), (1.0, with_ratio(1)): with_ratio(1)}
 
 
 # ---------------------------------------------------------------- agreement

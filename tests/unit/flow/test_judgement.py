@@ -125,6 +125,29 @@ def test_all_parts_are_written_and_said(judged):
     assert "drawn texts" in said
 
 
+def test_arms_without_texts_enough_are_named_by_what_was_added_and_warned_of(run):
+    asked = Run(run.path, recipe(ratios=[4.0, 6.0], seeds=1))
+    found = files.read_json(judge(asked) / "utility.json")
+    arms = {amount: {cell["arm"] for cell in found["cells"] if cell["amount"] == amount} for amount in (0.5, 1.0)}
+    assert {"real + synthetic ×4", "real + synthetic ×6"} <= arms[0.5]
+    assert {name for name in arms[1.0] if "×" in name} == {"real + synthetic ×3.9"}
+    assert found["left_out"] == ["real + synthetic ×6 at 1 (there are no more than ×3.9)"]
+    html = shown(asked)[1]
+    assert "real + synthetic ×6 at 1 (there are no more than ×3.9)" in html
+    assert "With 12 people (72 texts), by words and pairs, real + synthetic ×3.9 against real" in log(asked)
+    train = planted.people(12, 6, seed=1)
+    (warning,) = downstream.scarce(recipe(ratios=[4.0, 1.0]), train)
+    assert "up to 4 texts for each real one" in warning
+    assert "about ×2.2 at 0.5, ×1.1 at 1 of train's people" in warning
+    assert downstream.scarce(recipe(ratios=[1.0]), train) == []
+    assert downstream.scarce(recipe(judge=False), train) == []
+    with Events(run.path) as events:
+        downstream.foretell(run, events)
+        assert log(run).count("warning: downstream.ratios") == 1
+        downstream.foretell(asked, events)  # what was judged needs no warning
+        assert log(run).count("warning: downstream.ratios") == 1
+
+
 def test_what_learns_is_asked_for_before_the_run(monkeypatch):
     downstream.check(recipe())
     monkeypatch.setitem(sys.modules, "sklearn", None)
@@ -317,6 +340,7 @@ def test_the_page_shows_every_arm_and_says_what_the_numbers_say(judged, run):
     assert found["tables"][1]["rows"][0]["name"] == "real"
     assert html.count("<tr") > len(utility["cells"]) + len(utility["comparisons"])
     assert "named beforehand" in html
+    assert "given these people of train and this generator" in html
     assert "<script" not in html
     main = next(row for row in utility["comparisons"] if row["primary"])
     sentence = found["sentences"]["utility"][0]
@@ -336,6 +360,10 @@ def test_sentences_follow_from_the_interval():
     none = augmentation.verdict(row_with(-0.01, 0.03, "no difference shown"), found)
     assert "no difference shown; a gain above 3.0 is ruled out at 95 %" in none.replace("\u00a0", " ")
     assert "gain is shown" not in none
+    given = ", given these people of train and this generator."
+    assert given in none
+    assert given in augmentation.verdict(row_with(0.01, 0.03, "better"), found)
+    assert given not in augmentation.verdict(row_with(0.01, 0.03, "better") | {"amount": 0.5}, found)
     assert "ruled out" not in augmentation.verdict(row_with(-0.03, 0.0, "no difference shown"), found)
     alone = augmentation.verdict(row_with(0.01, 0.03, "no difference shown") | {"p_holm": 0.2}, found)
     assert "p\u00a0=\u00a00.20 after Holm’s correction: no difference shown" in alone
