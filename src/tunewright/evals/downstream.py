@@ -378,45 +378,47 @@ def _difference(
 # ---------------------------------------------------------------- agreement
 
 
-def agreement(
-    name: str, texts: Texts, train: Sequence[Record], held: Sequence[Record],
-    synthetic: Mapping[str, Sequence[Record]], *, margin: float, level: float, resamples: int, seed: int,
-) -> dict[str, dict[str, Any]]:  # fmt: skip
-    """How often a classifier trained on train agrees with the labels of synthetic and of other people's real texts.
+class Listener:
+    """A classifier of what people of train say, asked for the labels of other people's texts and of synthetic ones."""
 
-    held: real texts of people that train does not know. synthetic: several sets by name, such as drawn and kept.
-    margin: how far below is still close.
+    def __init__(self, name: str, texts: Texts, train: Sequence[Record], seed: int):
+        self._name, self._texts, self._train, self._seed = name, texts, train, seed
+        self._classes = sorted({label_of(record) for record in train})
+        self._model = classifiers.learn(name, texts, texts.rows(r.text for r in train), labels_of(train), seed)
 
-    Returns for each set {"real", "synthetic", "difference", "low", "high", "verdict", "labels", "n", …}: shares among
-    texts of the same lengths, every label weighing the same; the interval adds the variance over people (bootstrap) and
-    over synthetic texts. verdict: "close" where all of the interval is above -margin, "below" where all of it is under,
-    else "not settled". everything: macro F1 of all texts, whatever their lengths.
-    Raises DataError where someone of train is held out, no text has a length and label in common, or the real texts are
-    of fewer than four people.
-    """
-    refuse_tested(train, held)
-    classes = sorted({label_of(record) for record in train})
-    model = classifiers.learn(name, texts, texts.rows(r.text for r in train), labels_of(train), seed)
+    def agreement(
+        self, held: Sequence[Record], synthetic: Sequence[Record], *, margin: float, level: float, resamples: int
+    ) -> dict[str, Any]:
+        """How often it agrees with the labels of synthetic and of other people's real texts.
 
-    def agreed(records: Sequence[Record]) -> tuple[Array, float]:
-        called, actual = model.predict(texts.rows(record.text for record in records)), labels_of(records)
-        return (called == actual).astype(float), float(macro_f1(by_class(called, actual, classes).sum(axis=0)))
+        held: real texts of people that train does not know. margin: how far below is still close.
 
-    ours, of_ours = agreed(held)
-    found = {}
-    for side, records in synthetic.items():
-        theirs, of_theirs = agreed(records)
-        rates = _matched(held, ours, records, theirs, level=level, resamples=resamples, seed=seed)
+        Returns {"real", "synthetic", "difference", "low", "high", "verdict", "labels", "n", …}: shares among texts of
+        the same lengths, every label weighing the same; the interval adds the variance over people (bootstrap) and over
+        synthetic texts. verdict: "close" where all of the interval is above -margin, "below" where all of it is under,
+        else "not settled". everything: macro F1 of all texts, whatever their lengths.
+        Raises DataError where someone of train is held out, no text has a length and label in common, or the real texts
+        are of fewer than four people.
+        """
+        refuse_tested(self._train, held)
+        if not held or not synthetic:
+            raise DataError(f"there is no {'synthetic' if held else 'real'} text to ask about")
+        ours, of_ours = self._agreed(held)
+        theirs, of_theirs = self._agreed(synthetic)
+        rates = _matched(held, ours, synthetic, theirs, level=level, resamples=resamples, seed=self._seed)
         low, high = rates["low"], rates["high"]
-        found[side] = {
-            "classifier": name,
+        return {
+            "classifier": self._name,
             **rates,
             "margin": margin,
             "verdict": "close" if low >= -margin else "below" if high < -margin else "not settled",
             "everything": {"real": of_ours, "synthetic": of_theirs},
-            "learnt": len(train),
+            "learnt": len(self._train),
         }
-    return found
+
+    def _agreed(self, records: Sequence[Record]) -> tuple[Array, float]:
+        called, actual = self._model.predict(self._texts.rows(one.text for one in records)), labels_of(records)
+        return (called == actual).astype(float), float(macro_f1(by_class(called, actual, self._classes).sum(axis=0)))
 
 
 def _matched(

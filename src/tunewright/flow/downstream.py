@@ -141,9 +141,6 @@ def _judge(job: Run, events: Events) -> None:
     downstream.refuse_leaks(sides["train"], sides["validation"], sides["test"], [*texts.drawn, *texts.kept])
     if not sides["test"]:
         raise DataError("no real text is left to judge by", where=str(job.path / "data" / "test.jsonl"))
-    if not texts.kept:
-        events.say("no synthetic text was kept: there is nothing to judge")
-        return
     if texts.made:
         events.say(f"{texts.made:,} records of train were made of others or are synthetic: they are no part of this")
     if not _stands(job, source):
@@ -160,10 +157,7 @@ def _judge(job: Run, events: Events) -> None:
     if not (folder / "utility.json").is_file():
         unsaid = {classifiers.label_of(record) for record in sides["train"]} - set(classifiers.labels_of(texts.kept))
         if unsaid:
-            refused = {"refused": f"no synthetic text of '{min(unsaid)}' was kept"}
-            files.write_json(folder / "utility.json", refused)
-            for sentence in augmentation.told("utility", refused):
-                events.say(sentence)
+            _refuse(job, f"no synthetic text{f' of {min(unsaid)!r}' if texts.kept else ''} was kept", events)
         else:
             _answers(job, texts, read, events)
             _compare(job, [job], events)
@@ -269,26 +263,27 @@ def _agreement(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
     from tunewright.data import filters
     from tunewright.evals import downstream
 
-    options, train = job.recipe.downstream, texts.sides["train"]
-    sides = {"drawn": (texts.held, texts.drawn), "kept": (texts.held, texts.kept)}
+    options, train, draw = job.recipe.downstream, texts.sides["train"], job.recipe.draw
+    sides = {"drawn": (train, texts.held, texts.drawn), "kept": (train, texts.held, texts.kept)}
     if filtered := "label" in job.recipe.generate.filters.use:
         # What a filter chose by label agrees with any classifier of labels, so real texts go through that filter, too.
         alone = filters.Filters(train, job.recipe.generate.filters.model_copy(update={"use": ("label",)}))
         looked = alone.look([filters.Written(one.text, str(one.target)) for one in texts.held])
         passing = [one for one, verdict in zip(texts.held, looked, strict=True) if verdict.filter is None]
-        sides["kept"] = (passing, texts.kept)
-        _, train = filters.parted(train)
+        sides["kept"] = (filters.parted(train)[1], passing, texts.kept)
+    settings = {"margin": options.margin, "level": draw["level"], "resamples": draw["resamples"]}
+    learnt: dict[tuple[str, int], downstream.Listener] = {}
 
     def agreed(name: str, side: str) -> Any:
-        real, made = sides[side]
-        found = _or_refused(
-            lambda: downstream.agreement(
-                name, read, train, real, {side: made}, margin=options.margin, **job.recipe.draw
-            )
-        )
-        return found if "refused" in found else found[side]
+        own, real, made = sides[side]
+        key = name, id(own)
+        if key not in learnt:
+            learnt[key] = downstream.Listener(name, read, own, draw["seed"])
+        return learnt[key].agreement(real, made, **settings)
 
-    return {side: {name: agreed(name, side) for name in options.classifiers} for side in sides} | {"filtered": filtered}
+    return {
+        side: {name: _or_refused(partial(agreed, name, side)) for name in options.classifiers} for side in sides
+    } | {"filtered": filtered}
 
 
 _PARTS: dict[str, Callable[[Run, Texts, Any], dict[str, Any]]] = {
@@ -345,6 +340,13 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
         events.progress.finish()
 
 
+def _refuse(job: Run, why: str, events: Events) -> None:
+    """utility.json of a run whose texts cannot be learnt from."""
+    files.write_json(job.path / FOLDER / "utility.json", {"refused": why})
+    for sentence in augmentation.told("utility", {"refused": why}):
+        events.say(sentence)
+
+
 def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
     """utility.json of a run, from the parts of itself or of its folds."""
     from tunewright.evals import classifiers, downstream
@@ -392,11 +394,6 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
 def _pool(job: Run, events: Events) -> None:
     """downstream/ of a run with folds: their answers to all test texts together."""
     runs = folds.of(job)
-    if unjudged := [fold.path.name for fold in runs if not (fold.path / FOLDER / "parts").is_dir()]:
-        events.say(
-            f"fold {', '.join(unjudged)} has no synthetic texts of every label: no utility of all folds together"
-        )
-        return
     source = {
         "options": job.recipe.downstream.model_dump(mode="json"),
         "folds": {fold.path.name: files.read_json(fold.path / FOLDER / "source.json") for fold in runs},
@@ -404,6 +401,9 @@ def _pool(job: Run, events: Events) -> None:
     if _stands(job, source) and job.done(FOLDER):
         return
     _begin(job, source, events)
-    _compare(job, runs, events)
+    if unjudged := [fold.path.name for fold in runs if not (fold.path / FOLDER / "parts").is_dir()]:
+        _refuse(job, f"no synthetic texts of every label were kept in fold {', '.join(unjudged)}", events)
+    else:
+        _compare(job, runs, events)
     counts = [fold.manifest(FOLDER) for fold in runs]
     job.finish(FOLDER, {name: sum(count[name] for count in counts) for name in ("drawn", "kept")})

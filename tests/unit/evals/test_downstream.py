@@ -17,6 +17,7 @@ from tunewright.evals.downstream import REAL, SYNTHETIC, beside, with_ratio
 TRAIN = planted.people(16, 6, seed=1)
 TEST = planted.people(24, 12, seed=2, side="test")
 DRAW = {"level": 0.95, "resamples": 400, "seed": 0}
+AGREE = {"margin": 0.05, "level": 0.95, "resamples": 300}
 
 
 def table(synthetic, *, amounts=(1.0,), ratios=(8.0, 2.0), seeds=3, others=alternatives.NAMES, names=("words",)):
@@ -230,11 +231,8 @@ def test_an_arm_that_ran_out_takes_no_other_arms_name():
 
 def test_agreement_of_texts_like_peoples_is_close_and_of_others_below():
     train, held = planted.people(40, 20, seed=1), planted.people(40, 20, seed=2, side="validation")
-    settings = {"margin": 0.05, "level": 0.95, "resamples": 300, "seed": 0}
-    texts = Texts()
-    made = {"good": planted.helpful(2000, seed=3), "bad": planted.useless(2000, seed=3)}
-    found = downstream.agreement("words", texts, train, held, made, **settings)
-    good, bad = found["good"], found["bad"]
+    ear = downstream.Listener("words", Texts(), train, 0)
+    good, bad = (ear.agreement(held, made(2000, seed=3), **AGREE) for made in (planted.helpful, planted.useless))
     assert good["verdict"] == "close"
     assert good["low"] <= good["difference"] <= good["high"]
     assert set(good["labels"]) == set(planted.LABELS)
@@ -247,33 +245,30 @@ def test_agreement_is_of_the_same_lengths():
     # Long texts are easier; here nearly all synthetic ones are long, and as good as people's of that length.
     made = planted.helpful(1500, seed=3)
     long = [record for record in made if len(record.text.split()) > 15] + made[:40]
-    found = downstream.agreement(
-        "words", Texts(), train, held, {"long": long}, margin=0.05, level=0.95, resamples=300, seed=0
-    )["long"]
+    found = downstream.Listener("words", Texts(), train, 0).agreement(held, long, **AGREE)
     assert found["everything"]["synthetic"] > found["everything"]["real"] + 0.01
     assert abs(found["difference"]) < 0.04
 
 
 def test_three_people_say_nothing_of_others():
     train, held = planted.people(20, 10, seed=1), planted.people(3, 20, seed=2, side="validation")
-    made = {"made": planted.helpful(300, seed=3)}
+    ear = downstream.Listener("words", Texts(), train, 0)
     with pytest.raises(DataError, match="3 held-out people are too few"):
-        downstream.agreement("words", Texts(), train, held, made, margin=0.05, level=0.95, resamples=100, seed=0)
+        ear.agreement(held, planted.helpful(300, seed=3), **AGREE)
+
+
+def test_of_no_texts_nothing_is_said():
+    ear, held = downstream.Listener("words", Texts(), TRAIN, 0), planted.people(4, 6, seed=2, side="validation")
+    with pytest.raises(DataError, match="no synthetic text to ask about"):
+        ear.agreement(held, [], **AGREE)
+    with pytest.raises(DataError, match="no real text to ask about"):
+        ear.agreement([], planted.helpful(20, seed=3), **AGREE)
 
 
 def test_few_texts_settle_nothing():
     train, held = planted.people(20, 10, seed=1), planted.people(4, 6, seed=2, side="validation")
-    found = downstream.agreement(
-        "words",
-        Texts(),
-        train,
-        held,
-        {"few": planted.helpful(20, seed=3)},
-        margin=0.05,
-        level=0.95,
-        resamples=300,
-        seed=0,
-    )["few"]
+    ear = downstream.Listener("words", Texts(), train, 0)
+    found = ear.agreement(held, planted.helpful(20, seed=3), **AGREE)
     assert found["verdict"] == "not settled"
 
 
@@ -305,4 +300,4 @@ def test_nothing_is_learnt_from_who_is_tested():
     with pytest.raises(DataError, match="a filter would learn from 1 texts"):
         downstream.refuse_tested([*TRAIN, other], TEST, "a filter would learn")
     with pytest.raises(DataError, match="held out"):
-        downstream.agreement("words", Texts(), [*TRAIN, TEST[0]], TEST, {}, margin=0.05, **DRAW)
+        downstream.Listener("words", Texts(), [*TRAIN, TEST[0]], 0).agreement(TEST, planted.helpful(4, seed=3), **AGREE)

@@ -12,13 +12,13 @@ import pytest
 from pydantic import ValidationError
 
 import planted
-from tunewright.core import files
+from tunewright.core import files, recipe_file
 from tunewright.core.errors import DataError, MissingExtra, RunError
 from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
 from tunewright.evals import downstream as arms_of
-from tunewright.flow import downstream
+from tunewright.flow import downstream, plan
 from tunewright.flow.outcome import complete
 from tunewright.report import augmentation
 from tunewright.report.evidence import Evidence
@@ -146,6 +146,12 @@ def test_arms_without_texts_enough_are_named_by_what_was_added_and_warned_of(run
         assert log(run).count("warning: downstream.ratios") == 1
         downstream.foretell(asked, events)  # what was judged needs no warning
         assert log(run).count("warning: downstream.ratios") == 1
+
+
+def test_the_dry_run_warns_of_them_too():
+    asked = recipe_file.read("speech-augmentation", ("data.sample=true", "generate.per_label=10"), environment={})
+    warnings = plan._data(asked, None, None)[4]
+    assert any("generate.per_label=10 gives about" in warning for warning in warnings)
 
 
 def test_what_learns_is_asked_for_before_the_run(monkeypatch):
@@ -285,8 +291,16 @@ def test_a_model_that_wrote_nothing_worth_keeping_does_not_end_the_run(run):
     kept = run.path / "synthetic" / "kept.jsonl"
     rows = list(files.read_lines(kept))
     files.write_lines(kept, [])
-    assert not judge(run).exists()
-    assert "nothing to judge" in log(run)
+    folder = judge(run)
+    assert files.read_json(folder / "utility.json") == {"refused": "no synthetic text was kept"}
+    assert "What they are worth: not measured, for no synthetic text was kept." in log(run)
+    assert files.read_json(folder / "agreement.json")["drawn"]["words"]["verdict"]  # what was drawn is judged
+    assert "no synthetic text to ask about" in str(files.read_json(folder / "agreement.json")["kept"])
+    assert complete(run, "judge")
+    assert "no synthetic text was kept" in shown(run)[1]
+    stamp = (folder / "privacy.json").stat().st_mtime_ns
+    judge(run)
+    assert (folder / "privacy.json").stat().st_mtime_ns == stamp
     files.write_lines(kept, [row for row in rows if row["target"] == "fluent"][:1])
     folder = judge(run)
     assert files.read_json(folder / "utility.json") == {"refused": "no synthetic text of 'disfluent' was kept"}
@@ -295,6 +309,46 @@ def test_a_model_that_wrote_nothing_worth_keeping_does_not_end_the_run(run):
     found, html = shown(run)
     assert found["tables"] == []
     assert "not measured" in html
+
+
+def test_nothing_drawn_at_all_is_judged_too(run):
+    for name in ("drawn", "kept"):
+        files.write_lines(run.path / "synthetic" / f"{name}.jsonl", [])
+    folder = judge(run)
+    assert files.read_json(folder / "privacy.json")["disclosed"] == {"refused": "no drawn text has a word"}
+    assert complete(run, "judge")
+
+
+def test_a_fold_that_kept_nothing_leaves_a_judgement_that_says_so(tmp_path):
+    run = Run(tmp_path / "dealt", recipe(folds=2, amounts=[1.0], seeds=1))
+    for number, fold in enumerate(run.folds):
+        (fold / "data").mkdir(parents=True)
+        fill(fold, seed=100 * number)
+    files.write_lines(run.folds[1] / "synthetic" / "kept.jsonl", [])
+    folder = judge(run)
+    assert files.read_json(folder / "utility.json") == {
+        "refused": "no synthetic texts of every label were kept in fold 2"
+    }
+    assert complete(run, "judge")
+    assert run.manifest("downstream") == {"drawn": 600, "kept": 280}
+
+
+def test_who_hears_the_same_people_learns_once(run, monkeypatch):
+    learnt = []
+    learn = arms_of.classifiers.learn
+    monkeypatch.setattr(arms_of.classifiers, "learn", lambda *given: learnt.append(given[0]) or learn(*given))
+    asked = Run(run.path, recipe(classifiers=["words", "disfluency"]))
+    texts = downstream.Texts(asked)
+    found = downstream._agreement(asked, texts, arms_of.Texts())
+    assert sorted(learnt) == ["disfluency", "disfluency", "words", "words"]  # kept texts: of the filter's other half
+    learnt.clear()
+    options = asked.recipe.generate.filters.model_copy(update={"use": ("broken",)})
+    generate = asked.recipe.generate.model_copy(update={"filters": options})
+    plain = Run(run.path, asked.recipe.model_copy(update={"generate": generate}))
+    other = downstream._agreement(plain, texts, arms_of.Texts())
+    assert sorted(learnt) == ["disfluency", "words"]
+    assert other["drawn"] == found["drawn"]
+    assert other["kept"]["words"]["learnt"] == 72
 
 
 def test_folds_are_judged_each_and_their_answers_together(tmp_path):
