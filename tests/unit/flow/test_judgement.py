@@ -79,6 +79,15 @@ def finished(tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="module")
+def finished_otherwise(tmp_path_factory):
+    run = Run(tmp_path_factory.mktemp("once") / "spoken", recipe(margin=0.2, permutations=29))
+    run.path.mkdir()
+    fill(run.path)
+    judge(run)
+    return run
+
+
 @pytest.fixture
 def judged(finished, tmp_path):
     """A run whose judgement is complete, for one test."""
@@ -180,10 +189,11 @@ def test_a_finished_judgement_stands_and_another_source_is_judged_anew(judged):
 
 
 @pytest.mark.parametrize("dies_at", [None, "manifest.json", "rest", "fidelity"])
-def test_other_options_are_judged_anew_in_the_same_run_wherever_that_dies(judged, run, monkeypatch, dies_at):
-    other = recipe(margin=0.2, permutations=29)
-    expected = {path.name: path.read_bytes() for path in judge(Run(run.path, other)).rglob("*.json*")}
-    asked = Run(judged.path, other)
+def test_other_options_are_judged_anew_in_the_same_run_wherever_that_dies(
+    judged, finished_otherwise, monkeypatch, dies_at
+):
+    expected = {path.name: path.read_bytes() for path in (finished_otherwise.path / "downstream").rglob("*.json*")}
+    asked = Run(judged.path, finished_otherwise.recipe)
     assert complete(judged, "judge")
     assert not complete(asked, "judge")
     breaking = {
