@@ -62,7 +62,12 @@ def test_the_recipe_in_miniature(tmp_path, monkeypatch, capsys):
     json.dumps(done.to_row())
 
     # Judged by other options, in the same run: nothing is learnt or written again, and the page follows.
-    made = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.parent.name in ("model", "synthetic")}
+    made = {
+        path: path.stat().st_mtime_ns
+        for pattern in ("systems/**/*.safetensors", "systems/**/*.jsonl", "synthetic/*.jsonl")
+        for path in folder.glob(pattern)
+    }
+    assert len(made) > 3
     other = ["--set", "downstream.ratios=[0.5]", "--set", "downstream.seeds=1"]
     assert cli.invoke(["run", str(folder), *other]) == 0
     assert "downstream.seeds 2 → 1: it is judged anew" in capsys.readouterr().err
