@@ -9,13 +9,15 @@
     downstream/utility.json         their scores and differences
     downstream/manifest.json        last
 
-Every file is written whole, so a judgement that was broken off goes on behind the last of them. In a cross-validation
+Every file is written whole, so a judgement that was broken off goes on behind the last of them. Other options
+(`downstream` in the recipe) make no other run: what was judged by earlier ones makes room. In a cross-validation
 each fold is judged, with the texts of its own generator, and their answers to all test texts are compared together.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -29,6 +31,7 @@ from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.data.split import is_synthetic
 from tunewright.flow import folds, prepared
+from tunewright.flow.outcome import complete
 from tunewright.report import augmentation
 
 FOLDER = "downstream"
@@ -86,6 +89,28 @@ def check(recipe: Recipe) -> None:
         classifiers.check()
 
 
+def scarce(recipe: Recipe, train: Sequence[Record]) -> list[str]:
+    """What to warn of before anything is trained: amounts at which fewer texts will be kept than ratios ask for."""
+    options, kept = recipe.downstream, recipe.generate.per_label
+    labels = Counter(str(record.target) for record in train if not is_synthetic(record))
+    if not options.judge or not labels:
+        return []
+    most = kept / max(labels.values())
+    short = [f"×{most / amount:.2g} at {amount:g}" for amount in options.amounts if max(options.ratios) > most / amount]
+    if not short:
+        return []
+    asked, told = f"{max(options.ratios):g}", f"about {', '.join(short)} of train's people"
+    return [f"downstream.ratios asks for up to {asked} texts for each real one; generate.per_label={kept} gives {told}"]
+
+
+def foretell(job: Run, events: Events) -> None:
+    """Say what `scarce` warns of, where nothing was judged yet."""
+    if job.recipe.downstream.judge and not complete(job, "judge"):
+        largest = max(folds.of(job) or [job], key=lambda one: len(Texts(one).sides["train"]))
+        for warning in scarce(job.recipe, Texts(largest).sides["train"]):
+            events.say(f"warning: {warning}")
+
+
 def judge(job: Run, events: Events) -> None:
     """Write downstream/ of a run, or go on with it; nothing to do where the recipe does not ask, or nothing changed.
 
@@ -108,7 +133,7 @@ def _judge(job: Run, events: Events) -> None:
 
     source = _source(job)
     folder = job.path / FOLDER
-    if job.done(FOLDER) and files.read_json(folder / "source.json") == source:
+    if _stands(job, source) and job.done(FOLDER):
         return
     classifiers.check()
     texts = Texts(job)
@@ -116,17 +141,10 @@ def _judge(job: Run, events: Events) -> None:
     downstream.refuse_leaks(sides["train"], sides["validation"], sides["test"], [*texts.drawn, *texts.kept])
     if not sides["test"]:
         raise DataError("no real text is left to judge by", where=str(job.path / "data" / "test.jsonl"))
-    if not texts.kept:
-        events.say("no synthetic text was kept: there is nothing to judge")
-        return
     if texts.made:
         events.say(f"{texts.made:,} records of train were made of others or are synthetic: they are no part of this")
-    if not (folder / "source.json").is_file() or files.read_json(folder / "source.json") != source:
-        if folder.is_dir():
-            events.say("what was judged has changed since: it is judged anew")
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        files.write_json(folder / "source.json", source)
+    if not _stands(job, source):
+        _begin(job, source, events)
     read = classifiers.Texts()
     for name, work in _PARTS.items():
         path = folder / f"{name}.json"
@@ -139,10 +157,7 @@ def _judge(job: Run, events: Events) -> None:
     if not (folder / "utility.json").is_file():
         unsaid = {classifiers.label_of(record) for record in sides["train"]} - set(classifiers.labels_of(texts.kept))
         if unsaid:
-            refused = {"refused": f"no synthetic text of '{min(unsaid)}' was kept"}
-            files.write_json(folder / "utility.json", refused)
-            for sentence in augmentation.told("utility", refused):
-                events.say(sentence)
+            _refuse(job, f"no synthetic text{f' of {min(unsaid)!r}' if texts.kept else ''} was kept", events)
         else:
             _answers(job, texts, read, events)
             _compare(job, [job], events)
@@ -156,6 +171,32 @@ def _source(job: Run) -> dict[str, Any]:
         raise RunError("there are no texts to judge", where=str(missing[0]), hint=f"tunewright run {job.path}")
     own = {str(path.relative_to(job.path)): files.sha256(path) for path in paths}
     return {"files": own, "options": job.recipe.downstream.model_dump(mode="json"), **job.recipe.draw}
+
+
+def _stands(job: Run, source: dict[str, Any]) -> bool:
+    """Whether what stands in downstream/ was judged of this source."""
+    path = job.path / FOLDER / "source.json"
+    return path.is_file() and files.read_json(path) == source
+
+
+def _begin(job: Run, source: dict[str, Any], events: Events) -> None:
+    """Make room for a judgement of this source. One that stood is not complete from the first file on that goes."""
+    folder = job.path / FOLDER
+    path = folder / "source.json"
+    if path.is_file():
+        events.say(f"{_what_changed(files.read_json(path), source)}: it is judged anew")
+    (folder / "manifest.json").unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    files.write_json(path, source)
+
+
+def _what_changed(before: dict[str, Any], source: dict[str, Any]) -> str:
+    old, new = before.get("options", {}), source["options"]
+    changed = [f"{FOLDER}.{key} {old.get(key)} → {new[key]}" for key in new if old.get(key) != new[key]]
+    return f"the recipe has {'; '.join(changed)}" if changed else "what was judged has changed since"
 
 
 # ---------------------------------------------------------------- what they are like
@@ -222,26 +263,27 @@ def _agreement(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
     from tunewright.data import filters
     from tunewright.evals import downstream
 
-    options, train = job.recipe.downstream, texts.sides["train"]
-    sides = {"drawn": (texts.held, texts.drawn), "kept": (texts.held, texts.kept)}
+    options, train, draw = job.recipe.downstream, texts.sides["train"], job.recipe.draw
+    sides = {"drawn": (train, texts.held, texts.drawn), "kept": (train, texts.held, texts.kept)}
     if filtered := "label" in job.recipe.generate.filters.use:
         # What a filter chose by label agrees with any classifier of labels, so real texts go through that filter, too.
         alone = filters.Filters(train, job.recipe.generate.filters.model_copy(update={"use": ("label",)}))
         looked = alone.look([filters.Written(one.text, str(one.target)) for one in texts.held])
         passing = [one for one, verdict in zip(texts.held, looked, strict=True) if verdict.filter is None]
-        sides["kept"] = (passing, texts.kept)
-        _, train = filters.parted(train)
+        sides["kept"] = (filters.parted(train)[1], passing, texts.kept)
+    settings = {"margin": options.margin, "level": draw["level"], "resamples": draw["resamples"]}
+    learnt: dict[tuple[str, int], downstream.Listener] = {}
 
     def agreed(name: str, side: str) -> Any:
-        real, made = sides[side]
-        found = _or_refused(
-            lambda: downstream.agreement(
-                name, read, train, real, {side: made}, margin=options.margin, **job.recipe.draw
-            )
-        )
-        return found if "refused" in found else found[side]
+        own, real, made = sides[side]
+        key = name, id(own)
+        if key not in learnt:
+            learnt[key] = downstream.Listener(name, read, own, draw["seed"])
+        return learnt[key].agreement(real, made, **settings)
 
-    return {side: {name: agreed(name, side) for name in options.classifiers} for side in sides} | {"filtered": filtered}
+    return {
+        side: {name: _or_refused(partial(agreed, name, side)) for name in options.classifiers} for side in sides
+    } | {"filtered": filtered}
 
 
 _PARTS: dict[str, Callable[[Run, Texts, Any], dict[str, Any]]] = {
@@ -269,6 +311,10 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
             wanted += downstream.parts(train, (amount,), options.seeds, seed)
         except DataError as error:
             events.say(f"{amount:g} of the participants is too little: {error.message}")
+    most = {
+        amount: downstream.reach([part for part in wanted if part.amount == amount], texts.kept)
+        for amount in {part.amount for part in wanted}
+    }
     of_all = None
     if "ngrams" in options.alternatives and any(not (folder / f"{part.name}.jsonl").is_file() for part in wanted):
         of_all = alternatives.Alternative("ngrams", train)
@@ -278,7 +324,13 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
         path = folder / f"{part.name}.jsonl"
         if not path.is_file():
             tried = downstream.arms(
-                part, texts.kept, ratios=options.ratios, others=options.alternatives, seed=seed, of_all=of_all
+                part,
+                texts.kept,
+                ratios=options.ratios,
+                others=options.alternatives,
+                seed=seed,
+                most=most[part.amount],
+                of_all=of_all,
             )
             files.write_lines(path, downstream.answers(part, tried, test, options.classifiers, read))
             events.add(FOLDER, "answered", part=part.name, arms=len(tried))
@@ -286,6 +338,13 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
             events.progress.update(number)
     if events.progress is not None:
         events.progress.finish()
+
+
+def _refuse(job: Run, why: str, events: Events) -> None:
+    """utility.json of a run whose texts cannot be learnt from."""
+    files.write_json(job.path / FOLDER / "utility.json", {"refused": why})
+    for sentence in augmentation.told("utility", {"refused": why}):
+        events.say(sentence)
 
 
 def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
@@ -314,14 +373,16 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
         **job.recipe.draw,
     )
     found |= {"chief": downstream.with_ratio(options.ratios[0]), "folds": len(runs) if len(runs) > 1 else 0}
-    tested = {(row["amount"], row["arm"]) for row in rows.values()}
-    scarce = [
-        f"{downstream.with_ratio(ratio)} at {amount:g} (no more texts)"
-        for amount in sorted({amount for amount, _ in tested})
+    given: dict[float, dict[str, float]] = {}
+    for row in rows.values():
+        given.setdefault(row["amount"], {}).setdefault(row["arm"], row["given"] or 0)
+    short = [
+        f"{downstream.with_ratio(ratio)} at {amount:g} (there are no more than ×{max(given[amount].values()):.2g})"
+        for amount in sorted(given)
         for ratio in options.ratios
-        if (amount, downstream.with_ratio(ratio)) not in tested
+        if downstream.with_ratio(ratio) not in given[amount]
     ]
-    found["left_out"] = scarce + sorted(
+    found["left_out"] = short + sorted(
         {f"{row['arm']} at {row['amount']:g}" for row in rows.values() if row not in whole}
     )
     files.write_json(job.path / FOLDER / "utility.json", found)
@@ -333,18 +394,16 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
 def _pool(job: Run, events: Events) -> None:
     """downstream/ of a run with folds: their answers to all test texts together."""
     runs = folds.of(job)
+    source = {
+        "options": job.recipe.downstream.model_dump(mode="json"),
+        "folds": {fold.path.name: files.read_json(fold.path / FOLDER / "source.json") for fold in runs},
+    }
+    if _stands(job, source) and job.done(FOLDER):
+        return
+    _begin(job, source, events)
     if unjudged := [fold.path.name for fold in runs if not (fold.path / FOLDER / "parts").is_dir()]:
-        events.say(
-            f"fold {', '.join(unjudged)} has no synthetic texts of every label: no utility of all folds together"
-        )
-        return
-    source = {fold.path.name: files.read_json(fold.path / FOLDER / "source.json") for fold in runs}
-    folder = job.path / FOLDER
-    if job.done(FOLDER) and files.read_json(folder / "source.json") == source:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    files.write_json(folder / "source.json", source)
-    _compare(job, runs, events)
+        _refuse(job, f"no synthetic texts of every label were kept in fold {', '.join(unjudged)}", events)
+    else:
+        _compare(job, runs, events)
     counts = [fold.manifest(FOLDER) for fold in runs]
     job.finish(FOLDER, {name: sum(count[name] for count in counts) for name in ("drawn", "kept")})
