@@ -171,25 +171,37 @@ def copied(
 
     Only texts of `SHORTEST` words and more are looked at, and n counts these.
     """
-    index: dict[tuple[str, ...], set[int]] = defaultdict(set)
-    for place, record in enumerate(train):
-        for run in _runs(tokens(record.text)):
-            index[run].add(place)
-    return {
-        name: _share(records, index, level, resamples, seed) for name, records in (("drawn", drawn), ("held", held))
-    } | {"run": RUN, "threshold": COPIED, "shortest": SHORTEST}
+    return copied_in_folds([(drawn, train, held)], level=level, resamples=resamples, seed=seed)
+
+
+def copied_in_folds(
+    folds: Sequence[tuple[Sequence[Record], Sequence[Record], Sequence[Record]]], *, level: float, resamples: int,
+    seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """The same over folds, (drawn, train, held) of each: texts beside the train of their own fold."""
+    looked: dict[str, tuple[list[Record], list[bool]]] = {"drawn": ([], []), "held": ([], [])}
+    for drawn, train, held in folds:
+        index: dict[tuple[str, ...], set[int]] = defaultdict(set)
+        for place, record in enumerate(train):
+            for run in _runs(tokens(record.text)):
+                index[run].add(place)
+        for name, records in (("drawn", drawn), ("held", held)):
+            for record in records:
+                said = tokens(record.text)
+                if len(said) >= SHORTEST:
+                    looked[name][0].append(record)
+                    looked[name][1].append(_is_copy(_runs(said), index))
+    found: dict[str, Any] = {name: _share(*own, level, resamples, seed) for name, own in looked.items()}
+    return found | {"run": RUN, "threshold": COPIED, "shortest": SHORTEST}
 
 
 def _share(
-    records: Sequence[Record], index: dict[tuple[str, ...], set[int]], level: float, resamples: int, seed: int
+    records: Sequence[Record], copies: Sequence[bool], level: float, resamples: int, seed: int
 ) -> dict[str, Any]:
-    said = [tokens(record.text) for record in records]
-    long = [place for place, words in enumerate(said) if len(words) >= SHORTEST]
-    if not long:
+    if not records:
         return {"share": 0.0, "low": 0.0, "high": 1.0, "n": 0}
-    hits = np.array([_is_copy(_runs(said[place]), index) for place in long], dtype=float)
-    owners = matching.people([records[place] for place in long])
-    sums = cluster_sums(np.column_stack([hits, np.ones(len(hits))]), owners)
+    hits = np.array(copies, dtype=float)
+    sums = cluster_sums(np.column_stack([hits, np.ones(len(hits))]), matching.people(records))
     drawn, without = resampled_sums(sums, resamples, seed), leave_one_out(sums)
     low, high, _ = interval(
         float(hits.mean()),

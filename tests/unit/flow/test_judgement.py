@@ -214,7 +214,9 @@ def test_what_too_few_people_cannot_tell_is_refused_and_the_rest_is_told(tmp_pat
     files.write_lines(run.path / "data" / "train.jsonl", [row for row in one if row["group"] != "train-1"])
     folder = judge(run)
     assert "needs 4 people" in files.read_json(folder / "privacy.json")["disclosed"]["refused"]
-    assert files.read_json(folder / "utility.json")["comparisons"]
+    found = files.read_json(folder / "utility.json")
+    assert found["comparisons"]
+    assert found["left_out"] == ["all at 0.1 (too few people)"]
     assert "not measured" in log(run)
 
 
