@@ -1,10 +1,11 @@
 """Disclosure where everybody is trained on in some fold and tested in another (`evals.disclosure` for one split).
 
-Each person who is tested stands once beside somebody of the same fold's train who shares a label. For each text that
-this fold's generator wrote: are those of train nearest, or those who are tested? Who is easily near to anybody stands
-on both sides, each time with the texts of another generator; so nobody of train is taken much oftener than others. A
-fold may test one person alone. p is of exchanging the two people of a pair at random (one-sided), the interval the
-jackknife's over pairs, Student's; pairs of all folds count together.
+Each person who is tested stands once beside somebody of the same fold's train who shares a label, as many texts of
+each. Of two texts that stand so side by side: is the one of train nearer to what the fold's generator wrote? Half of
+the time where it has learnt what people say and not what these people said. Who is easily near to anything stands on
+both sides, each time beside the texts of another generator; so nobody of train is taken much oftener than others, and
+a fold may test one person alone. p is of exchanging the two people of a pair at random (one-sided), the interval the
+jackknife's over pairs of all folds, Student's.
 """
 
 from __future__ import annotations
@@ -20,13 +21,10 @@ from scipy.special import stdtrit
 from tunewright.core.errors import DataError
 from tunewright.core.records import Record
 from tunewright.evals import matching
-from tunewright.evals.classifiers import Texts, tokens
-from tunewright.evals.disclosure import FEWEST, _by_person, _nearest, _said, _wins
+from tunewright.evals.classifiers import Rows, Texts, Tfidf, tokens
+from tunewright.evals.disclosure import FEWEST, _by_person, _said, _wins
 
 Array = NDArray[np.float64]
-
-Near = tuple[Array, Array]
-"""Likeness of a fold's texts to the nearest text of each person of train, and of those tested: `[texts, pairs]`."""
 
 PAIRS = 400
 """Pairs of all folds that are made, at most; where nobody is named each text is somebody's."""
@@ -36,15 +34,18 @@ def disclosed(
     texts: Texts, folds: Sequence[tuple[Sequence[Record], Sequence[Record], Sequence[Record]]], *, most: int,
     permutations: int, level: float, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Share of drawn texts whose nearest real text is one of train, as `disclosure.disclosed` has it.
+    """Share of train's texts that are nearer to a drawn one: {"share", "low", "high", "p", "people", "n", …}.
 
     folds: (drawn, train, those who are tested) of each. most: drawn texts of all folds that are looked at, at most.
+    people: pairs of them; n: pairs of texts. Nearness is the cosine of TF-IDF rows of words and pairs, and ties count
+    half.
     Raises DataError where fewer than four pairs of people can be made, or a person stands on both sides of a fold.
     """
     draw = np.random.default_rng(seed)
     used: Counter[str] = Counter()
-    near: list[Near] = []
-    looked_at = 0
+    wins: list[Array] = []
+    pairs: list[matching.Index] = []
+    count = 0
     for drawn, train, tested in folds:
         left, right, pair = _beside(train, tested, used, max(1, PAIRS // len(folds)), draw)
         said = [record for record in drawn if tokens(record.text)]
@@ -52,36 +53,43 @@ def disclosed(
             chosen = draw.permutation(len(said))[: max(1, most // len(folds))]
             asked = texts.rows(said[place].text for place in chosen)
             sides = texts.rows(train[place].text for place in left), texts.rows(tested[place].text for place in right)
-            near.append(_nearest(texts, asked, sides, pair, len(np.unique(pair))))
-            looked_at += len(pair)
-    counts = [one.shape[1] for one, _ in near]
-    if (count := sum(counts)) < FEWEST:
+            wins.append(_wins(*_nearest_drawn(texts, asked, sides)))
+            pairs.append(pair + count)
+            count += len(np.unique(pair))
+    if count < FEWEST:
         raise DataError(
             f"a disclosure test needs {FEWEST} people on each side who share a label, and there are {count}",
             hint="folds of more participants",
         )
-    wins = _all_wins(near)
-    share = float(wins.mean())
-    without = _without_each(near)
-    # Both the people who were compared and the texts that were drawn might have been others.
-    variance = (count - 1) / count * float(((without - without.mean()) ** 2).sum()) + float(wins.var()) / len(wins)
+    won, owners = np.concatenate(wins), np.concatenate(pairs)
+    sums, sizes = np.bincount(owners, won), np.bincount(owners)
+    share = float(won.mean())
+    without = (sums.sum() - sums) / (len(won) - sizes)
+    variance = (count - 1) / count * float(((without - without.mean()) ** 2).sum())
     reach = float(stdtrit(count - 1, (1 + level) / 2)) * variance**0.5
-    more = 0
-    for _ in range(permutations):
-        turned = np.split(draw.random(count) < 0.5, np.cumsum(counts)[:-1])
-        more += float(_all_wins(list(map(_exchanged, near, turned))).mean()) >= share - 1e-12
+    turned = draw.random((permutations, count)) < 0.5
+    exchanged = (sums.sum() + turned @ (sizes - 2 * sums)) / len(won)
     return {
         "share": share,
         "low": max(0.0, share - reach),
         "high": min(1.0, share + reach),
-        "p": (1 + more) / (1 + permutations),
-        "n": len(wins),
-        "ties": float((wins == 0.5).mean()),
+        "p": float((1 + (exchanged >= share - 1e-12).sum()) / (1 + permutations)),
+        "n": len(won),
+        "ties": float((won == 0.5).mean()),
         "people": count,
-        "texts": looked_at,
+        "texts": len(won),
         "of_people": [len(used), count],
         "permutations": permutations,
+        "in_folds": True,
     }
+
+
+def _nearest_drawn(texts: Texts, asked: Rows, sides: tuple[Rows, Rows]) -> tuple[Array, Array]:
+    """Likeness of each real text to the nearest drawn one: two of `[n]`."""
+    weigh = Tfidf(texts.grams(np.concatenate(sides)))
+    drawn = weigh(texts.grams(asked)).T.tocsc()
+    near = [np.asarray((weigh(texts.grams(side)) @ drawn).max(axis=1).toarray(), dtype=float).ravel() for side in sides]
+    return near[0], near[1]
 
 
 def _beside(
@@ -114,23 +122,3 @@ def _beside(
         number += 1
     left, right, pair = (np.array(side, dtype=np.int64) for side in places)
     return left, right, pair
-
-
-def _all_wins(near: Sequence[Near]) -> Array:
-    """Of every drawn text whether train is nearer: `[texts]`. A fold of which no pair is left has no say."""
-    return np.concatenate([_wins(one.max(axis=1), other.max(axis=1)) for one, other in near if one.shape[1]])
-
-
-def _without_each(near: Sequence[Near]) -> Array:
-    """The share without each of the pairs: `[pairs]`."""
-    found = []
-    for fold, (one, other) in enumerate(near):
-        for number in range(one.shape[1]):
-            left = np.delete(one, number, axis=1), np.delete(other, number, axis=1)
-            found.append(_all_wins([*near[:fold], left, *near[fold + 1 :]]).mean())
-    return np.array(found, dtype=float)
-
-
-def _exchanged(near: Near, turned: NDArray[np.bool_]) -> Near:
-    one, other = near
-    return np.where(turned, other, one), np.where(turned, one, other)
