@@ -16,7 +16,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from tunewright.core import recipe_file
 from tunewright.core import run as run_folder
@@ -125,7 +125,8 @@ def run(
 ) -> Outcome:
     """Do the job of a recipe, or go on with it: the same call after an interruption ends with the same result.
 
-    recipe: a shipped recipe's name, a file, a Recipe, or a run folder, which goes on. sets: changes to it.
+    recipe: a shipped recipe's name, a file, a Recipe, or a run folder, which goes on. sets: changes to it; those of
+    `downstream` alone make no other run: its texts are judged anew.
     runs: the folder of run folders, in which the run's own is `name` or the recipe's name.
     data: the folder of data sets that recipes call by name.
     until: the last stage to do: data, train, generate, judge, evaluate, compare or report.
@@ -141,8 +142,8 @@ def run(
     """
     from tunewright.flow import job
 
-    if _names_a_run(recipe, sets, name):
-        return job.go_on(Run.open(recipe), data=data, until=until, processes=processes, yes=yes, progress=progress)
+    if (there := _run_of(recipe, sets, name)) is not None:
+        return job.go_on(there, data=data, until=until, processes=processes, yes=yes, progress=progress)
     return job.run(
         read_recipe(recipe, sets),
         runs=runs,
@@ -155,9 +156,14 @@ def run(
     )
 
 
-def _names_a_run(recipe: Recipe | str | Path, sets: Sequence[str], name: str | None) -> TypeGuard[str | Path]:
-    """Whether what stands for a recipe is a run folder, to go on with as it is."""
-    return not isinstance(recipe, Recipe) and not sets and name is None and is_run(recipe)
+def _run_of(recipe: Recipe | str | Path, sets: Sequence[str], name: str | None) -> Run | None:
+    """The run whose folder stands for a recipe, to go on with; changes to it are those that only look at it anew."""
+    if isinstance(recipe, Recipe) or name is not None or not is_run(recipe):
+        return None
+    there = Run.open(recipe)
+    told = read_recipe(recipe, sets) if sets else there.recipe
+    same = recipe_file.identity(told) == recipe_file.identity(there.recipe)
+    return there.judged_by(told) if same else None
 
 
 def hosted_job(run: Run | str | Path, *, cancel: bool = False) -> dict[str, Any]:
@@ -364,8 +370,8 @@ def plan(
     """
     from tunewright.flow import plan as planning
 
-    if _names_a_run(recipe, sets, name):
-        return planning.plan(Run.open(recipe).recipe, runs=Path(recipe).parent, name=Path(recipe).name, data=data)
+    if (there := _run_of(recipe, sets, name)) is not None:
+        return planning.plan(there.recipe, runs=there.path.parent, name=there.name, data=data)
     return planning.plan(read_recipe(recipe, sets), runs=runs, name=name, data=data)
 
 

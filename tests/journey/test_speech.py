@@ -61,6 +61,22 @@ def test_the_recipe_in_miniature(tmp_path, monkeypatch, capsys):
     assert "Texts it wrote" not in str(done.to_row())
     json.dumps(done.to_row())
 
+    # Judged by other options, in the same run: nothing is learnt or written again, and the page follows.
+    made = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.parent.name in ("model", "synthetic")}
+    other = ["--set", "downstream.ratios=[0.5]", "--set", "downstream.seeds=1"]
+    assert cli.invoke(["run", str(folder), *other]) == 0
+    assert "downstream.seeds 2 → 1: it is judged anew" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert [path.name for path in tmp_path.iterdir()] == ["speech-augmentation"]
+    assert Run.open(folder).recipe.downstream.seeds == 1
+    assert api.outcome(folder).stages == STAGES
+    assert files.read_json(folder / "downstream" / "utility.json") != worth
+    assert (folder / "report.html").read_text(encoding="utf-8") != page
+    stamp = (folder / "report.html").stat().st_mtime_ns
+    assert cli.invoke([*line, *other]) == 0  # by its recipe, the same run
+    assert (folder / "report.html").stat().st_mtime_ns == stamp
+    capsys.readouterr()
+
     # The same texts come when a start is killed, with the model itself.
     before = {path.name: path.read_bytes() for path in (folder / "synthetic").glob("*.jsonl")}
     drawn = before["drawn.jsonl"].splitlines(keepends=True)

@@ -760,7 +760,7 @@ class FilterOptions(Options):
         0.5,
         gt=0,
         description="copies, duplicates: share of a text's word triples that one other text has, from which on it is a "
-        "copy (containment, Broder 1997).",
+        "copy (containment, Broder 1997); copies: of six triples at least, as eight words in a row have.",
     )
 
 

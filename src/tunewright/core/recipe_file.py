@@ -33,6 +33,9 @@ UNHASHED: tuple[tuple[str, ...], ...] = (
 )
 """Keys that do not change what comes out of a run, and so do not make another run of it."""
 
+JUDGED = ("downstream",)
+"""Pages of a recipe that only look at what a run has made: told otherwise, they look again, in the same run."""
+
 UNTOLD = (("hosted", "key_name"), ("hosted", "base_url"))
 """Keys whose wrong values are not shown: somebody may have put a secret there."""
 
@@ -437,7 +440,16 @@ def resolved(recipe: Recipe) -> str:
 
 def content_hash(recipe: Recipe) -> str:
     """sha256 of everything in the recipe that decides what comes out of a run."""
-    data = plain(recipe)
+    return _hash_of(recipe)
+
+
+def identity(recipe: Recipe) -> str:
+    """sha256 of what makes a run this one and no other: of its content but for the pages that only look at it."""
+    return _hash_of(recipe, without=JUDGED)
+
+
+def _hash_of(recipe: Recipe, without: Sequence[str] = ()) -> str:
+    data = {page: value for page, value in plain(recipe).items() if page not in without}
     for key in UNHASHED:
         holder = data
         for part in key[:-1]:

@@ -95,7 +95,8 @@ class Run:
         """The run of a recipe below `root`: the one that is there where the recipe is the same, else a new one.
 
         Without `name` a changed recipe gets a folder of its own, `<recipe name>-<hash>`, so the same command finds
-        it again. Raises RunError where `name` is given and belongs to another recipe.
+        it again. Pages that only look at a run (`recipe_file.JUDGED`) are no such change: the run has them as `recipe`
+        says. Raises RunError where `name` is given and belongs to another recipe.
         """
         path = place(root, recipe, name=name)
         while not (path / "recipe.yaml").is_file():
@@ -104,7 +105,12 @@ class Run:
             path = place(root, recipe, name=name)  # another process may have taken it for another recipe
         if not (path / "lock.json").is_file():
             files.write_json(path / "lock.json", lock(recipe))
-        return cls.open(path)
+        return cls.open(path).judged_by(recipe)
+
+    def judged_by(self, recipe: Recipe) -> Run:
+        """This run, to be looked at as a recipe says; its files tell it from the next `writing` on."""
+        own = {page: getattr(recipe, page) for page in recipe_file.JUDGED}
+        return Run(self.path, self.recipe.model_copy(update=own))
 
     # ------------------------------------------------------------ stages
 
@@ -157,6 +163,16 @@ class Run:
             else:
                 path.unlink(missing_ok=True)
 
+    def _retell(self) -> None:
+        """Write down how the run is looked at now, in its folds, too."""
+        for place in (self.path, *self.folds):
+            if (place / "recipe.yaml").is_file():
+                stands = Run.open(place)
+                told = stands.judged_by(self.recipe)
+                if told.recipe != stands.recipe:
+                    stands.note(recipe_sha256=recipe_file.content_hash(told.recipe))
+                    files.write_text(place / "recipe.yaml", recipe_file.resolved(told.recipe))
+
     def _note_own(self) -> None:
         """Add the user's own plug-ins to lock.json, by their bytes."""
         own = {f"{kind}/{path.name}": files.sha256(path) for kind, path in catalogue.own()}
@@ -175,19 +191,20 @@ class Run:
         """
         with files.one_writer(self.outer or self.path, "wait for it, stop it, or give this one its own --name"):
             self.tidy()
+            self._retell()
             self._note_own()
             yield self
 
 
 def place(root: Path | str, recipe: Recipe, *, name: str | None = None) -> Path:
     """Where the run of a recipe stands, or would stand; nothing is written. Raises RunError as `Run.create` does."""
-    own = content = recipe_file.content_hash(recipe)
+    own = recipe_file.identity(recipe)
     path = Path(root) / (name or recipe.name)
     other = changes(path, recipe)
     if other is None or not other:
         return path
     if name is None:
-        return Path(root) / f"{recipe.name}-{content[:8]}"
+        return Path(root) / f"{recipe.name}-{own[:8]}"
     shown = "; ".join(f"{key} {was!r} → {now!r}" for key, was, now in other[:3])
     more = f" and {len(other) - 3} more" if len(other) > 3 else ""
     raise RunError(
@@ -198,7 +215,7 @@ def place(root: Path | str, recipe: Recipe, *, name: str | None = None) -> Path:
 
 
 def changes(path: Path, recipe: Recipe) -> list[tuple[str, Any, Any]] | None:
-    """How a recipe differs from the one a run folder was made from; empty: it is the same; None: there is no run."""
+    """How a recipe differs from the one a run folder was made from; empty: its run is this; None: there is no run."""
     if not (path / "recipe.yaml").is_file():
         if path.exists() and (not path.is_dir() or any(not _of_creation(entry.name) for entry in path.iterdir())):
             raise RunError(
@@ -206,7 +223,7 @@ def changes(path: Path, recipe: Recipe) -> list[tuple[str, Any, Any]] | None:
             )
         return None
     before = Run.open(path).recipe
-    if recipe_file.content_hash(before) == recipe_file.content_hash(recipe):
+    if recipe_file.identity(before) == recipe_file.identity(recipe):
         return []
     return recipe_file.differences(before, recipe)
 

@@ -17,10 +17,10 @@ import regex
 from tunewright.core.errors import DataError, MissingExtra
 from tunewright.core.recipe import FILTERS, FilterOptions
 from tunewright.core.records import JSON, Record, number_of
-from tunewright.data.copies import Copies
+from tunewright.data.copies import Copies, folded
 from tunewright.data.split import is_synthetic
 from tunewright.tasks.labelled_text import TRAIN, length
-from tunewright.text.unicode import nfc, scripts, words
+from tunewright.text.unicode import scripts, words
 
 TIMES = 6
 """So often in a row a run of words is said by nobody."""
@@ -68,7 +68,7 @@ class Filters:
         self.options = options
         texts = [record.text for record in train]
         self._scripts = {script for text in texts for script in scripts(text)}
-        self._words = {word for text in texts for word in _folded(text)}
+        self._words = {word for text in texts for word in folded(text)}
         self._lengths = _bounds(train, options.length)
         self._classifier = LabelClassifier(parted(train)[0], held) if "label" in options.use else None
         self._train = Copies(texts if "copies" in options.use else ())
@@ -96,7 +96,7 @@ class Filters:
     def _verdict(self, one: Written, chance: float, likeliest: bool) -> Verdict:
         options = self.options
         low, high = self._lengths.get(one.label, (0, 0))
-        own = _folded(one.text)
+        own = folded(one.text)
         known = sum(word in self._words for word in own) / max(1, len(own))
         foreign = set(scripts(one.text)) - self._scripts
         said: dict[str, JSON] = {}
@@ -117,8 +117,11 @@ class Filters:
                 case "label":
                     said[name] = round(chance, 4)
                     bad = not likeliest or chance < options.label_probability
-                case "copies" | "duplicates":
-                    share, _ = (self._train if name == "copies" else self._kept).nearest(one.text)
+                case "copies":
+                    share, bad = self._train.copied(one.text, options.copied)
+                    said[name] = round(share, 4)
+                case "duplicates":
+                    share, _ = self._kept.nearest(one.text)
                     said[name] = round(share, 4)
                     bad = share >= options.copied
             if bad:
@@ -224,7 +227,7 @@ def broken(one: Written) -> str | None:
     """What is wrong with a text whatever it says, or None."""
     if not one.ended:
         return "does not end"
-    said = _folded(one.text)
+    said = folded(one.text)
     if not said:
         return "has no word"
     if _STRANGE.search(one.text):
@@ -236,10 +239,6 @@ def broken(one: Written) -> str | None:
             if again >= size * (TIMES - 1):
                 return "goes round in a circle"
     return None
-
-
-def _folded(text: str) -> list[str]:
-    return words(nfc(text).casefold())
 
 
 def _bounds(train: Sequence[Record], share: float) -> dict[str, tuple[int, int]]:

@@ -4,8 +4,9 @@
   generator was never shown? Half of the time each, where it has learnt what people say and not what these people said
   (the share of nearest records of Platzer & Reutterer 2021, section 3.3; Yale et al. 2020, privacy loss). A nearest
   text is nearer the more texts there are to choose from, so both sides have the same number of people, paired by how
-  much they said, and each pair the same number of texts of each label. p is of exchanging the two people of a pair at
-  random (one-sided), the interval the jackknife's over pairs (Efron & Stein 1981), Student's.
+  much they said with somebody who has a label of theirs, and each pair the same number of texts of each label. p is
+  of exchanging the two people of a pair at random (one-sided), the interval the jackknife's over pairs (Efron &
+  Stein 1981), Student's.
 - `copied`: texts of which most runs of words stand in one single text of train, beside the same share among real
   texts of people that train does not know: what is said often is said by anybody.
 
@@ -15,7 +16,7 @@ side of the comparison only.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,12 +26,16 @@ from scipy.special import stdtrit
 
 from tunewright.core.errors import DataError
 from tunewright.core.records import Record
+from tunewright.data.copies import SHORTEST, Copies
 from tunewright.data.split import group_of
 from tunewright.evals import matching
 from tunewright.evals.classifiers import Rows, Texts, Tfidf, label_of, tokens
 from tunewright.evals.intervals import cluster_sums, interval, leave_one_out, resampled_sums
 
 Array = NDArray[np.float64]
+
+EQUAL = 1e-9
+"""Likenesses that differ by less are the same."""
 
 FEWEST = 4
 """Pairs of people that say something about others."""
@@ -40,9 +45,6 @@ RUN = 4
 
 COPIED = 0.8
 """Share of a text's runs in one text of train from which it is called a near-copy."""
-
-SHORTEST = 8
-"""Words of the shortest text that can be called so: shorter ones are said alike by many."""
 
 
 def disclosed(
@@ -73,17 +75,11 @@ def disclosed(
     near = _nearest(texts, asked, sides, pair, count)
     wins = _wins(near[0].max(axis=1), near[1].max(axis=1))
     share = float(wins.mean())
-    without = np.array(
-        [_wins(*(_without(side, number) for side in near)).mean() for number in range(count)], dtype=float
-    )
+    without = _without_each(near)
     # Both the people who were compared and the texts that were drawn might have been others.
     variance = (count - 1) / count * float(((without - without.mean()) ** 2).sum()) + float(wins.var()) / len(wins)
     reach = float(stdtrit(count - 1, (1 + level) / 2)) * variance**0.5
-    more = 0
-    for _ in range(permutations):
-        turned = draw.random(count) < 0.5
-        one, other = (np.where(turned, near[not side], near[side]).max(axis=1) for side in (0, 1))
-        more += float(_wins(one, other).mean()) >= share - 1e-12
+    more = int((_exchanged(near, draw.random((permutations, count)) < 0.5) >= share - 1e-12).sum())
     return {
         "share": share,
         "low": max(0.0, share - reach),
@@ -107,22 +103,28 @@ def _paired(
     if shared := set(sides[0]) & set(sides[1]):
         raise DataError(f"'{min(shared)}' stands in train and among those who are held out")
     fewer = 0 if len(sides[0]) <= len(sides[1]) else 1
-    free = list(draw.permutation(sorted(sides[1 - fewer])))
+    some, others = sides[fewer], sides[1 - fewer]
+    names = [str(name) for name in draw.permutation(sorted(others))]
+    said = np.array([_said(others[name]) for name in names])
+    free = np.ones(len(names), dtype=bool)
+    has = {label: np.array([label in others[name] for name in names]) for own in some.values() for label in own}
     places: tuple[list[int], list[int], list[int]] = ([], [], [])
     number = 0
-    for name in sorted(sides[fewer], key=lambda name: (-_said(sides[fewer][name]), name)):
-        own = sides[fewer][name]
-        nearest = min(free, key=lambda other: abs(_said(sides[1 - fewer][other]) - _said(own)))
-        free.remove(nearest)
-        both = [own, sides[1 - fewer][nearest]]
+    for name in sorted(some, key=lambda name: (-_said(some[name]), name)):
+        own = some[name]
+        fitting = np.flatnonzero(free & np.any([has[label] for label in own], axis=0))
+        if not len(fitting):
+            continue
+        nearest = fitting[np.abs(said[fitting] - _said(own)).argmin()]
+        free[nearest] = False
+        both = [own, others[names[nearest]]]
         one, other = both if fewer == 0 else reversed(both)
-        common = [label for label in one if label in other]
-        for label in common:
+        for label in [label for label in one if label in other]:
             count = min(len(one[label]), len(other[label]))
             places[0].extend(draw.permutation(one[label])[:count])
             places[1].extend(draw.permutation(other[label])[:count])
             places[2].extend([number] * count)
-        number += bool(common)
+        number += 1
     left, right, pair = (np.array(side, dtype=np.int64) for side in places)
     return left, right, pair
 
@@ -155,13 +157,46 @@ def _nearest(
     return found[0], found[1]
 
 
-def _without(near: Array, number: int) -> Array:
-    return np.delete(near, number, axis=1).max(axis=1)
+def _without_each(near: tuple[Array, Array]) -> Array:
+    """The share without each of the pairs: `[pairs]`. Without a text's nearest person its second nearest is."""
+    rows = np.arange(len(near[0]))
+    firsts, seconds, places = [], [], []
+    for side in near:
+        places.append(side.argmax(axis=1))
+        firsts.append(side[rows, places[-1]])
+        rest = side.copy()
+        rest[rows, places[-1]] = -1
+        seconds.append(rest.max(axis=1))
+
+    def left(which: int, number: int) -> Array:
+        return np.where(places[which] == number, seconds[which], firsts[which])
+
+    return np.array([_wins(left(0, number), left(1, number)).mean() for number in range(near[0].shape[1])], dtype=float)
+
+
+def _exchanged(near: tuple[Array, Array], turned: NDArray[np.bool_]) -> Array:
+    """The share where the two people of some pairs are exchanged: `[permutations]`, for turned `[permutations, pairs]`.
+
+    The nearest person of all stays the nearest, on one side or on the other; so only these are looked at.
+    """
+    best = np.maximum(near[0].max(axis=1), near[1].max(axis=1))
+    nearest = [best[:, None] - side < EQUAL for side in near]
+    found = np.sum(nearest[0], axis=1) + np.sum(nearest[1], axis=1)
+    even = (nearest[0] & nearest[1]).any(axis=1)  # as near on both sides, whoever is exchanged
+    alone = (found == 1) & ~even
+    leaning = [side[alone].sum(axis=0).astype(float) for side in nearest]
+    wins = leaning[0].sum() + turned @ (leaning[1] - leaning[0]) + even.sum() / 2
+    for several in np.flatnonzero((found > 1) & ~even):
+        # Each of its nearest people is of another pair.
+        people = np.flatnonzero(nearest[0][several] | nearest[1][several])
+        of_train = turned[:, people] != nearest[0][several][people]
+        wins = wins + np.mean([of_train.any(axis=1), of_train.all(axis=1)], axis=0)
+    return np.asarray(wins / len(best), dtype=float)
 
 
 def _wins(one: Array, other: Array) -> Array:
     """1 where the first is nearer, 0.5 where neither is. Nearness is compared up to rounding."""
-    return np.where(np.abs(one - other) < 1e-9, 0.5, (one > other).astype(float))
+    return np.where(np.abs(one - other) < EQUAL, 0.5, (one > other).astype(float))
 
 
 def copied(
@@ -181,16 +216,11 @@ def copied_in_folds(
     """The same over folds, (drawn, train, held) of each: texts beside the train of their own fold."""
     looked: dict[str, tuple[list[Record], list[bool]]] = {"drawn": ([], []), "held": ([], [])}
     for drawn, train, held in folds:
-        index: dict[tuple[str, ...], set[int]] = defaultdict(set)
-        for place, record in enumerate(train):
-            for run in _runs(tokens(record.text)):
-                index[run].add(place)
+        known = Copies((record.text for record in train), size=RUN, of=tokens)
         for name, records in (("drawn", drawn), ("held", held)):
-            for record in records:
-                said = tokens(record.text)
-                if len(said) >= SHORTEST:
-                    looked[name][0].append(record)
-                    looked[name][1].append(_is_copy(_runs(said), index))
+            long = [record for record in records if len(tokens(record.text)) >= SHORTEST]
+            looked[name][0].extend(long)
+            looked[name][1].extend(known.nearest(record.text)[0] >= COPIED for record in long)
     found: dict[str, Any] = {name: _share(*own, level, resamples, seed) for name, own in looked.items()}
     return found | {"run": RUN, "threshold": COPIED, "shortest": SHORTEST}
 
@@ -211,12 +241,3 @@ def _share(
         level=level,
     )
     return {"share": float(hits.mean()), "low": low, "high": high, "n": len(hits)}
-
-
-def _runs(words: list[str]) -> set[tuple[str, ...]]:
-    return {tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
-
-
-def _is_copy(runs: set[tuple[str, ...]], index: dict[tuple[str, ...], set[int]]) -> bool:
-    found = Counter(place for run in runs for place in index.get(run, ()))
-    return bool(found) and max(found.values()) >= COPIED * len(runs)

@@ -150,14 +150,18 @@ def parts(train: Sequence[Record], amounts: Sequence[float], seeds: int, seed: i
 class Arm:
     """What a classifier is trained on: the part of real texts or not, and what is added.
 
-    ratio: synthetic texts for each real one that were asked for; scarce: fewer were there.
+    ratio: synthetic texts for each real one that were asked for; given: that there are; scarce: those are fewer.
     """
 
     name: str
     real: bool
     added: tuple[Record, ...] = ()
     ratio: float | None = None
-    scarce: bool = False
+    given: float | None = None
+
+    @property
+    def scarce(self) -> bool:
+        return self.given != self.ratio
 
 
 def with_ratio(ratio: float) -> str:
@@ -170,38 +174,46 @@ def beside(name: str) -> str:
     return f"{REAL} + {name}"
 
 
+def reach(among: Iterable[Part], synthetic: Sequence[Record]) -> float:
+    """Synthetic texts for each real one that there are in every one of some parts, labels keeping their shares.
+
+    Raises DataError where there is no synthetic text of a label.
+    """
+    made = {label: len(places) for label, places in matching.by_label(synthetic).items()}
+    owned = [Counter(label_of(record) for record in part.records) for part in among]
+    if missing := {label for own in owned for label in own} - made.keys():
+        raise DataError(f"there is no synthetic text of '{min(missing)}' to be added to the real ones")
+    return min(made[label] / count for own in owned for label, count in own.items())
+
+
 def arms(
     part: Part, synthetic: Sequence[Record], *, ratios: Sequence[float], others: Sequence[str], seed: int,
-    of_all: alternatives.Alternative | None = None,
+    most: float | None = None, of_all: alternatives.Alternative | None = None,
 ) -> list[Arm]:  # fmt: skip
     """Everything that is tried on a part. ratios: the first is the chief one, whose number all alternatives have.
 
     others: names of alternatives that are made of the part; of_all: one that has seen all of train, for a part that
-    has not. A ratio that gives no more texts than one before it, for lack of texts, is left out.
+    has not. most: the ratio that no arm exceeds, so that all draws of an amount have the same ones; None: the reach of
+    this part. A ratio that gives no more texts than one before it, for lack of texts, is left out.
     """
     own = Counter(label_of(record) for record in part.records)
     made = matching.by_label(synthetic)
-    most = min(len(made.get(label, ())) / count for label, count in own.items())
-    if most <= 0:
-        missing = next(label for label in own if label not in made)
-        raise DataError(f"there is no synthetic text of '{missing}' to be added to the real ones")
+    most = reach([part], synthetic) if most is None else most
     draw = np.random.default_rng([seed, part.seed, round(1e6 * part.amount)])
     order = {label: draw.permutation(places) for label, places in made.items()}
 
     def counts(ratio: float) -> dict[str, int]:
-        return {label: min(len(order[label]), max(1, round(min(ratio, most) * count))) for label, count in own.items()}
+        return {label: min(len(order[label]), max(1, round(ratio * count))) for label, count in own.items()}
 
     def taken(ratio: float) -> tuple[Record, ...]:
         return tuple(synthetic[place] for label, count in counts(ratio).items() for place in order[label][:count])
 
-    chief = ratios[0]
-    found = [Arm(REAL, True), Arm(SYNTHETIC, False, taken(chief), chief, chief > most)]
-    sizes: set[int] = set()
+    given = {min(ratio, most): ratio for ratio in reversed(ratios)}  # the first of those that give the same
+    chief = min(ratios[0], most)
+    found = [Arm(REAL, True), Arm(SYNTHETIC, False, taken(chief), ratios[0], chief)]
     for ratio in ratios:
-        added = taken(ratio)
-        if len(added) not in sizes:
-            sizes.add(len(added))
-            found.append(Arm(with_ratio(ratio), True, added, ratio, ratio > most))
+        if given[least := min(ratio, most)] == ratio:
+            found.append(Arm(with_ratio(ratio), True, taken(least), ratio, least))
     sown = seed + 1000 * part.seed
     for name in others:
         made_of_part = alternatives.Alternative(name, part.records).make(counts(chief), sown)
@@ -238,6 +250,7 @@ def answers(
                     "people": part.people,
                     "added": len(arm.added),
                     "ratio": arm.ratio,
+                    "given": arm.given,
                     "scarce": arm.scarce,
                     "called": np.searchsorted(classes, called).tolist(),
                 }
@@ -281,7 +294,7 @@ def compare(
 
     classes: labels in the order of their numbers; test: the texts that were asked. chief: name of the arm that
     alternatives are compared with. primary: (amount, classifier) of the comparison of it with real texts that was named
-    beforehand.
+    beforehand. An arm that ran out of texts is named by the ratio that it was given.
 
     Returns {"cells", "comparisons", "n", "people", "classes"}. cells: rows of {"amount", "classifier", "arm", "value",
     "low", "high", "by_seed", …}. comparisons: rows as `paired.compare` gives them, b - a, for every arm against real
@@ -324,13 +337,18 @@ def compare(
         for pair in _pairs([arm for *where, arm in scores if tuple(where) == (amount, name)], chief)
     ]
     for row in comparisons:
-        row["primary"] = (row["amount"], row["classifier"]) == primary and (row["a"], row["b"]) == (REAL, chief)
+        row["chief"] = row["b"] == chief
+        row["primary"] = (row["amount"], row["classifier"]) == primary and row["chief"] and row["a"] == REAL
         row["p_holm"] = row["p"]
     rest = [row for row in comparisons if not row["primary"]]
     for row, p in zip(rest, paired.holm([row["p"] for row in rest]), strict=True):
         row["p_holm"] = p
+    names = _by_what_was_given(rows)
     for row in comparisons:
         row["verdict"] = paired.verdict(row, level)
+        row["a"], row["b"] = (names.get((row["amount"], row[side]), row[side]) for side in ("a", "b"))
+    for cell in cells:
+        cell["arm"] = names.get((cell["amount"], cell["arm"]), cell["arm"])
     return {
         "cells": cells,
         "comparisons": comparisons,
@@ -340,6 +358,21 @@ def compare(
         "metric": "macro_f1",
         "level": level,
     }
+
+
+def _by_what_was_given(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[float, str], str]:
+    """(amount, arm) → the name of an arm that ran out of texts, by the mean ratio that it has in all folds."""
+    given: dict[tuple[float, str], list[float]] = {}
+    for row in rows:
+        if row["scarce"] and row["arm"] != SYNTHETIC:
+            given.setdefault((row["amount"], row["arm"]), []).append(row["given"])
+    known = {(row["amount"], row["arm"]) for row in rows}
+    found: dict[tuple[float, str], str] = {}
+    for (amount, arm), ratios in given.items():
+        names = (with_ratio(float(f"{np.mean(ratios):.{digits}g}")) for digits in (2, 4, 6))
+        found[amount, arm] = next((name for name in names if (amount, name) not in known), arm)
+        known.add((amount, found[amount, arm]))
+    return found
 
 
 def _pairs(names: Sequence[str], chief: str) -> list[tuple[str, str]]:
@@ -373,66 +406,66 @@ def _difference(
 # ---------------------------------------------------------------- agreement
 
 
-def agreement(
-    name: str, texts: Texts, train: Sequence[Record], held: Sequence[Record],
-    synthetic: Mapping[str, Sequence[Record]], *, margin: float, level: float, resamples: int, seed: int,
-) -> dict[str, dict[str, Any]]:  # fmt: skip
-    """How often a classifier trained on train agrees with the labels of synthetic and of other people's real texts.
+class Listener:
+    """A classifier of what people of train say, asked for the labels of other people's texts and of synthetic ones."""
 
-    held: real texts of people that train does not know. synthetic: several sets by name, such as drawn and kept.
-    margin: how far below is still close.
+    def __init__(self, name: str, texts: Texts, train: Sequence[Record], seed: int):
+        self._name, self._texts, self._train, self._seed = name, texts, train, seed
+        self._classes = sorted({label_of(record) for record in train})
+        self._model = classifiers.learn(name, texts, texts.rows(r.text for r in train), labels_of(train), seed)
 
-    Returns for each set {"real", "synthetic", "difference", "low", "high", "verdict", "labels", "n", …}: shares among
-    texts of the same lengths, every label weighing the same; the interval adds the variance over people (bootstrap) and
-    over synthetic texts. verdict: "close" where all of the interval is above -margin, "below" where all of it is under,
-    else "not settled". everything: macro F1 of all texts, whatever their lengths.
-    Raises DataError where someone of train is held out, no text has a length and label in common, or the real texts are
-    of fewer than four people.
-    """
-    return {
-        side: agreement_in_folds(
-            name, texts, [(train, held, records)], margin=margin, level=level, resamples=resamples, seed=seed
-        )
-        for side, records in synthetic.items()
-    }
+    def agreement(
+        self, held: Sequence[Record], synthetic: Sequence[Record], *, margin: float, level: float, resamples: int
+    ) -> dict[str, Any]:
+        """How often it agrees with the labels of synthetic and of other people's real texts.
+
+        held: real texts of people that train does not know. margin: how far below is still close.
+
+        Returns {"real", "synthetic", "difference", "low", "high", "verdict", "labels", "n", …}: shares among texts of
+        the same lengths, every label weighing the same; the interval adds the variance over people (bootstrap) and over
+        synthetic texts. verdict: "close" where all of the interval is above -margin, "below" where all of it is under,
+        else "not settled". everything: macro F1 of all texts, whatever their lengths.
+        Raises DataError where someone of train is held out, no text has a length and label in common, or the real texts
+        are of fewer than four people.
+        """
+        return agreement_in_folds([(self, held, synthetic)], margin=margin, level=level, resamples=resamples)
+
+    def _called(self, records: Sequence[Record]) -> list[str]:
+        rows = self._texts.rows(record.text for record in records)
+        return [str(label) for label in self._model.predict(rows)] if len(rows) else []
 
 
 def agreement_in_folds(
-    name: str, texts: Texts, folds: Sequence[tuple[Sequence[Record], Sequence[Record], Sequence[Record]]], *,
-    margin: float, level: float, resamples: int, seed: int,
+    folds: Sequence[tuple[Listener, Sequence[Record], Sequence[Record]]], *, margin: float, level: float,
+    resamples: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """The same of one set over folds, (train, held, synthetic) of each: a classifier for every fold, hits together.
+    """`Listener.agreement` over folds, (classifier, held, synthetic) of each: their hits together.
 
     Records say which fold they are judged in, so that real and synthetic texts are compared that one classifier called.
     """
-    held: list[Record] = []
-    synthetic: list[Record] = []
-    called: tuple[list[str], list[str]] = ([], [])
-    learnt = 0
-    for train, real, made in folds:
-        refuse_tested(train, real)
-        model = classifiers.learn(name, texts, texts.rows(r.text for r in train), labels_of(train), seed)
-        for found, records, own in zip(called, (held, synthetic), (real, made), strict=True):
-            if own:
-                found.extend(model.predict(texts.rows(record.text for record in own)).tolist())
-            records.extend(own)
-        learnt += len(train)
-    classes = sorted({label_of(record) for train, *_ in folds for record in train})
+    for ear, held, _ in folds:
+        refuse_tested(ear._train, held)
+    real = [record for _, held, _ in folds for record in held]
+    made = [record for *_, synthetic in folds for record in synthetic]
+    if not real or not made:
+        raise DataError(f"there is no {'synthetic' if real else 'real'} text to ask about")
+    first = folds[0][0]
 
-    def agreed(records: Sequence[Record], found: list[str]) -> tuple[Array, float]:
-        said, actual = np.array(found, dtype=str), labels_of(records)
-        return (said == actual).astype(float), float(macro_f1(by_class(said, actual, classes).sum(axis=0)))
+    def agreed(records: Sequence[Record], called: list[str]) -> tuple[Array, float]:
+        said, actual = np.array(called, dtype=str), labels_of(records)
+        return (said == actual).astype(float), float(macro_f1(by_class(said, actual, first._classes).sum(axis=0)))
 
-    (ours, of_ours), (theirs, of_theirs) = agreed(held, called[0]), agreed(synthetic, called[1])
-    rates = _matched(held, ours, synthetic, theirs, level=level, resamples=resamples, seed=seed)
+    ours, of_ours = agreed(real, [label for ear, held, _ in folds for label in ear._called(held)])
+    theirs, of_theirs = agreed(made, [label for ear, _, synthetic in folds for label in ear._called(synthetic)])
+    rates = _matched(real, ours, made, theirs, level=level, resamples=resamples, seed=first._seed)
     low, high = rates["low"], rates["high"]
     return {
-        "classifier": name,
+        "classifier": first._name,
         **rates,
         "margin": margin,
         "verdict": "close" if low >= -margin else "below" if high < -margin else "not settled",
         "everything": {"real": of_ours, "synthetic": of_theirs},
-        "learnt": round(learnt / len(folds)),
+        "learnt": round(float(np.mean([len(ear._train) for ear, *_ in folds]))),
     }
 
 

@@ -75,15 +75,19 @@ def _said(records: Sequence[Record]) -> dict[str, list[list[str]]]:
     return {label: [tokens(records[place].text) for place in own] for label, own in places.items()}
 
 
-def _distinct(side: dict[str, list[list[str]]], budget: dict[str, int], size: int, draw: np.random.Generator) -> float:
+def distinct_share(texts: Iterable[Sequence[str]], size: int) -> float:
+    """Different n-grams of the texts, as words, as a share of all; 0 where there is none."""
     seen: set[tuple[str, ...]] = set()
     count = 0
-    for label, words in budget.items():
-        for said in _words(side[label], words, draw):
-            grams = list(_grams(said, size))
-            count += len(grams)
-            seen.update(grams)
+    for said in texts:
+        grams = list(_grams(said, size))
+        count += len(grams)
+        seen.update(grams)
     return len(seen) / count if count else 0.0
+
+
+def _distinct(side: dict[str, list[list[str]]], budget: dict[str, int], size: int, draw: np.random.Generator) -> float:
+    return distinct_share((said for label, words in budget.items() for said in _words(side[label], words, draw)), size)
 
 
 def _words(texts: Sequence[list[str]], count: int, draw: np.random.Generator) -> Iterable[list[str]]:

@@ -9,14 +9,16 @@
     downstream/utility.json         their scores and differences
     downstream/manifest.json        last
 
-Every file is written whole, so a judgement that was broken off goes on behind the last of them. In a cross-validation
-a fold has parts/ alone, of classifiers that learn from its train and the texts of its own generator; their answers to
+Every file is written whole, so a judgement that was broken off goes on behind the last of them. Other options
+(`downstream` in the recipe) make no other run: what was judged by earlier ones makes room. In a cross-validation a fold
+has parts/ alone, of classifiers that learn from its train and the texts of its own generator; their answers to
 all test texts are compared together, and all else is measured of all folds together, too (`likeness`).
 """
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,9 +26,12 @@ from tunewright.core import files
 from tunewright.core.errors import DataError, RunError
 from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
+from tunewright.core.records import Record
 from tunewright.core.run import Run
+from tunewright.data.split import is_synthetic
 from tunewright.flow import folds, prepared
 from tunewright.flow.likeness import PARTS, SYNTHETIC, Texts
+from tunewright.flow.outcome import complete
 from tunewright.report import augmentation
 
 FOLDER = "downstream"
@@ -38,6 +43,28 @@ def check(recipe: Recipe) -> None:
         from tunewright.evals import classifiers
 
         classifiers.check()
+
+
+def scarce(recipe: Recipe, train: Sequence[Record]) -> list[str]:
+    """What to warn of before anything is trained: amounts at which fewer texts will be kept than ratios ask for."""
+    options, kept = recipe.downstream, recipe.generate.per_label
+    labels = Counter(str(record.target) for record in train if not is_synthetic(record))
+    if not options.judge or not labels:
+        return []
+    most = kept / max(labels.values())
+    short = [f"×{most / amount:.2g} at {amount:g}" for amount in options.amounts if max(options.ratios) > most / amount]
+    if not short:
+        return []
+    asked, told = f"{max(options.ratios):g}", f"about {', '.join(short)} of train's people"
+    return [f"downstream.ratios asks for up to {asked} texts for each real one; generate.per_label={kept} gives {told}"]
+
+
+def foretell(job: Run, events: Events) -> None:
+    """Say what `scarce` warns of, where nothing was judged yet."""
+    if job.recipe.downstream.judge and not complete(job, "judge"):
+        largest = max(folds.of(job) or [job], key=lambda one: len(Texts(one).sides["train"]))
+        for warning in scarce(job.recipe, Texts(largest).sides["train"]):
+            events.say(f"warning: {warning}")
 
 
 def judge(job: Run, events: Events) -> None:
@@ -66,9 +93,6 @@ def _judge(job: Run, events: Events) -> None:
         return
     texts = Texts(job)
     _check(texts, events)
-    if not texts.kept:
-        events.say("no synthetic text was kept: there is nothing to judge")
-        return
     if not _stands(job, source):
         _begin(job, source, events)
     read = classifiers.Texts()
@@ -130,7 +154,7 @@ def _unsaid(texts: Texts) -> str | None:
     from tunewright.evals import classifiers
 
     lacking = {classifiers.label_of(record) for record in texts.sides["train"]} - set(classifiers.labels_of(texts.kept))
-    return f"no synthetic text of '{min(lacking)}' was kept" if lacking else None
+    return f"no synthetic text{f' of {min(lacking)!r}' if texts.kept else ''} was kept" if lacking else None
 
 
 def _refuse(job: Run, why: str, events: Events) -> None:
@@ -191,6 +215,10 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
             wanted += downstream.parts(train, (amount,), options.seeds, seed)
         except DataError as error:
             events.say(f"{amount:g} of the participants is too little: {error.message}")
+    most = {
+        amount: downstream.reach([part for part in wanted if part.amount == amount], texts.kept)
+        for amount in {part.amount for part in wanted}
+    }
     of_all = None
     if "ngrams" in options.alternatives and any(not (folder / f"{part.name}.jsonl").is_file() for part in wanted):
         of_all = alternatives.Alternative("ngrams", train)
@@ -200,7 +228,13 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
         path = folder / f"{part.name}.jsonl"
         if not path.is_file():
             tried = downstream.arms(
-                part, texts.kept, ratios=options.ratios, others=options.alternatives, seed=seed, of_all=of_all
+                part,
+                texts.kept,
+                ratios=options.ratios,
+                others=options.alternatives,
+                seed=seed,
+                most=most[part.amount],
+                of_all=of_all,
             )
             files.write_lines(path, downstream.answers(part, tried, test, options.classifiers, read))
             events.add(FOLDER, "answered", part=part.name, arms=len(tried))
@@ -225,19 +259,18 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
     primary = (max(options.amounts), options.classifiers[0])
     found = downstream.compare(rows, test, classes, chief=chief, primary=primary, **job.recipe.draw)
     found |= {"chief": chief, "folds": len(runs) if len(runs) > 1 else 0}
-    tried = {(row["amount"], row["arm"]) for own, _ in answered for row in own}
-    scarce = [
-        f"all at {amount:g} (too few people)"
-        for amount in sorted(options.amounts)
-        if amount not in {amount for amount, _ in tried}
-    ]
-    scarce += [
-        f"{downstream.with_ratio(ratio)} at {amount:g} (no more texts)"
-        for amount in sorted({amount for amount, _ in tried})
+    given: dict[float, dict[str, float]] = {amount: {} for amount in sorted(options.amounts)}
+    for own, _ in answered:
+        for row in own:
+            given[row["amount"]].setdefault(row["arm"], row["given"] or 0)
+    short = [f"all at {amount:g} (too few people)" for amount, arms in given.items() if not arms]
+    short += [
+        f"{downstream.with_ratio(ratio)} at {amount:g} (there are no more than ×{max(arms.values()):.2g})"
+        for amount, arms in given.items()
         for ratio in options.ratios
-        if (amount, downstream.with_ratio(ratio)) not in tried
+        if arms and downstream.with_ratio(ratio) not in arms
     ]
-    found["left_out"] = scarce + [f"{arm} at {amount:g}" for amount, arm in left_out]
+    found["left_out"] = short + [f"{arm} at {amount:g}" for amount, arm in left_out]
     files.write_json(job.path / FOLDER / "utility.json", found)
     events.add(FOLDER, "compared", comparisons=len(found["comparisons"]))
     for sentence in augmentation.told("utility", found):
@@ -257,9 +290,6 @@ def _pool(job: Run, events: Events) -> None:
     if _stands(job, source) and job.done(FOLDER):
         return
     told_of = [Texts(run, number) for number, run in enumerate(runs, 1)]
-    if not any(texts.kept for texts in told_of):
-        events.say("no synthetic text was kept: there is nothing to judge")
-        return
     events.say(f"the texts of {len(runs)} folds together:")
     if not _stands(job, source):
         _begin(job, source, events)

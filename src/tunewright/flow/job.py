@@ -93,6 +93,7 @@ def go_on(
         if "data" in wanted:
             with stage(job, events, "data"):
                 (folds.prepare_all if job.folds else prepare.prepare)(job, events, data=data)
+            downstream.foretell(job, events)
         if "evaluate" in wanted:
             prepared.check_testable(job)
         if (

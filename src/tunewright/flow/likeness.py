@@ -155,30 +155,32 @@ def _agreement(job: Run, folds: Folds, read: Any) -> dict[str, Any]:
     from tunewright.data import filters
     from tunewright.evals import downstream
 
-    options = job.recipe.downstream
-    use = job.recipe.generate.filters
+    options, use, draw = job.recipe.downstream, job.recipe.generate.filters, job.recipe.draw
     filtered = "label" in use.use
     sides: dict[str, list[tuple[list[Record], list[Record], list[Record]]]] = {"drawn": [], "kept": []}
     for texts in folds:
-        train = apart = texts.sides["train"]
-        passing = texts.held
+        train, held = texts.sides["train"], texts.held
+        sides["drawn"].append((train, held, texts.drawn))
         if filtered:
             # What a filter chose by label agrees with any classifier of labels, so real texts go through it, too.
             alone = filters.Filters(train, use.model_copy(update={"use": ("label",)}))
-            looked = alone.look([filters.Written(one.text, str(one.target)) for one in texts.held])
-            passing = [one for one, verdict in zip(texts.held, looked, strict=True) if verdict.filter is None]
-            _, apart = filters.parted(train)
-        sides["drawn"].append((apart, texts.held, texts.drawn))
-        sides["kept"].append((apart, passing, texts.kept))
-    found = {
-        side: {
-            name: _or_refused(
-                partial(downstream.agreement_in_folds, name, read, own, margin=options.margin, **job.recipe.draw)
-            )
-            for name in options.classifiers
-        }
-        for side, own in sides.items()
-    }
+            looked = alone.look([filters.Written(one.text, str(one.target)) for one in held])
+            held = [one for one, verdict in zip(held, looked, strict=True) if verdict.filter is None]
+            train = filters.parted(train)[1]
+        sides["kept"].append((train, held, texts.kept))
+    settings = {"margin": options.margin, "level": draw["level"], "resamples": draw["resamples"]}
+    learnt: dict[tuple[str, int], downstream.Listener] = {}
+
+    def agreed(name: str, side: str) -> Any:
+        heard = []
+        for own, real, made in sides[side]:
+            key = name, id(own)
+            if key not in learnt:
+                learnt[key] = downstream.Listener(name, read, own, draw["seed"])
+            heard.append((learnt[key], real, made))
+        return downstream.agreement_in_folds(heard, **settings)
+
+    found = {side: {name: _or_refused(partial(agreed, name, side)) for name in options.classifiers} for side in sides}
     return found | {"filtered": filtered}
 
 

@@ -207,7 +207,7 @@ def complete(run: Run, stage: str) -> bool:
                 Run(place, run.recipe).done("synthetic") for place in places
             )
         case "judge":
-            return not run.recipe.downstream.judge or run.done("downstream")
+            return not run.recipe.downstream.judge or _judged(run)
         case "evaluate":
             return run.done("systems")
         case "compare":
@@ -215,6 +215,12 @@ def complete(run: Run, stage: str) -> bool:
         case "report":
             return (run.path / "report.html").is_file() and complete(run, "compare")
     raise UsageError(f"there is no stage '{stage}'", hint=did_you_mean(stage, STAGES) or ", ".join(STAGES))
+
+
+def _judged(run: Run) -> bool:
+    """Whether texts were judged as the recipe says by now."""
+    source = _json(run.path / "downstream" / "source.json")
+    return run.done("downstream") and source.get("options") == run.recipe.downstream.model_dump(mode="json")
 
 
 def _cells(path: Path) -> dict[str, dict[str, dict[str, Any]]]:

@@ -20,7 +20,7 @@ from tunewright.core.errors import ModelError, TunewrightError, UsageError
 from tunewright.core.recipe import MODEL_FREE, UNSCORED_TASKS, Recipe
 from tunewright.core.records import Example
 from tunewright.core.run import Run, changes, place
-from tunewright.flow import dress, examine, folds, likelihood, memory, pace, prepare, prepared
+from tunewright.flow import downstream, dress, examine, folds, likelihood, memory, pace, prepare, prepared
 from tunewright.flow.job import settled
 from tunewright.flow.memory import Card, Need
 from tunewright.flow.outcome import complete, main_cell, stages
@@ -174,7 +174,7 @@ def plan(recipe: Recipe, *, runs: Path | str = "runs", name: str | None = None, 
     folds.check(recipe)
     path = place(runs, recipe, name=name)
     exists = changes(path, recipe) is not None
-    done = tuple(stage for stage in stages(recipe) if exists and complete(Run.open(path), stage))
+    done = tuple(stage for stage in stages(recipe) if exists and complete(Run.open(path).judged_by(recipe), stage))
     counts, sample, long, row_bytes, warnings, exams = _data(recipe, path if "data" in done else None, data)
     shape = _Shape.of(recipe.model)
     prompts, replies = shape.lengths(sample)
@@ -347,6 +347,7 @@ def _data(
         records = dressed["train"]
         if rejected := len(found.rejected) + len(looked.cleaned.rejected) + len(looked.unfit):
             warnings.append(f"{rejected} rows cannot be used and would be set aside")
+    warnings += downstream.scarce(recipe, records)
     row_bytes = sum(len(files.line(each.to_row()).encode()) for each in records[:500]) / max(1, len(records[:500]))
     task = prepared.make_task(recipe.task, schemas)
     step = max(1, len(records) // SAMPLE)

@@ -9,7 +9,6 @@ texts that pass them all; pairs of ways are tested on the same requests (McNemar
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from tunewright.core.run import Run
 from tunewright.data.filters import Filters, Written
 from tunewright.evals.intervals import wilson
 from tunewright.evals.paired import difference_of_shares, holm, mcnemar, verdict
+from tunewright.evals.variety import distinct_share
 from tunewright.flow import generation
 from tunewright.tasks.labelled_text import LabelledText, length
 from tunewright.text.unicode import words
@@ -139,11 +139,7 @@ def table(written: dict[str, list[dict[str, Any]]], filters: Filters, *, level: 
 
 def distinct(texts: Sequence[str]) -> float:
     """Different pairs of words as a share of all pairs (distinct-2, Li et al. 2016); 0 where there is none."""
-    pairs: Counter[tuple[str, str]] = Counter()
-    for text in texts:
-        said = words(text.casefold())
-        pairs.update(itertools.pairwise(said))
-    return len(pairs) / max(1, pairs.total())
+    return distinct_share((words(text.casefold()) for text in texts), 2)
 
 
 def told(row: dict[str, Any]) -> str:

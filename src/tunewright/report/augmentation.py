@@ -132,7 +132,7 @@ def _agreement(found: Mapping[str, Any]) -> list[str]:
 def _utility(found: Mapping[str, Any]) -> list[str]:
     if found.get("refused"):
         return _refusals({"utility": found}, "What they are worth")
-    rows = [row for row in found.get("comparisons", []) if row.get("b") == found.get("chief")]
+    rows = [row for row in found.get("comparisons", []) if row.get("chief", row.get("b") == found.get("chief"))]
     main = [row for row in rows if row.get("primary")]
     fewest = [row for row in rows if row["amount"] == min(row["amount"] for row in rows) and row not in main]
     said = [f"Named beforehand: {verdict(row, found)}" for row in main]
@@ -155,14 +155,20 @@ def verdict(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     pair = f"{arm_name(row['b'])} against {arm_name(row['a'])}: {_between(row)} points of macro F1"
     sure = level(number(found.get("level")) or 0.95)
     if row["verdict"] == "better":
-        return f"{where}, {pair}, {p_value(row['p_holm'])}: a gain is shown."
+        return f"{where}, {pair}, {p_value(row['p_holm'])}: a gain is shown{_given(row)}."
     if row["verdict"] == "worse":
-        return f"{where}, {pair}, {p_value(row['p_holm'])}: a loss is shown."
+        return f"{where}, {pair}, {p_value(row['p_holm'])}: a loss is shown{_given(row)}."
     if row["low"] > 0 or row["high"] < 0:
         return f"{where}, {pair}, {p_value(row['p_holm'])} after Holm’s correction: {NONE_SHOWN}."
     most = f"; a gain above {points(row['high'], sign=False)} is ruled out at {sure}" if row["high"] > 0 else ""
     detectable = points(row["minimum_detectable_effect"], sign=False)
-    return f"{where}, {pair}: {NONE_SHOWN}{most}. A true {detectable} would be found in 80 of 100 such tests."
+    said = f"{where}, {pair}: {NONE_SHOWN}{most}{_given(row)}."
+    return f"{said} A true {detectable} would be found in 80 of 100 such tests."
+
+
+def _given(row: Mapping[str, Any]) -> str:
+    """What an interval takes as given that has the same real texts in every draw."""
+    return ", given these people of train and this generator" if row["amount"] == 1 else ""
 
 
 def arm_name(name: str) -> str:
@@ -197,11 +203,11 @@ def augmentation(evidence: Evidence) -> dict[str, Any] | None:
         "sentences": {part: told(part, found) for part, found in read.items()},
         "tables": _tables(read["utility"]),
         "comparisons": [_compared(row, read["utility"]) for row in read["utility"].get("comparisons", [])],
-        "chief": arm_name(str(read["utility"].get("chief") or "")),
         "n": count(read["utility"].get("n")),
         "people": count(read["utility"].get("people")),
         "folds": read["utility"].get("folds") or 0,
         "left_out": [str(one) for one in read["utility"].get("left_out", [])],
+        "whole": any(row["amount"] == 1 for row in read["utility"].get("comparisons", [])),
         "partial": any(row["amount"] < 1 for row in read["utility"].get("comparisons", [])),
         "tests": _tests(read["fidelity"]),
         "agreement": _agreements(read["agreement"]),

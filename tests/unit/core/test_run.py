@@ -31,6 +31,31 @@ def test_the_same_recipe_finds_its_run_and_a_changed_one_gets_its_own(tmp_path):
     assert recipe_file.content_hash(Run.open(first.path).recipe) == recipe_file.content_hash(recipe())
 
 
+def test_what_only_looks_at_a_run_makes_no_other_and_is_told_by_its_files(tmp_path):
+    def asked(permutations):
+        return recipe(evaluate={"folds": 2}, downstream={"permutations": permutations})
+
+    first = Run.create(tmp_path, asked(10), name="mine")
+    for fold in first.folds:
+        fold.mkdir(parents=True)
+        (fold / "recipe.yaml").write_text(recipe_file.resolved(asked(10)), encoding="utf-8")
+    again = Run.create(tmp_path, asked(20), name="mine")
+    assert again.path == first.path
+    assert again.recipe.downstream.permutations == 20
+    # Who does not hold the run writes nothing into it: another process may be judging.
+    assert Run.open(first.path).recipe.downstream.permutations == 10
+    before = (first.path / "lock.json").read_text()
+    with again.writing():
+        pass
+    assert Run.open(first.path).recipe == asked(20)
+    assert {Run.open(fold).recipe.downstream.permutations for fold in first.folds} == {20}
+    assert recipe_file.content_hash(asked(20)) in (first.path / "lock.json").read_text() != before
+    other = Run.create(tmp_path, Recipe(name="mine", seed=1))
+    assert Run.create(tmp_path, Recipe(name="mine", seed=1, downstream={"permutations": 5})).path == other.path
+    with pytest.raises(RunError, match="another recipe"):
+        Run.create(tmp_path, Recipe(name="job", seed=1, evaluate={"folds": 2}), name="mine")
+
+
 def test_a_named_run_of_another_recipe_is_refused_with_what_differs(tmp_path):
     Run.create(tmp_path, recipe(), name="mine")
     with pytest.raises(RunError, match=r"another recipe \(seed 0 → 7\)") as caught:

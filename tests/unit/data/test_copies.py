@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewright.data.copies import SIZE, Copies, runs
@@ -33,11 +33,34 @@ def test_short_texts_equal_only_each_other():
     assert runs("") == runs("?!") == {()}
 
 
+def test_a_copy_has_as_much_in_common_as_eight_words_in_a_row():
+    said = "we could put the big round button on top of the remote control"
+    known = Copies([said, "i think that is fine"])
+    whole = said.split()
+    assert known.copied(" ".join(whole[:8]), 0.5) == (1.0, True)
+    assert known.copied(" ".join(whole[:7]), 0.5) == (1.0, False)  # many say seven words alike
+    assert known.copied("i think that is fine", 0.5) == (1.0, False)
+    assert known.copied(" ".join([*whole[:7], "or", "what"]), 0.5) == (5 / 7, False)
+    assert known.copied(" ".join([*whole[:8], "or", "what", "say", "you", "all", "of"]), 0.5) == (6 / 12, True)
+    assert known.copied(" ".join([*whole[:8], *["or", "what", "say", "you", "all", "of", "you"]]), 0.5) == (
+        6 / 13,
+        False,
+    )
+    assert known.copied("nothing", 0.5) == (0.0, False)
+
+
+def test_runs_of_other_sizes_and_words():
+    known = Copies(["one, two three four"], size=2, of=str.split)
+    assert known.nearest("one two three") == (0.5, 0)
+    assert known.nearest("one, two three") == (1.0, 0)
+
+
 def test_words_of_any_script_count():
     known = Copies(["मैं कल बाज़ार गया था", "x y z"])
     assert known.nearest("कल बाज़ार गया")[0] == 1.0
 
 
+@settings(deadline=None)
 @given(TEXTS, st.text(alphabet="abc ", max_size=20))
 def test_the_index_finds_what_a_comparison_with_each_finds(texts, asked):
     known, own = Copies(texts), runs(asked)

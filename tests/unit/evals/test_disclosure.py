@@ -42,6 +42,38 @@ def test_fresh_texts_give_nobody_away_however_unequal_the_sides_are():
     assert np.sum(np.array(p_values) <= 0.05) <= 3
 
 
+def test_shares_of_exchanged_and_left_out_people_are_those_of_looking_at_everybody():
+    draw = np.random.default_rng(0)
+    # Few different likenesses: many texts are as near to several people, on one side and on both.
+    near = tuple(draw.integers(0, 6, (60, 7)) / 10 for _ in range(2))
+    turned = draw.random((40, 7)) < 0.5
+
+    def share(one, other):
+        wins = [0.5 if abs(a - b) < 1e-9 else float(a > b) for a, b in zip(one.max(1), other.max(1), strict=True)]
+        return np.mean(wins)
+
+    exchanged = [share(np.where(own, near[1], near[0]), np.where(own, near[0], near[1])) for own in turned]
+    assert disclosure._exchanged(near, turned).tolist() == exchanged
+    assert len(set(exchanged)) > 5
+    without = [share(*(np.delete(side, number, axis=1) for side in near)) for number in range(7)]
+    assert disclosure._without_each(near).tolist() == without
+
+
+def test_people_of_one_label_each_find_each_other():
+    def alone(records):
+        return [one.replace(target=planted.LABELS[int(one.group.rpartition("-")[2]) % 2]) for one in records]
+
+    train = alone(planted.people(30, 4, seed=1))
+    held = alone(planted.people(16, [4] * 15 + [9], seed=2, side="test"))
+    left, right, pair = disclosure._paired(train, held, seed=0)
+    assert len(np.unique(pair)) == 16  # half of them were lost where the next best had the other label
+    for side, records in ((left, train), (right, held)):
+        assert len({(number, records[place].group) for number, place in zip(pair, side, strict=True)}) == 16
+    assert [train[place].target for place in left] == [held[place].target for place in right]
+    nobody = [one.replace(target="other") for one in planted.people(4, 4, seed=3, side="test")]
+    assert len(np.unique(disclosure._paired(train, [*held, *nobody], seed=0)[2])) == 16
+
+
 def test_sides_change_places_when_the_truth_does():
     train, held = planted.people(10, 10, seed=1), planted.people(14, 12, seed=2, side="test")
     drawn = planted.memorised(held, 200, seed=3)

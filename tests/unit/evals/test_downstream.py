@@ -17,6 +17,7 @@ from tunewright.evals.downstream import REAL, SYNTHETIC, beside, with_ratio
 TRAIN = planted.people(16, 6, seed=1)
 TEST = planted.people(24, 12, seed=2, side="test")
 DRAW = {"level": 0.95, "resamples": 400, "seed": 0}
+AGREE = {"margin": 0.05, "level": 0.95, "resamples": 300}
 
 
 def table(synthetic, *, amounts=(1.0,), ratios=(8.0, 2.0), seeds=3, others=alternatives.NAMES, names=("words",)):
@@ -169,9 +170,60 @@ def test_scarce_texts_are_told_and_a_ratio_that_adds_nothing_is_left_out():
     assert [arm.name for arm in tried] == [REAL, SYNTHETIC, with_ratio(1)]
     assert [len(arm.added) for arm in tried] == [0, 24, 24]
     assert tried[-1].scarce
+    assert tried[-1].given == 0.25
     with pytest.raises(DataError, match="no synthetic text of 'disfluent'"):
         downstream.arms(part, [r for r in planted.helpful(24, seed=1) if r.target == "fluent"],
                         ratios=(1.0,), others=(), seed=0)  # fmt: skip
+
+
+def test_all_draws_of_an_amount_add_the_same_ratio_and_are_named_by_it():
+    uneven = planted.people(12, [4, 4, 4, 4, 4, 4, 20, 20, 20, 20, 20, 20], seed=1)
+    made, texts, rows = planted.helpful(100, seed=3), Texts(), []
+    among = downstream.parts(uneven, (0.25,), 4, seed=0)
+    alone = [downstream.reach([part], made) for part in among]
+    assert min(alone) < 2 <= max(alone)  # some draws have texts enough for a second ratio, some have not
+    for part in among:
+        tried = downstream.arms(part, made, ratios=(1.0, 4.0, 2.0), others=("oversampling",), seed=0, most=min(alone))
+        assert [arm.name for arm in tried] == [REAL, SYNTHETIC, with_ratio(1), with_ratio(4), beside("oversampling")]
+        assert [len(arm.added) for arm in tried] == pytest.approx(
+            [len(part.records) * ratio for ratio in (0, 1, 1, min(alone), 1)], abs=1
+        )
+        rows += downstream.answers(part, tried, TEST, ("words",), texts)
+    found = downstream.compare(rows, TEST, sorted(planted.LABELS), chief=with_ratio(1), primary=(0.25, "words"), **DRAW)
+    named = with_ratio(float(f"{min(alone):.2g}"))
+    assert {cell["arm"]: cell["scarce"] for cell in found["cells"]} == {
+        REAL: False, SYNTHETIC: False, with_ratio(1): False, named: True, beside("oversampling"): False,
+    }  # fmt: skip
+    assert all(len(cell["by_seed"]) == 4 for cell in found["cells"])
+    assert {(row["a"], row["b"]) for row in found["comparisons"] if row["chief"]} == {
+        (REAL, with_ratio(1)), (beside("oversampling"), with_ratio(1)),
+    }  # fmt: skip
+    assert (REAL, named) in {(row["a"], row["b"]) for row in found["comparisons"]}
+
+
+def test_with_everybody_of_train_the_interval_is_of_other_people_who_are_asked():
+    everybody, texts, rows = planted.people(640, 6, seed=9, side="test"), Texts(), []
+    for part in downstream.parts(TRAIN, (1.0,), 3, seed=0):
+        tried = downstream.arms(part, planted.helpful(400, seed=3), ratios=(2.0,), others=(), seed=0)
+        rows += downstream.answers(part, [arm for arm in tried if arm.name != SYNTHETIC], everybody, ("words",), texts)
+
+    def compared(first, last, level):
+        own = [row | {"called": row["called"][first:last]} for row in rows]
+        settings = {"chief": with_ratio(2), "primary": None, "level": level, "resamples": 200, "seed": 0}
+        return downstream.compare(own, everybody[first:last], sorted(planted.LABELS), **settings)["comparisons"][0]
+
+    truth = compared(0, len(everybody), 0.95)["difference"]  # of this train set and these texts, for people at large
+    for level, least, most in ((0.95, 0.87, 1.0), (0.5, 0.3, 0.7)):
+        asked = [compared(at, at + 96, level) for at in range(0, len(everybody), 96)]  # sixteen people each
+        assert least <= np.mean([row["low"] <= truth <= row["high"] for row in asked]) <= most, level
+
+
+def test_an_arm_that_ran_out_takes_no_other_arms_name():
+    def row(ratio, given):
+        return {"amount": 1.0, "arm": with_ratio(ratio), "given": given, "scarce": given < ratio}
+
+    found = downstream._by_what_was_given([row(1, 0.83), row(0.83, 0.83), row(4, 2.034), row(4, 2.036)])
+    assert found == {(1.0, with_ratio(4)): with_ratio(2.0), (1.0, with_ratio(1)): with_ratio(1)}
 
 
 # ---------------------------------------------------------------- agreement
@@ -179,11 +231,8 @@ def test_scarce_texts_are_told_and_a_ratio_that_adds_nothing_is_left_out():
 
 def test_agreement_of_texts_like_peoples_is_close_and_of_others_below():
     train, held = planted.people(40, 20, seed=1), planted.people(40, 20, seed=2, side="validation")
-    settings = {"margin": 0.05, "level": 0.95, "resamples": 300, "seed": 0}
-    texts = Texts()
-    made = {"good": planted.helpful(2000, seed=3), "bad": planted.useless(2000, seed=3)}
-    found = downstream.agreement("words", texts, train, held, made, **settings)
-    good, bad = found["good"], found["bad"]
+    ear = downstream.Listener("words", Texts(), train, 0)
+    good, bad = (ear.agreement(held, made(2000, seed=3), **AGREE) for made in (planted.helpful, planted.useless))
     assert good["verdict"] == "close"
     assert good["low"] <= good["difference"] <= good["high"]
     assert set(good["labels"]) == set(planted.LABELS)
@@ -196,33 +245,30 @@ def test_agreement_is_of_the_same_lengths():
     # Long texts are easier; here nearly all synthetic ones are long, and as good as people's of that length.
     made = planted.helpful(1500, seed=3)
     long = [record for record in made if len(record.text.split()) > 15] + made[:40]
-    found = downstream.agreement(
-        "words", Texts(), train, held, {"long": long}, margin=0.05, level=0.95, resamples=300, seed=0
-    )["long"]
+    found = downstream.Listener("words", Texts(), train, 0).agreement(held, long, **AGREE)
     assert found["everything"]["synthetic"] > found["everything"]["real"] + 0.01
     assert abs(found["difference"]) < 0.04
 
 
 def test_three_people_say_nothing_of_others():
     train, held = planted.people(20, 10, seed=1), planted.people(3, 20, seed=2, side="validation")
-    made = {"made": planted.helpful(300, seed=3)}
+    ear = downstream.Listener("words", Texts(), train, 0)
     with pytest.raises(DataError, match="3 held-out people are too few"):
-        downstream.agreement("words", Texts(), train, held, made, margin=0.05, level=0.95, resamples=100, seed=0)
+        ear.agreement(held, planted.helpful(300, seed=3), **AGREE)
+
+
+def test_of_no_texts_nothing_is_said():
+    ear, held = downstream.Listener("words", Texts(), TRAIN, 0), planted.people(4, 6, seed=2, side="validation")
+    with pytest.raises(DataError, match="no synthetic text to ask about"):
+        ear.agreement(held, [], **AGREE)
+    with pytest.raises(DataError, match="no real text to ask about"):
+        ear.agreement([], planted.helpful(20, seed=3), **AGREE)
 
 
 def test_few_texts_settle_nothing():
     train, held = planted.people(20, 10, seed=1), planted.people(4, 6, seed=2, side="validation")
-    found = downstream.agreement(
-        "words",
-        Texts(),
-        train,
-        held,
-        {"few": planted.helpful(20, seed=3)},
-        margin=0.05,
-        level=0.95,
-        resamples=300,
-        seed=0,
-    )["few"]
+    ear = downstream.Listener("words", Texts(), train, 0)
+    found = ear.agreement(held, planted.helpful(20, seed=3), **AGREE)
     assert found["verdict"] == "not settled"
 
 
@@ -254,4 +300,4 @@ def test_nothing_is_learnt_from_who_is_tested():
     with pytest.raises(DataError, match="a filter would learn from 1 texts"):
         downstream.refuse_tested([*TRAIN, other], TEST, "a filter would learn")
     with pytest.raises(DataError, match="held out"):
-        downstream.agreement("words", Texts(), [*TRAIN, TEST[0]], TEST, {}, margin=0.05, **DRAW)
+        downstream.Listener("words", Texts(), [*TRAIN, TEST[0]], 0).agreement(TEST, planted.helpful(4, seed=3), **AGREE)

@@ -109,8 +109,9 @@ def unheard(train: Sequence[Record], number: int) -> list[Record]:
 
 
 def agreed(found: Sequence[Fold]) -> dict:
-    own = [(train, held, made) for train, held, made in found]
-    return downstream.agreement_in_folds("words", Texts(), own, margin=0.05, **DRAW)
+    texts = Texts()
+    own = [(downstream.Listener("words", texts, train, 0), held, made) for train, held, made in found]
+    return downstream.agreement_in_folds(own, margin=0.05, level=0.95, resamples=300)
 
 
 def test_agreement_of_folds_that_test_one_person_each():

@@ -6,18 +6,20 @@ import json
 import shutil
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 import planted
-from tunewright.core import files
+from tunewright.core import files, recipe_file
 from tunewright.core.errors import DataError, MissingExtra, RunError
 from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
 from tunewright.evals import downstream as arms_of
-from tunewright.flow import downstream
+from tunewright.flow import downstream, likeness, plan
+from tunewright.flow.outcome import complete
 from tunewright.report import augmentation
 from tunewright.report.evidence import Evidence
 from tunewright.report.html import page
@@ -77,6 +79,15 @@ def finished(tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="module")
+def finished_otherwise(tmp_path_factory):
+    run = Run(tmp_path_factory.mktemp("once") / "spoken", recipe(margin=0.2, permutations=29))
+    run.path.mkdir()
+    fill(run.path)
+    judge(run)
+    return run
+
+
 @pytest.fixture
 def judged(finished, tmp_path):
     """A run whose judgement is complete, for one test."""
@@ -123,6 +134,35 @@ def test_all_parts_are_written_and_said(judged):
     assert "drawn texts" in said
 
 
+def test_arms_without_texts_enough_are_named_by_what_was_added_and_warned_of(run):
+    asked = Run(run.path, recipe(ratios=[4.0, 6.0], seeds=1))
+    found = files.read_json(judge(asked) / "utility.json")
+    arms = {amount: {cell["arm"] for cell in found["cells"] if cell["amount"] == amount} for amount in (0.5, 1.0)}
+    assert {"real + synthetic ×4", "real + synthetic ×6"} <= arms[0.5]
+    assert {name for name in arms[1.0] if "×" in name} == {"real + synthetic ×3.9"}
+    assert found["left_out"] == ["real + synthetic ×6 at 1 (there are no more than ×3.9)"]
+    html = shown(asked)[1]
+    assert "real + synthetic ×6 at 1 (there are no more than ×3.9)" in html
+    assert "With 12 people (72 texts), by words and pairs, real + synthetic ×3.9 against real" in log(asked)
+    train = planted.people(12, 6, seed=1)
+    (warning,) = downstream.scarce(recipe(ratios=[4.0, 1.0]), train)
+    assert "up to 4 texts for each real one" in warning
+    assert "about ×2.2 at 0.5, ×1.1 at 1 of train's people" in warning
+    assert downstream.scarce(recipe(ratios=[1.0]), train) == []
+    assert downstream.scarce(recipe(judge=False), train) == []
+    with Events(run.path) as events:
+        downstream.foretell(run, events)
+        assert log(run).count("warning: downstream.ratios") == 1
+        downstream.foretell(asked, events)  # what was judged needs no warning
+        assert log(run).count("warning: downstream.ratios") == 1
+
+
+def test_the_dry_run_warns_of_them_too():
+    asked = recipe_file.read("speech-augmentation", ("data.sample=true", "generate.per_label=10"), environment={})
+    warnings = plan._data(asked, None, None)[4]
+    assert any("generate.per_label=10 gives about" in warning for warning in warnings)
+
+
 def test_what_learns_is_asked_for_before_the_run(monkeypatch):
     downstream.check(recipe())
     monkeypatch.setitem(sys.modules, "sklearn", None)
@@ -146,6 +186,45 @@ def test_a_finished_judgement_stands_and_another_source_is_judged_anew(judged):
     judge(judged)
     assert (folder / "utility.json").read_bytes() != old
     assert "judged anew" in log(judged)
+
+
+@pytest.mark.parametrize("dies_at", [None, "manifest.json", "rest", "fidelity"])
+def test_other_options_are_judged_anew_in_the_same_run_wherever_that_dies(
+    judged, finished_otherwise, monkeypatch, dies_at
+):
+    expected = {path.name: path.read_bytes() for path in (finished_otherwise.path / "downstream").rglob("*.json*")}
+    asked = Run(judged.path, finished_otherwise.recipe)
+    assert complete(judged, "judge")
+    assert not complete(asked, "judge")
+    breaking = {
+        "manifest.json": (Path, "unlink"),
+        "rest": (downstream.shutil, "rmtree"),
+        "fidelity": (downstream.files, "write_json"),
+    }
+    if dies_at is not None:
+        where, name = breaking[dies_at]
+        works = getattr(where, name)
+
+        def breaks(path, *given, **more):
+            if dies_at != "fidelity" or path.name == "fidelity.json":
+                if dies_at == "manifest.json":
+                    works(path, *given, **more)
+                if dies_at == "rest":
+                    (Path(path) / "utility.json").unlink()
+                raise KeyboardInterrupt
+            return works(path, *given, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, breaks)
+            with pytest.raises(KeyboardInterrupt):
+                judge(asked)
+        assert not complete(judged, "judge")
+        assert not complete(asked, "judge")
+    judge(asked)
+    assert {path.name: path.read_bytes() for path in (judged.path / "downstream").rglob("*.json*")} == expected
+    assert "downstream.permutations 49 → 29; downstream.margin 0.05 → 0.2: it is judged anew" in log(asked)
+    assert complete(asked, "judge")
+    assert not complete(judged, "judge")
 
 
 def test_broken_off_it_goes_on_to_the_same_result(judged, run, monkeypatch):
@@ -224,8 +303,16 @@ def test_a_model_that_wrote_nothing_worth_keeping_does_not_end_the_run(run):
     kept = run.path / "synthetic" / "kept.jsonl"
     rows = list(files.read_lines(kept))
     files.write_lines(kept, [])
-    assert not judge(run).exists()
-    assert "nothing to judge" in log(run)
+    folder = judge(run)
+    assert files.read_json(folder / "utility.json") == {"refused": "no synthetic text was kept"}
+    assert "What they are worth: not measured, for no synthetic text was kept." in log(run)
+    assert files.read_json(folder / "agreement.json")["drawn"]["words"]["verdict"]  # what was drawn is judged
+    assert "no synthetic text to ask about" in str(files.read_json(folder / "agreement.json")["kept"])
+    assert complete(run, "judge")
+    assert "no synthetic text was kept" in shown(run)[1]
+    stamp = (folder / "privacy.json").stat().st_mtime_ns
+    judge(run)
+    assert (folder / "privacy.json").stat().st_mtime_ns == stamp
     files.write_lines(kept, [row for row in rows if row["target"] == "fluent"][:1])
     folder = judge(run)
     assert files.read_json(folder / "utility.json") == {"refused": "no synthetic text of 'disfluent' was kept"}
@@ -234,6 +321,44 @@ def test_a_model_that_wrote_nothing_worth_keeping_does_not_end_the_run(run):
     found, html = shown(run)
     assert found["tables"] == []
     assert "not measured" in html
+
+
+def test_nothing_drawn_at_all_is_judged_too(run):
+    for name in ("drawn", "kept"):
+        files.write_lines(run.path / "synthetic" / f"{name}.jsonl", [])
+    folder = judge(run)
+    assert files.read_json(folder / "privacy.json")["disclosed"] == {"refused": "no drawn text has a word"}
+    assert complete(run, "judge")
+
+
+def test_a_fold_that_kept_nothing_leaves_a_judgement_that_says_so(tmp_path):
+    run = Run(tmp_path / "dealt", recipe(folds=2, amounts=[1.0], seeds=1))
+    for number, fold in enumerate(run.folds):
+        (fold / "data").mkdir(parents=True)
+        fill(fold, seed=100 * number)
+    files.write_lines(run.folds[1] / "synthetic" / "kept.jsonl", [])
+    folder = judge(run)
+    assert files.read_json(folder / "utility.json") == {"refused": "in fold 2 no synthetic text was kept"}
+    assert complete(run, "judge")
+    assert run.manifest("downstream") == {"drawn": 600, "kept": 280}
+
+
+def test_who_hears_the_same_people_learns_once(run, monkeypatch):
+    learnt = []
+    learn = arms_of.classifiers.learn
+    monkeypatch.setattr(arms_of.classifiers, "learn", lambda *given: learnt.append(given[0]) or learn(*given))
+    asked = Run(run.path, recipe(classifiers=["words", "disfluency"]))
+    texts = likeness.Texts(asked)
+    found = likeness.PARTS["agreement"](asked, [texts], arms_of.Texts())
+    assert sorted(learnt) == ["disfluency", "disfluency", "words", "words"]  # kept texts: of the filter's other half
+    learnt.clear()
+    options = asked.recipe.generate.filters.model_copy(update={"use": ("broken",)})
+    generate = asked.recipe.generate.model_copy(update={"filters": options})
+    plain = Run(run.path, asked.recipe.model_copy(update={"generate": generate}))
+    other = likeness.PARTS["agreement"](plain, [texts], arms_of.Texts())
+    assert sorted(learnt) == ["disfluency", "words"]
+    assert other["drawn"] == found["drawn"]
+    assert other["kept"]["words"]["learnt"] == 72
 
 
 def test_folds_are_judged_each_and_their_answers_together(tmp_path):
@@ -254,6 +379,12 @@ def test_folds_are_judged_each_and_their_answers_together(tmp_path):
     stamp = (folder / "utility.json").stat().st_mtime_ns
     judge(run)
     assert (folder / "utility.json").stat().st_mtime_ns == stamp
+    assert complete(run, "judge")
+    other = Run(run.path, recipe(folds=2, amounts=[1.0], margin=0.2))
+    assert not complete(other, "judge")
+    judge(other)
+    assert complete(other, "judge")
+    assert files.read_json(folder / "agreement.json")["drawn"]["words"]["margin"] == 0.2
 
 
 # ---------------------------------------------------------------- the page
@@ -273,6 +404,7 @@ def test_the_page_shows_every_arm_and_says_what_the_numbers_say(judged, run):
     assert found["tables"][1]["rows"][0]["name"] == "real"
     assert html.count("<tr") > len(utility["cells"]) + len(utility["comparisons"])
     assert "named beforehand" in html
+    assert "given these people of train and this generator" in html
     assert "<script" not in html
     main = next(row for row in utility["comparisons"] if row["primary"])
     sentence = found["sentences"]["utility"][0]
@@ -292,6 +424,10 @@ def test_sentences_follow_from_the_interval():
     none = augmentation.verdict(row_with(-0.01, 0.03, "no difference shown"), found)
     assert "no difference shown; a gain above 3.0 is ruled out at 95 %" in none.replace("\u00a0", " ")
     assert "gain is shown" not in none
+    given = ", given these people of train and this generator."
+    assert given in none
+    assert given in augmentation.verdict(row_with(0.01, 0.03, "better"), found)
+    assert given not in augmentation.verdict(row_with(0.01, 0.03, "better") | {"amount": 0.5}, found)
     assert "ruled out" not in augmentation.verdict(row_with(-0.03, 0.0, "no difference shown"), found)
     alone = augmentation.verdict(row_with(0.01, 0.03, "no difference shown") | {"p_holm": 0.2}, found)
     assert "p\u00a0=\u00a00.20 after Holm’s correction: no difference shown" in alone
