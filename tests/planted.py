@@ -38,16 +38,25 @@ def said(label: str, draw: np.random.Generator, *, own: Sequence[str] = (), cued
 
 
 def people(
-    count: int, texts: int | Sequence[int], seed: int, *, side: str = "train", cued: float = 0.12
+    count: int,
+    texts: int | Sequence[int],
+    seed: int,
+    *,
+    side: str = "train",
+    cued: float = 0.12,
+    one_label: bool = False,
 ) -> list[Record]:
-    """Records of so many people, each with texts of both labels in turn and words of their own."""
+    """Records of so many people, each with texts of both labels in turn and words of their own.
+
+    one_label: all texts of a person have the same label, which every second one has.
+    """
     draw = np.random.default_rng(seed)
     sizes = [texts] * count if isinstance(texts, int) else list(texts)
     records = []
     for person in range(count):
         own = [f"topic{number}" for number in draw.integers(0, 400, 5)]
         for number in range(sizes[person]):
-            label = LABELS[number % 2]
+            label = LABELS[(person if one_label else number) % 2]
             records.append(
                 Record(
                     f"{side}-{person}-{number}",

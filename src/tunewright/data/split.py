@@ -6,14 +6,14 @@ depend on the seed and the groups' names, never on the order of the rows.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tunewright.core.errors import DataError
 from tunewright.core.recipe import DataOptions
 from tunewright.core.records import JSON, Record
+from tunewright.data import deal
 from tunewright.data.leakage import text_key
 
 VALIDATION_NAMES = ("validation", "valid", "val")
@@ -28,7 +28,8 @@ FOLD = "fold"
 SHOWN = 5
 """Groups or records that an error names."""
 
-Stratum = tuple[str, str]
+SPARED = 2
+"""Groups of every label that validation leaves for training in each fold."""
 
 
 @dataclass(slots=True)
@@ -83,20 +84,25 @@ def split(records: Sequence[Record], options: DataOptions | None = None, seed: i
     return result
 
 
-def folds(records: Sequence[Record], count: int, options: DataOptions | None = None, seed: int = 0) -> list[Splits]:
+def folds(
+    records: Sequence[Record], count: int, options: DataOptions | None = None, seed: int = 0, *, by_label: bool = False
+) -> list[Splits]:
     """`count` splits whose tests together are all records, each once: cross-validation by whole groups.
 
     options: train_splits, test_splits and validation_documents are looked at. Folds are made of what one split would
     train, validate and test on: the data's own sides count no more, and records of other splits stay unused. Sizes of
     folds differ by the records of the largest group at most; as far as groups allow, each language × doc_type gives
     every fold its part. Validation takes whole groups out of what is left for training, as `split` does.
+    by_label: targets are labels. Every fold then gets its part of the groups of each label, and of its records as far
+    as groups allow; validation has a group of every label of which `SPARED` others stay for training.
     Every record of a test carries its number, from 1, as `provenance["slice"]["fold"]`.
-    Raises DataError where there are fewer groups than folds, and as `split` for groups on two sides.
+    Raises DataError where there are fewer groups than folds, and as `split` for groups on two sides; by label also
+    where a label's groups are too few for every fold to train on one, and for synthetic records.
     """
     options = options or DataOptions.model_validate({})
     _refuse_crossing(records, options)
-    asked = (*options.train_splits, *options.test_splits, *VALIDATION_NAMES)
-    usable = [record for record in records if record.split is None or record.split in asked]
+    usable = dealt(records, options)
+    unused = [record for record in records if record.split is not None and _side(record.split, options) is None]
     names = [group_of(record) for record in usable]
     groups = len(set(names))
     if groups < count:
@@ -106,21 +112,32 @@ def folds(records: Sequence[Record], count: int, options: DataOptions | None = N
             if groups > 1
             else "name another column (data.columns: {group: …}), or do without folds: evaluate.folds=0",
         )
-    place = _dealt(usable, names, count, f"folds:{seed}")
+    if by_label:
+        _refuse_few(usable, names)
+        place = deal.by_label(usable, names, count, f"folds:{seed}")
+    else:
+        place = deal.by_stratum(usable, names, count, f"folds:{seed}")
     placed = [(_in_fold(record, place[name]), place[name]) for record, name in zip(usable, names, strict=True)]
     found = []
     for number in range(count):
         result = Splits(
             [record for record, own in placed if own != number], [], [record for record, own in placed if own == number]
         )
-        result.unused = [record for record in records if record.split is not None and record.split not in asked]
+        result.unused = unused.copy()
         if options.validation_documents:
-            _take_validation(result, options.validation_documents, seed)
+            _take_validation(result, options.validation_documents, seed, by_label=by_label)
         for name in ("train", "validation", "test"):
             setattr(result, name, [_marked(record, name) for record in getattr(result, name)])
         found.append(result)
     _tell_folds(found, groups, seed)
+    if by_label:
+        found[0].notes.insert(1, _labels_told(found))
     return found
+
+
+def dealt(records: Iterable[Record], options: DataOptions) -> list[Record]:
+    """The records that `folds` deals: what one split would train, validate and test on."""
+    return [record for record in records if record.split is None or _side(record.split, options) is not None]
 
 
 def _in_fold(record: Record, number: int) -> Record:
@@ -139,42 +156,40 @@ def _tell_folds(found: list[Splits], groups: int, seed: int) -> None:
     _tell_unused(found[0])
 
 
-def _dealt(records: Sequence[Record], names: Sequence[str], count: int, salt: str) -> dict[str, int]:
-    """Group → fold, 0 to `count` - 1. names: the group of each record.
-
-    Large groups come first, those of about one size (powers of two) in the order of a hash. A group goes where its
-    strata have the least so far, among the folds that it makes no larger than the smallest one and the largest group
-    together.
-    """
-    tables: dict[str, Counter[Stratum]] = defaultdict(Counter)
-    for record, name in zip(records, names, strict=True):
-        tables[name][_stratum(record)] += 1
-    sizes, strata = Counter(names), Counter(map(_stratum, records))
-    order, largest, total = _order(salt), max(sizes.values()), len(records)
-    have = [0] * count
-    filled: list[Counter[Stratum]] = [Counter() for _ in range(count)]
-    place: dict[str, int] = {}
-    for name in sorted(tables, key=lambda name: (-sizes[name].bit_length(), _chief(tables[name]), order(name))):
-        size, table = sizes[name], sorted(tables[name].items())
-
-        def crowd(fold: int, size: int = size, table: list[tuple[Stratum, int]] = table) -> tuple[float, int]:
-            own = sum(part * filled[fold][stratum] / strata[stratum] for stratum, part in table)
-            return own + size * have[fold] / total, fold
-
-        chosen = min((fold for fold in range(count) if have[fold] + size <= min(have) + largest), key=crowd)
-        place[name] = chosen
-        have[chosen] += size
-        filled[chosen].update(tables[name])
-    return place
+def _refuse_few(records: Sequence[Record], names: Sequence[str]) -> None:
+    """Raises DataError where a label is of one group, or a record is synthetic: folds would test it, too."""
+    unreal = [record.id for record in records if is_synthetic(record)]
+    if unreal:
+        raise DataError(
+            f"{len(unreal)} records are synthetic, first {unreal[0]}: folds test every record, and whom these were "
+            "made of would not be kept apart from them",
+            hint="take them out, or do without folds: evaluate.folds=0",
+        )
+    people = Counter(label for labels in deal.by_group(records, names, deal.of_label).values() for label in labels)
+    alone = sorted(label for (label,), count in people.items() if count < 2)
+    if alone:
+        many = ", ".join(f"{count:,} of '{label}'" for (label,), count in sorted(people.items()))
+        raise DataError(
+            f"'{alone[0]}' is of one group (participant, speaker) only: the fold that tests it has none to train on; "
+            f"groups: {many}",
+            hint="every label needs two groups for folds; more of them, its records left out, or another column of "
+            "groups (data.columns: {group: …})",
+        )
 
 
-def _stratum(record: Record) -> Stratum:
-    return (record.language or "", record.doc_type or "")
-
-
-def _chief(table: Counter[Stratum]) -> Stratum:
-    """The stratum that most records of a group are of."""
-    return min(table, key=lambda stratum: (-table[stratum], stratum))
+def _labels_told(found: Sequence[Splits]) -> str:
+    """How many groups of each label there are, and stand in the tests of folds."""
+    tables = [
+        Counter(label for labels in deal.by_group(part.test, [group_of(r) for r in part.test], deal.of_label).values()
+                for (label,) in labels)
+        for part in found
+    ]  # fmt: skip
+    said = []
+    for label in sorted(set().union(*tables)):
+        counts = [table[label] for table in tables]
+        between = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+        said.append(f"'{label}' {sum(counts):,}, {between} a fold")
+    return f"groups by label: {'; '.join(said)}"
 
 
 def group_of(record: Record) -> str:
@@ -304,7 +319,7 @@ def _by_share(records: Sequence[Record], result: Splits, options: DataOptions, s
                 f"all {len(usable)} records are of one group: no test set can be taken out",
                 hint="name another column (data.columns: {group: …}), or train without a test set: data.test_share=0",
             )
-        order = _order(f"test:{seed}")
+        order = deal.order_of(f"test:{seed}")
         chosen = {min(sizes, key=lambda group: (sizes[group], order(group)))}
     result.test = [record for record, name in zip(usable, names, strict=True) if name in chosen]
     _keep_apart([record for record, name in zip(usable, names, strict=True) if name not in chosen], result)
@@ -315,19 +330,48 @@ def _by_share(records: Sequence[Record], result: Splits, options: DataOptions, s
     _tell_unused(result)
 
 
-def _take_validation(result: Splits, wanted: int, seed: int) -> None:
+def _take_validation(result: Splits, wanted: int, seed: int, *, by_label: bool = False) -> None:
     count = min(wanted, int(LARGEST_VALIDATION * len(result.train)))
     names = [group_of(record) for record in result.train]
-    chosen = _groups(result.train, names, count, f"validation:{seed}")
+    salt = f"validation:{seed}"
+    chosen = (_of_every_label if by_label else _groups)(result.train, names, count, salt)
     result.validation = [record for record, name in zip(result.train, names, strict=True) if name in chosen]
     result.train = [record for record, name in zip(result.train, names, strict=True) if name not in chosen]
     have = len(result.validation)
     if not have:
-        result.notes.append(f"no validation: {wanted} records asked for, and no group of train is small enough")
+        why = "no label has groups to spare" if by_label else "no group of train is small enough"
+        result.notes.append(f"no validation: {wanted} records asked for, and {why}")
+    elif by_label and have < count:
+        result.notes.append(f"validation is {have} records instead of {wanted}")
     elif have < wanted:
         result.notes.append(f"validation is {have} records, a fifth of train, instead of {wanted}")
     else:
         result.notes.append(f"validation is {have} records out of train")
+
+
+def _of_every_label(records: Sequence[Record], names: Sequence[str], count: int, salt: str) -> set[str]:
+    """Groups of about `count` records in all, each label giving its part: a fifth of its groups at most, one at least.
+
+    A group stays in train where a label of it would have fewer than `SPARED` left there. names: as in `_groups`.
+    """
+    owned, sizes, order = deal.by_group(records, names, deal.of_label), Counter(names), deal.order_of(salt)
+    groups = Counter(label for labels in owned.values() for label in labels)
+    room = {label: count * share / len(records) for label, share in Counter(map(deal.of_label, records)).items()}
+    taken: Counter[deal.Stratum] = Counter()
+    chosen: set[str] = set()
+    at_random, small_first = sorted(owned, key=order), sorted(owned, key=lambda name: (sizes[name], order(name)))
+    for label in sorted(groups, key=lambda label: (groups[label], label)) if count > 0 else ():
+        fifth = round(LARGEST_VALIDATION * groups[label])
+        tried = [*((name, fifth, True) for name in at_random), *((name, 1, False) for name in small_first)]
+        for name, most, fitting in tried:
+            wanted = label in owned[name] and name not in chosen and taken[label] < most
+            spare = all(groups[own] - taken[own] > SPARED for own in owned[name])
+            if wanted and spare and (owned[name][label] / 2 <= room[label] or not fitting):
+                chosen.add(name)
+                taken.update(owned[name].keys())
+                for own, size in owned[name].items():
+                    room[own] -= size
+    return chosen
 
 
 def _groups(records: Sequence[Record], names: Sequence[str], count: int, salt: str) -> set[str]:
@@ -336,9 +380,7 @@ def _groups(records: Sequence[Record], names: Sequence[str], count: int, salt: s
     names: the group of each record.
     """
     sizes = Counter(names)
-    strata: dict[str, Counter[Stratum]] = {name: Counter() for name in sizes}
-    for record, name in zip(records, names, strict=True):
-        strata[name][_stratum(record)] += 1
+    strata = deal.by_group(records, names, deal.of_stratum)
     if len(sizes) < 2 or count <= 0:
         return set()
     unreal = {name for record, name in zip(records, names, strict=True) if is_synthetic(record)}
@@ -346,10 +388,10 @@ def _groups(records: Sequence[Record], names: Sequence[str], count: int, salt: s
         # What nobody said or wrote is not drawn where there is anything real: results are to be about that.
         sizes = Counter({name: size for name, size in sizes.items() if name not in unreal})
         strata = {name: table for name, table in strata.items() if name not in unreal}
-    members: dict[Stratum, list[str]] = defaultdict(list)
+    members: dict[deal.Stratum, list[str]] = defaultdict(list)
     for name, table in strata.items():
-        members[_chief(table)].append(name)
-    order = _order(salt)
+        members[deal.chief(table)].append(name)
+    order = deal.order_of(salt)
     parts = _parts({stratum: sum(sizes[name] for name in groups) for stratum, groups in members.items()}, count)
     chosen: set[str] = set()
     for stratum, groups in sorted(members.items()):
@@ -357,11 +399,7 @@ def _groups(records: Sequence[Record], names: Sequence[str], count: int, salt: s
     return chosen if len(chosen) < len(sizes) else set()
 
 
-def _order(salt: str) -> Callable[[str], bytes]:
-    return lambda group: hashlib.blake2b(f"{salt}\n{group}".encode("utf-8", "replace"), digest_size=16).digest()
-
-
-def _parts(sizes: dict[Stratum, int], count: int) -> dict[Stratum, int]:
+def _parts(sizes: dict[deal.Stratum, int], count: int) -> dict[deal.Stratum, int]:
     """`count` shared out in proportion to `sizes`, by largest remainders (Hamilton's method)."""
     total = sum(sizes.values())
     parts = {stratum: count * size // total for stratum, size in sizes.items()}

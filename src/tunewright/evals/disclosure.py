@@ -206,19 +206,32 @@ def copied(
 
     Only texts of `SHORTEST` words and more are looked at, and n counts these.
     """
-    known = Copies((record.text for record in train), size=RUN, of=tokens)
-    return {
-        name: _share(records, known, level, resamples, seed) for name, records in (("drawn", drawn), ("held", held))
-    } | {"run": RUN, "threshold": COPIED, "shortest": SHORTEST}
+    return copied_in_folds([(drawn, train, held)], level=level, resamples=resamples, seed=seed)
 
 
-def _share(records: Sequence[Record], known: Copies, level: float, resamples: int, seed: int) -> dict[str, Any]:
-    long = [record for record in records if len(tokens(record.text)) >= SHORTEST]
-    if not long:
+def copied_in_folds(
+    folds: Sequence[tuple[Sequence[Record], Sequence[Record], Sequence[Record]]], *, level: float, resamples: int,
+    seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """The same over folds, (drawn, train, held) of each: texts beside the train of their own fold."""
+    looked: dict[str, tuple[list[Record], list[bool]]] = {"drawn": ([], []), "held": ([], [])}
+    for drawn, train, held in folds:
+        known = Copies((record.text for record in train), size=RUN, of=tokens)
+        for name, records in (("drawn", drawn), ("held", held)):
+            long = [record for record in records if len(tokens(record.text)) >= SHORTEST]
+            looked[name][0].extend(long)
+            looked[name][1].extend(known.nearest(record.text)[0] >= COPIED for record in long)
+    found: dict[str, Any] = {name: _share(*own, level, resamples, seed) for name, own in looked.items()}
+    return found | {"run": RUN, "threshold": COPIED, "shortest": SHORTEST}
+
+
+def _share(
+    records: Sequence[Record], copies: Sequence[bool], level: float, resamples: int, seed: int
+) -> dict[str, Any]:
+    if not records:
         return {"share": 0.0, "low": 0.0, "high": 1.0, "n": 0}
-    hits = np.array([known.nearest(record.text)[0] >= COPIED for record in long], dtype=float)
-    owners = matching.people(long)
-    sums = cluster_sums(np.column_stack([hits, np.ones(len(hits))]), owners)
+    hits = np.array(copies, dtype=float)
+    sums = cluster_sums(np.column_stack([hits, np.ones(len(hits))]), matching.people(records))
     drawn, without = resampled_sums(sums, resamples, seed), leave_one_out(sums)
     low, high, _ = interval(
         float(hits.mean()),

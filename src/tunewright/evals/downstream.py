@@ -258,6 +258,34 @@ def answers(
     return rows
 
 
+def together(
+    folds: Sequence[tuple[Sequence[Mapping[str, Any]], Sequence[Record]]],
+) -> tuple[list[dict[str, Any]], list[Record], list[tuple[float, str]]]:
+    """(rows, test, (amount, arm) left out) of several folds as if they were one: (rows of `answers`, test) of each.
+
+    A classifier's calls of all folds stand behind each other; texts that it learnt from are the mean of its folds. What
+    some fold had too few people or texts for has not answered every text, and is left out.
+    """
+    found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for rows, _ in folds:
+        for row in rows:
+            found.setdefault(tuple(row[name] for name in ("amount", "seed", "arm", "classifier")), []).append(row)
+    whole = [
+        dict(own[0])
+        | {
+            name: float(np.mean([row[name] for row in own]))
+            for name in ("real", "people", "added", "given")
+            if all(row.get(name) is not None for row in own)
+        }
+        | {"scarce": any(row["scarce"] for row in own), "called": [one for row in own for one in row["called"]]}
+        for own in found.values()
+        if len(own) == len(folds)
+    ]
+    left_out = sorted({(own[0]["amount"], own[0]["arm"]) for own in found.values() if len(own) < len(folds)})
+    whole.sort(key=lambda row: (row["amount"], row["seed"]))
+    return whole, [record for _, test in folds for record in test], left_out
+
+
 def compare(
     rows: Sequence[Mapping[str, Any]], test: Sequence[Record], classes: Sequence[str], *, chief: str,
     primary: tuple[float, str] | None, level: float, resamples: int, seed: int,
@@ -400,59 +428,95 @@ class Listener:
         Raises DataError where someone of train is held out, no text has a length and label in common, or the real texts
         are of fewer than four people.
         """
-        refuse_tested(self._train, held)
-        if not held or not synthetic:
-            raise DataError(f"there is no {'synthetic' if held else 'real'} text to ask about")
-        ours, of_ours = self._agreed(held)
-        theirs, of_theirs = self._agreed(synthetic)
-        rates = _matched(held, ours, synthetic, theirs, level=level, resamples=resamples, seed=self._seed)
-        low, high = rates["low"], rates["high"]
-        return {
-            "classifier": self._name,
-            **rates,
-            "margin": margin,
-            "verdict": "close" if low >= -margin else "below" if high < -margin else "not settled",
-            "everything": {"real": of_ours, "synthetic": of_theirs},
-            "learnt": len(self._train),
-        }
+        return agreement_in_folds([(self, held, synthetic)], margin=margin, level=level, resamples=resamples)
 
-    def _agreed(self, records: Sequence[Record]) -> tuple[Array, float]:
-        called, actual = self._model.predict(self._texts.rows(one.text for one in records)), labels_of(records)
-        return (called == actual).astype(float), float(macro_f1(by_class(called, actual, self._classes).sum(axis=0)))
+    def _called(self, records: Sequence[Record]) -> list[str]:
+        rows = self._texts.rows(record.text for record in records)
+        return [str(label) for label in self._model.predict(rows)] if len(rows) else []
+
+
+def agreement_in_folds(
+    folds: Sequence[tuple[Listener, Sequence[Record], Sequence[Record]]], *, margin: float, level: float,
+    resamples: int,
+) -> dict[str, Any]:  # fmt: skip
+    """`Listener.agreement` over folds, (classifier, held, synthetic) of each: their hits together.
+
+    Records say which fold they are judged in, so that real and synthetic texts are compared that one classifier called.
+    """
+    for ear, held, _ in folds:
+        refuse_tested(ear._train, held)
+    real = [record for _, held, _ in folds for record in held]
+    made = [record for *_, synthetic in folds for record in synthetic]
+    if not real or not made:
+        raise DataError(f"there is no {'synthetic' if real else 'real'} text to ask about")
+    first = folds[0][0]
+
+    def agreed(records: Sequence[Record], called: list[str]) -> tuple[Array, float]:
+        said, actual = np.array(called, dtype=str), labels_of(records)
+        return (said == actual).astype(float), float(macro_f1(by_class(said, actual, first._classes).sum(axis=0)))
+
+    ours, of_ours = agreed(real, [label for ear, held, _ in folds for label in ear._called(held)])
+    theirs, of_theirs = agreed(made, [label for ear, _, synthetic in folds for label in ear._called(synthetic)])
+    rates = _matched(real, ours, made, theirs, level=level, resamples=resamples, seed=first._seed)
+    low, high = rates["low"], rates["high"]
+    return {
+        "classifier": first._name,
+        **rates,
+        "margin": margin,
+        "verdict": "close" if low >= -margin else "below" if high < -margin else "not settled",
+        "everything": {"real": of_ours, "synthetic": of_theirs},
+        "learnt": round(float(np.mean([len(ear._train) for ear, *_ in folds]))),
+    }
 
 
 def _matched(
-    held: Sequence[Record], ours: Array, synthetic: Sequence[Record], theirs: Array, *, level: float, resamples: int,
+    held: Sequence[Record],
+    ours: Array,
+    synthetic: Sequence[Record],
+    theirs: Array,
+    *,
+    level: float,
+    resamples: int,
     seed: int,
-) -> dict[str, Any]:  # fmt: skip
-    """Shares of hits (`ours`, `theirs`, 0 or 1 each) among texts of the same lengths, and their difference."""
+) -> dict[str, Any]:
+    """Shares of hits (`ours`, `theirs`, 0 or 1 each) among texts of the same kinds and lengths, and their difference.
+
+    Each real text weighs what its cell does, and is set against the synthetic ones of that cell, so that a person who
+    is alone in a cell tells, too, how much people differ.
+    """
     cells = matching.cells(held, synthetic)
     if not cells:
         raise DataError("no synthetic text has the label and the length of a real one")
-    columns = np.zeros((len(held), 2 * len(cells)))
-    weights, rates, variance = np.zeros(len(cells)), np.zeros(len(cells)), np.zeros(len(cells))
+    owners = matching.people(held)
+    if (groups := len(np.unique(owners))) < PEOPLE:
+        raise DataError(f"{groups} held-out people are too few to say how much others would differ; it needs {PEOPLE}")
+    labels = sorted({label for label, *_ in cells})
+    # Of each label: what real texts got right beyond the synthetic ones of their cells, what they weigh, and got right.
+    columns = np.zeros((len(held), 3 * len(labels)))
+    rates, weights = np.zeros(len(cells)), np.zeros(len(cells))
+    variance = np.zeros(len(cells))
+    of_label = np.array([labels.index(label) for label, *_ in cells])
     for number, (_, here, there) in enumerate(cells):
-        columns[here, number], columns[here, len(cells) + number] = ours[here], 1
         weights[number] = min(len(here), len(there))
         rates[number] = theirs[there].mean()
         likely = (theirs[there].sum() + 1) / (len(there) + 2)  # all right is not certainly right
         variance[number] = likely * (1 - likely) / len(there)
-    of_label = np.array([label for label, *_ in cells])
-    labels = sorted(set(of_label.tolist()))
-    inside = {label: np.where(of_label == label, weights, 0) for label in labels}
-    inside = {label: own / own.sum() for label, own in inside.items()}
-    weights = np.mean(list(inside.values()), axis=0)
-    sums = cluster_sums(columns, matching.people(held))
-    known = _rates(sums.sum(axis=0))
-    drawn = _rates(resampled_sums(sums, resamples, seed), known) @ weights
-    groups = len(sums)
-    if groups < PEOPLE:
-        raise DataError(f"{groups} held-out people are too few to say how much others would differ; it needs {PEOPLE}")
-    real, made = float(known @ weights), float(rates @ weights)
+        each, at = weights[number] / len(here), of_label[number]
+        columns[here, at] = each * (rates[number] - ours[here])
+        columns[here, len(labels) + at] = each
+        columns[here, 2 * len(labels) + at] = each * ours[here]
+    inside = np.array([np.where(of_label == at, weights, 0) for at in range(len(labels))])
+    inside /= inside.sum(axis=1, keepdims=True)
+    sums = cluster_sums(columns, owners)
+    apart, weighed, right = np.split(sums.sum(axis=0), 3)
+    of_real, of_made = right / weighed, inside @ rates
+    beyond, share, _ = np.split(resampled_sums(sums, resamples, seed), 3, axis=1)
+    drawn = np.where(share > 0, beyond / np.where(share > 0, share, 1), apart / weighed).mean(axis=1)
+    real, made = float(of_real.mean()), float(of_made.mean())
     spread = paired.by_variances(
         made - real,
         (float(np.var(drawn)) * groups / max(1, groups - 1), groups - 1),
-        (float(variance @ weights**2), len(synthetic) - 1),
+        (float(variance @ inside.mean(axis=0) ** 2), len(synthetic) - 1),
         level,
     )
     count = Counter(label_of(record) for record in synthetic)
@@ -463,8 +527,8 @@ def _matched(
         "low": spread["low"],
         "high": spread["high"],
         "labels": {
-            label: {"real": float(known @ own), "synthetic": float(rates @ own), "n": count[label]}
-            for label, own in inside.items()
+            label: {"real": float(of_real[at]), "synthetic": float(of_made[at]), "n": count[label]}
+            for at, label in enumerate(labels)
         },
         "n": {
             "real": int(sum(len(here) for _, here, _ in cells)),
@@ -472,9 +536,3 @@ def _matched(
         },
         "people": groups,
     }
-
-
-def _rates(sums: Array, fallback: Array | None = None) -> Array:
-    """Hits over counts, `[..., 2 × cells]` → `[..., cells]`; where a resample has none of a cell, the fallback."""
-    right, count = np.split(sums, 2, axis=-1)
-    return np.where(count > 0, right / np.maximum(count, 1), 0.0 if fallback is None else fallback)

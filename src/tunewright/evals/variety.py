@@ -164,17 +164,28 @@ def coverage(
 
     Both are given the same number of words of each label: {"train", "synthetic", "words", "n"}.
     """
+    return coverage_in_folds([(held, train, synthetic)], size, seed=seed)
+
+
+def coverage_in_folds(
+    folds: Sequence[tuple[Sequence[Record], Sequence[Record], Sequence[Record]]], size: int, *, seed: int
+) -> dict[str, Any]:
+    """The same over folds, (held, train, synthetic) of each: what is said beside the texts of its own fold."""
     draw = np.random.default_rng(seed)
-    sides = {"train": _said(train), "synthetic": _said(synthetic)}
-    labels = [label for label in sides["train"] if label in sides["synthetic"]]
-    budget = {label: min(sum(map(len, side[label])) for side in sides.values()) for label in labels}
-    said = Counter(gram for record in held for gram in _grams(tokens(record.text), size))
-    found: dict[str, Any] = {"n": size, "words": sum(budget.values())}
-    for name, side in sides.items():
-        given = (own for label, count in budget.items() for own in _words(side[label], count, draw))
-        known = {gram for own in given for gram in _grams(own, size)}
-        found[name] = sum(count for gram, count in said.items() if gram in known) / max(1, said.total())
-    return found
+    told, stood, given_words = 0, Counter({"train": 0, "synthetic": 0}), 0
+    for held, train, synthetic in folds:
+        sides = {"train": _said(train), "synthetic": _said(synthetic)}
+        labels = [label for label in sides["train"] if label in sides["synthetic"]]
+        budget = {label: min(sum(map(len, side[label])) for side in sides.values()) for label in labels}
+        said = Counter(gram for record in held for gram in _grams(tokens(record.text), size))
+        told += said.total()
+        given_words += sum(budget.values())
+        for name, side in sides.items():
+            given = (own for label, count in budget.items() for own in _words(side[label], count, draw))
+            known = {gram for own in given for gram in _grams(own, size)}
+            stood[name] += sum(count for gram, count in said.items() if gram in known)
+    found: dict[str, Any] = {"n": size, "words": round(given_words / len(folds))}
+    return found | {name: count / max(1, told) for name, count in stood.items()}
 
 
 def profile(

@@ -10,17 +10,16 @@
     downstream/manifest.json        last
 
 Every file is written whole, so a judgement that was broken off goes on behind the last of them. Other options
-(`downstream` in the recipe) make no other run: what was judged by earlier ones makes room. In a cross-validation
-each fold is judged, with the texts of its own generator, and their answers to all test texts are compared together.
+(`downstream` in the recipe) make no other run: what was judged by earlier ones makes room. In a cross-validation a fold
+has parts/ alone, of classifiers that learn from its train and the texts of its own generator; their answers to
+all test texts are compared together, and all else is measured of all folds together, too (`likeness`).
 """
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Sequence
 from typing import Any
 
 from tunewright.core import files
@@ -31,54 +30,11 @@ from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.data.split import is_synthetic
 from tunewright.flow import folds, prepared
+from tunewright.flow.likeness import PARTS, SYNTHETIC, Texts
 from tunewright.flow.outcome import complete
 from tunewright.report import augmentation
 
 FOLDER = "downstream"
-
-SYNTHETIC = "synthetic"
-"""The folder of the run that holds drawn.jsonl and kept.jsonl."""
-
-SIZES = (1, 2, 3)
-"""n-grams that are counted."""
-
-
-@dataclass
-class Texts:
-    """The real and the synthetic texts of a run. held: real ones of people that train does not know.
-
-    sides: train, validation and test; train without what was made for training, of which `made` is the number.
-    """
-
-    job: Run
-
-    @cached_property
-    def _sides(self) -> dict[str, list[Record]]:
-        return {name: prepared.records(self.job, name) for name in prepared.SPLITS}
-
-    @cached_property
-    def sides(self) -> dict[str, list[Record]]:
-        return self._sides | {"train": [record for record in self._sides["train"] if not is_synthetic(record)]}
-
-    @property
-    def made(self) -> int:
-        return len(self._sides["train"]) - len(self.sides["train"])
-
-    @property
-    def held(self) -> list[Record]:
-        return [*self.sides["validation"], *self.sides["test"]]
-
-    @cached_property
-    def drawn(self) -> list[Record]:
-        return _synthetic(self.job, "drawn")
-
-    @cached_property
-    def kept(self) -> list[Record]:
-        return _synthetic(self.job, "kept")
-
-
-def _synthetic(job: Run, name: str) -> list[Record]:
-    return [Record.from_row(row) for row in files.read_lines(job.path / SYNTHETIC / f"{name}.jsonl")]
 
 
 def check(recipe: Recipe) -> None:
@@ -122,46 +78,89 @@ def judge(job: Run, events: Events) -> None:
     if job.folds:
         for fold in folds.of(job):
             with folds.events_of(fold, events, "judge") as own:
-                _judge(fold, own)
+                _judge_fold(fold, own)
         _pool(job, events)
     else:
         _judge(job, events)
 
 
 def _judge(job: Run, events: Events) -> None:
-    from tunewright.evals import classifiers, downstream
+    from tunewright.evals import classifiers
 
     source = _source(job)
     folder = job.path / FOLDER
     if _stands(job, source) and job.done(FOLDER):
         return
-    classifiers.check()
     texts = Texts(job)
-    sides = texts.sides
-    downstream.refuse_leaks(sides["train"], sides["validation"], sides["test"], [*texts.drawn, *texts.kept])
-    if not sides["test"]:
-        raise DataError("no real text is left to judge by", where=str(job.path / "data" / "test.jsonl"))
-    if texts.made:
-        events.say(f"{texts.made:,} records of train were made of others or are synthetic: they are no part of this")
+    _check(texts, events)
     if not _stands(job, source):
         _begin(job, source, events)
     read = classifiers.Texts()
-    for name, work in _PARTS.items():
-        path = folder / f"{name}.json"
-        if not path.is_file():
-            level = job.recipe.evaluate.confidence_level
-            files.write_json(path, work(job, texts, read) | {"level": level})
-            events.add(FOLDER, "judged", part=name)
-            for sentence in augmentation.told(name, files.read_json(path)):
-                events.say(sentence)
+    _parts(job, [texts], read, events)
     if not (folder / "utility.json").is_file():
-        unsaid = {classifiers.label_of(record) for record in sides["train"]} - set(classifiers.labels_of(texts.kept))
-        if unsaid:
-            _refuse(job, f"no synthetic text{f' of {min(unsaid)!r}' if texts.kept else ''} was kept", events)
+        if refused := _unsaid(texts):
+            _refuse(job, refused, events)
         else:
             _answers(job, texts, read, events)
             _compare(job, [job], events)
     job.finish(FOLDER, {"drawn": len(texts.drawn), "kept": len(texts.kept)})
+
+
+def _judge_fold(fold: Run, events: Events) -> None:
+    """The answers of a fold's classifiers; what they and its texts are worth, a run tells of all folds."""
+    from tunewright.evals import classifiers
+
+    source = _source(fold)
+    if _stands(fold, source) and fold.done(FOLDER):
+        return
+    texts = Texts(fold)
+    _check(texts, events)
+    if not _stands(fold, source):
+        _begin(fold, source, events)
+    if refused := _unsaid(texts):
+        events.say(refused)
+    else:
+        _answers(fold, texts, classifiers.Texts(), events)
+    fold.finish(FOLDER, {"drawn": len(texts.drawn), "kept": len(texts.kept)})
+
+
+def _check(texts: Texts, events: Events) -> None:
+    """Raises DataError where texts cannot be judged by, MissingExtra without scikit-learn."""
+    from tunewright.evals import classifiers, downstream
+
+    classifiers.check()
+    sides = texts.sides
+    downstream.refuse_leaks(sides["train"], sides["validation"], sides["test"], [*texts.drawn, *texts.kept])
+    if not sides["test"]:
+        raise DataError("no real text is left to judge by", where=str(texts.job.path / "data" / "test.jsonl"))
+    if texts.made:
+        events.say(f"{texts.made:,} records of train were made of others or are synthetic: they are no part of this")
+
+
+def _parts(job: Run, told_of: Sequence[Texts], read: Any, events: Events) -> None:
+    """The files of what texts are like, those that are not there yet."""
+    for name, work in PARTS.items():
+        path = job.path / FOLDER / f"{name}.json"
+        if not path.is_file():
+            level = job.recipe.evaluate.confidence_level
+            files.write_json(path, work(job, told_of, read) | {"level": level})
+            events.add(FOLDER, "judged", part=name)
+            for sentence in augmentation.told(name, files.read_json(path)):
+                events.say(sentence)
+
+
+def _unsaid(texts: Texts) -> str | None:
+    """Why texts cannot be added to real ones, where some label has none."""
+    from tunewright.evals import classifiers
+
+    lacking = {classifiers.label_of(record) for record in texts.sides["train"]} - set(classifiers.labels_of(texts.kept))
+    return f"no synthetic text{f' of {min(lacking)!r}' if texts.kept else ''} was kept" if lacking else None
+
+
+def _refuse(job: Run, why: str, events: Events) -> None:
+    files.write_json(job.path / FOLDER / "utility.json", {"refused": why})
+    for sentence in augmentation.told("utility", {"refused": why}):
+        events.say(sentence)
 
 
 def _source(job: Run) -> dict[str, Any]:
@@ -197,101 +196,6 @@ def _what_changed(before: dict[str, Any], source: dict[str, Any]) -> str:
     old, new = before.get("options", {}), source["options"]
     changed = [f"{FOLDER}.{key} {old.get(key)} → {new[key]}" for key in new if old.get(key) != new[key]]
     return f"the recipe has {'; '.join(changed)}" if changed else "what was judged has changed since"
-
-
-# ---------------------------------------------------------------- what they are like
-
-
-def _or_refused(work: Callable[[], Any]) -> Any:
-    """What was measured, or {"refused": why} where there are too few people or texts for it."""
-    try:
-        return work()
-    except DataError as error:
-        return {"refused": error.message}
-
-
-def _fidelity(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
-    from tunewright.evals import matching, two_samples, variety
-
-    options, seed = job.recipe.downstream, job.recipe.seed
-    settings = {"most": options.pairs, "permutations": options.permutations, "seed": seed}
-    # Real texts of train in the place of the synthetic ones tell how far people are from each other.
-    others = matching.as_many(texts.sides["train"], texts.kept, seed)
-
-    def tested(test: Callable[..., dict[str, Any]], name: str) -> dict[str, Any]:
-        found = _or_refused(partial(test, name, read, texts.held, texts.kept, **settings))
-        return found | {"of_train": _or_refused(partial(test, name, read, texts.held, others, **settings))}
-
-    return {
-        "classifier": {name: tested(two_samples.classifier, name) for name in options.classifiers},
-        "discrepancy": {name: tested(two_samples.discrepancy, name) for name in two_samples.KERNELS},
-        "profile": variety.profile(read, texts.held, texts.kept, **job.recipe.draw),
-    }
-
-
-def _variety(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
-    from tunewright.evals import variety
-
-    train, seed = texts.sides["train"], job.recipe.seed
-    distinct = [variety.distinct(train, texts.kept, size, seed=seed) for size in SIZES]
-    return {
-        "distinct": [one for one in distinct if one["words"]],
-        "self_bleu": variety.self_bleu(train, texts.kept, seed=seed),
-        "coverage": [variety.coverage(texts.held, train, texts.kept, size, seed=seed) for size in SIZES],
-        "mauve": variety.mauve(len(texts.held), len(texts.kept)),
-    }
-
-
-def _privacy(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
-    from tunewright.evals import disclosure
-
-    options, draw, train = job.recipe.downstream, job.recipe.draw, texts.sides["train"]
-    settings = {"most": options.drawn, "permutations": options.permutations}
-    found = {
-        "disclosed": _or_refused(
-            lambda: disclosure.disclosed(
-                read, texts.drawn, train, texts.held, level=draw["level"], seed=draw["seed"], **settings
-            )
-        )
-    }
-    for name, records in (("drawn", texts.drawn), ("kept", texts.kept)):
-        found[f"copied_{name}"] = disclosure.copied(records, train, texts.held, **draw)
-    return found
-
-
-def _agreement(job: Run, texts: Texts, read: Any) -> dict[str, Any]:
-    from tunewright.data import filters
-    from tunewright.evals import downstream
-
-    options, train, draw = job.recipe.downstream, texts.sides["train"], job.recipe.draw
-    sides = {"drawn": (train, texts.held, texts.drawn), "kept": (train, texts.held, texts.kept)}
-    if filtered := "label" in job.recipe.generate.filters.use:
-        # What a filter chose by label agrees with any classifier of labels, so real texts go through that filter, too.
-        alone = filters.Filters(train, job.recipe.generate.filters.model_copy(update={"use": ("label",)}))
-        looked = alone.look([filters.Written(one.text, str(one.target)) for one in texts.held])
-        passing = [one for one, verdict in zip(texts.held, looked, strict=True) if verdict.filter is None]
-        sides["kept"] = (filters.parted(train)[1], passing, texts.kept)
-    settings = {"margin": options.margin, "level": draw["level"], "resamples": draw["resamples"]}
-    learnt: dict[tuple[str, int], downstream.Listener] = {}
-
-    def agreed(name: str, side: str) -> Any:
-        own, real, made = sides[side]
-        key = name, id(own)
-        if key not in learnt:
-            learnt[key] = downstream.Listener(name, read, own, draw["seed"])
-        return learnt[key].agreement(real, made, **settings)
-
-    return {
-        side: {name: _or_refused(partial(agreed, name, side)) for name in options.classifiers} for side in sides
-    } | {"filtered": filtered}
-
-
-_PARTS: dict[str, Callable[[Run, Texts, Any], dict[str, Any]]] = {
-    "fidelity": _fidelity,
-    "variety": _variety,
-    "privacy": _privacy,
-    "agreement": _agreement,
-}
 
 
 # ---------------------------------------------------------------- what they are worth
@@ -340,51 +244,33 @@ def _answers(job: Run, texts: Texts, read: Any, events: Events) -> None:
         events.progress.finish()
 
 
-def _refuse(job: Run, why: str, events: Events) -> None:
-    """utility.json of a run whose texts cannot be learnt from."""
-    files.write_json(job.path / FOLDER / "utility.json", {"refused": why})
-    for sentence in augmentation.told("utility", {"refused": why}):
-        events.say(sentence)
-
-
 def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
     """utility.json of a run, from the parts of itself or of its folds."""
     from tunewright.evals import classifiers, downstream
 
     options = job.recipe.downstream
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    test: list[Record] = []
+    answered = []
     for run in runs:
-        for path in sorted((run.path / FOLDER / "parts").glob("*.jsonl")):
-            for row in files.read_lines(path):
-                key = tuple(row[name] for name in ("amount", "seed", "arm", "classifier"))
-                if len(rows.get(key, {"called": []})["called"]) == len(test):
-                    rows.setdefault(key, row | {"called": []})["called"].extend(row["called"])
-        test += prepared.records(run, "test")
-    # What some fold had too few people or texts for has not answered every text.
-    whole = [row for row in rows.values() if len(row["called"]) == len(test)]
+        paths = sorted((run.path / FOLDER / "parts").glob("*.jsonl"))
+        answered.append(([row for path in paths for row in files.read_lines(path)], prepared.records(run, "test")))
+    rows, test, left_out = downstream.together(answered)
     classes = sorted({classifiers.label_of(record) for run in runs for record in Texts(run).sides["train"]})
-    found = downstream.compare(
-        sorted(whole, key=lambda row: (row["amount"], row["seed"])),
-        test,
-        classes,
-        chief=downstream.with_ratio(options.ratios[0]),
-        primary=(max(options.amounts), options.classifiers[0]),
-        **job.recipe.draw,
-    )
-    found |= {"chief": downstream.with_ratio(options.ratios[0]), "folds": len(runs) if len(runs) > 1 else 0}
-    given: dict[float, dict[str, float]] = {}
-    for row in rows.values():
-        given.setdefault(row["amount"], {}).setdefault(row["arm"], row["given"] or 0)
-    short = [
-        f"{downstream.with_ratio(ratio)} at {amount:g} (there are no more than ×{max(given[amount].values()):.2g})"
-        for amount in sorted(given)
+    chief = downstream.with_ratio(options.ratios[0])
+    primary = (max(options.amounts), options.classifiers[0])
+    found = downstream.compare(rows, test, classes, chief=chief, primary=primary, **job.recipe.draw)
+    found |= {"chief": chief, "folds": len(runs) if len(runs) > 1 else 0}
+    given: dict[float, dict[str, float]] = {amount: {} for amount in sorted(options.amounts)}
+    for own, _ in answered:
+        for row in own:
+            given[row["amount"]].setdefault(row["arm"], row["given"] or 0)
+    short = [f"all at {amount:g} (too few people)" for amount, arms in given.items() if not arms]
+    short += [
+        f"{downstream.with_ratio(ratio)} at {amount:g} (there are no more than ×{max(arms.values()):.2g})"
+        for amount, arms in given.items()
         for ratio in options.ratios
-        if downstream.with_ratio(ratio) not in given[amount]
+        if arms and downstream.with_ratio(ratio) not in arms
     ]
-    found["left_out"] = short + sorted(
-        {f"{row['arm']} at {row['amount']:g}" for row in rows.values() if row not in whole}
-    )
+    found["left_out"] = short + [f"{arm} at {amount:g}" for amount, arm in left_out]
     files.write_json(job.path / FOLDER / "utility.json", found)
     events.add(FOLDER, "compared", comparisons=len(found["comparisons"]))
     for sentence in augmentation.told("utility", found):
@@ -392,18 +278,27 @@ def _compare(job: Run, runs: Sequence[Run], events: Events) -> None:
 
 
 def _pool(job: Run, events: Events) -> None:
-    """downstream/ of a run with folds: their answers to all test texts together."""
+    """downstream/ of a run with folds: what its folds' texts are like, and their answers to all test texts together."""
+    from tunewright.evals import classifiers
+
     runs = folds.of(job)
     source = {
         "options": job.recipe.downstream.model_dump(mode="json"),
-        "folds": {fold.path.name: files.read_json(fold.path / FOLDER / "source.json") for fold in runs},
+        "folds": {fold.path.name: _source(fold) for fold in runs},
     }
+    folder = job.path / FOLDER
     if _stands(job, source) and job.done(FOLDER):
         return
-    _begin(job, source, events)
-    if unjudged := [fold.path.name for fold in runs if not (fold.path / FOLDER / "parts").is_dir()]:
-        _refuse(job, f"no synthetic texts of every label were kept in fold {', '.join(unjudged)}", events)
-    else:
-        _compare(job, runs, events)
+    told_of = [Texts(run, number) for number, run in enumerate(runs, 1)]
+    events.say(f"the texts of {len(runs)} folds together:")
+    if not _stands(job, source):
+        _begin(job, source, events)
+    _parts(job, told_of, classifiers.Texts(), events)
+    if not (folder / "utility.json").is_file():
+        refused = [f"in fold {texts.job.path.name} {why}" for texts in told_of if (why := _unsaid(texts))]
+        if refused:
+            _refuse(job, "; ".join(refused), events)
+        else:
+            _compare(job, runs, events)
     counts = [fold.manifest(FOLDER) for fold in runs]
     job.finish(FOLDER, {name: sum(count[name] for count in counts) for name in ("drawn", "kept")})

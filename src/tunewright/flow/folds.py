@@ -73,11 +73,9 @@ def prepare_all(job: Run, events: Events, *, data: Path | str | None = None) -> 
     if job.done("data"):
         prepare.unchanged(job, data)
         return
-    from tunewright.data import split
-
     recipe = job.recipe
     found = prepare.read(job, events, data=data)
-    dealt = split.folds(found.records, recipe.evaluate.folds, recipe.data, recipe.seed)
+    dealt = prepare.deal(recipe, prepared.make_task(recipe.task, found.schemas), found.records)
     for note in dealt[0].notes:
         events.say(note)
     if recipe.evaluate.exams:

@@ -332,7 +332,7 @@ def _data(
         found = several.load(options.source, options, seed=recipe.seed, folder=data, sample=options.sample)
         looked = prepare.fitting(recipe, found)
         if recipe.evaluate.folds:
-            dealt = split.folds(looked.records, recipe.evaluate.folds, options, recipe.seed)
+            dealt = prepare.deal(recipe, looked.task, looked.records)
             parts = max(dealt, key=lambda each: len(each.train))
         else:
             parts = split.split(looked.records, options, recipe.seed)
@@ -341,7 +341,8 @@ def _data(
             schemas = dress.closed(schemas, [*parts.train, *parts.validation])
         sides = {name: getattr(parts, name) for name in prepared.SPLITS}
         dressed = dress.dressed(recipe, schemas, sides, lambda text: None)
-        warnings += prepare.labels(recipe, prepared.make_task(recipe.task, schemas), dressed)
+        task = prepared.make_task(recipe.task, schemas)
+        warnings += prepare.labels(recipe, task, dressed, fold=bool(recipe.evaluate.folds))
         counts = {name: len(part) for name, part in dressed.items()}
         records = dressed["train"]
         if rejected := len(found.rejected) + len(looked.cleaned.rejected) + len(looked.unfit):

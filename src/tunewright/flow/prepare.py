@@ -167,7 +167,7 @@ def divide(
             where=recipe.data.source,
             hint="data.near_duplicates: 0 keeps those that are only alike",
         )
-    for warning in labels(recipe, prepared.task_of(job), kept):
+    for warning in labels(recipe, prepared.task_of(job), kept, fold=job.outer is not None):
         events.say(warning)
     for name, records_of_split in kept.items():
         files.write_lines(folder / f"{name}.jsonl", prepared.rows(records_of_split))
@@ -208,10 +208,11 @@ def divide(
     job.finish("data", found.about | own)
 
 
-def labels(recipe: Recipe, task: Task, parts: Mapping[str, Sequence[Record]]) -> list[str]:
+def labels(recipe: Recipe, task: Task, parts: Mapping[str, Sequence[Record]], *, fold: bool = False) -> list[str]:
     """What the task says of the labels of a split: warnings; nothing where it has no labels. Raises DataError.
 
-    Where texts are generated they are judged on test, which must have every label, too, and be real.
+    Where texts are generated they are judged on test, which must have every label, too, and be real. fold: they are
+    judged on the tests of all folds together, and one of them need not.
     """
     check = getattr(task, "check", None)
     if check is None:
@@ -220,9 +221,19 @@ def labels(recipe: Recipe, task: Task, parts: Mapping[str, Sequence[Record]]) ->
 
     for side in ("validation", "test"):
         split.refuse_synthetic(parts[side], side)
-    every = ("train", "test") if recipe.generate.per_label else ("train",)
-    found: list[str] = check(parts, every=every)
+    every = ("train", "test") if recipe.generate.per_label and not fold else ("train",)
+    found: list[str] = check(parts, every=every, some=("test",) if fold else ())
     return found
+
+
+def deal(recipe: Recipe, task: Task, records: Sequence[Record]) -> list[Splits]:
+    """The folds of a recipe's records, dealt by label where the task has labels. Raises DataError."""
+    from tunewright.data import split
+
+    check = getattr(task, "check", None)
+    if check is not None:
+        check({"the data": split.dealt(records, recipe.data)})
+    return split.folds(records, recipe.evaluate.folds, recipe.data, recipe.seed, by_label=check is not None)
 
 
 def _repeats(task: Task, parts: Mapping[str, Sequence[Record]], threshold: float) -> Repeats | None:

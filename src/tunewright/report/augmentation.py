@@ -86,11 +86,18 @@ def _privacy(found: Mapping[str, Any]) -> list[str]:
             if one["low"] > 0.5
             else "nothing is shown to be given away"
         )
-        said.append(
-            f"Of {plural(one['n'], 'drawn text')}, {share(one['share'])} ({interval(one['low'], one['high'])}; "
-            f"{p_value(one['p'])}) are nearer to people of train than to as many others ({count(one['people'])} on "
-            f"each side): {verdict}."
-        )
+        if one.get("in_folds"):
+            said.append(
+                f"Of {plural(one['n'], 'text')} of train, {share(one['share'])} ({interval(one['low'], one['high'])}; "
+                f"{p_value(one['p'])}) are nearer to what their fold’s generator wrote than a text of somebody whom it "
+                f"was not shown ({plural(one['people'], 'pair')} of people): {verdict}."
+            )
+        else:
+            said.append(
+                f"Of {plural(one['n'], 'drawn text')}, {share(one['share'])} ({interval(one['low'], one['high'])}; "
+                f"{p_value(one['p'])}) are nearer to people of train than to as many others ({count(one['people'])} on "
+                f"each side): {verdict}."
+            )
     said += _refusals({"disclosed": one}, "Disclosure")
     sides = {
         "drawn": ("copied_drawn", "drawn"),

@@ -73,10 +73,13 @@ class LabelledText:
         """The text as it is; a blank one is none."""
         return read_free(text, None)
 
-    def check(self, sides: Mapping[str, Sequence[Record]], *, every: Sequence[str] = (TRAIN,)) -> list[str]:
+    def check(
+        self, sides: Mapping[str, Sequence[Record]], *, every: Sequence[str] = (TRAIN,), some: Sequence[str] = ()
+    ) -> list[str]:
         """Look at the labels of a split before anything is learnt from it. Returns warnings.
 
-        sides: train, validation, test → records. every: the sides that must have every label.
+        sides: train, validation, test → records. every: the sides that must have every label; some: those of which
+        nobody expects it.
         Raises DataError where a target is no label, train has one label only, a side of `every` lacks one, and where
         roles and labels are not for each other.
         """
@@ -98,7 +101,7 @@ class LabelledText:
         warnings = []
         for name, table in tables.items():
             lacking = [label for label in labels if not table[label]]
-            if not lacking:
+            if not lacking or name in some:
                 continue
             said = f"{name} has no text of {_listed(lacking)}"
             if name in every:

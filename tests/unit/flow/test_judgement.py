@@ -18,7 +18,7 @@ from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
 from tunewright.evals import downstream as arms_of
-from tunewright.flow import downstream, plan
+from tunewright.flow import downstream, likeness, plan
 from tunewright.flow.outcome import complete
 from tunewright.report import augmentation
 from tunewright.report.evidence import Evidence
@@ -293,7 +293,9 @@ def test_what_too_few_people_cannot_tell_is_refused_and_the_rest_is_told(tmp_pat
     files.write_lines(run.path / "data" / "train.jsonl", [row for row in one if row["group"] != "train-1"])
     folder = judge(run)
     assert "needs 4 people" in files.read_json(folder / "privacy.json")["disclosed"]["refused"]
-    assert files.read_json(folder / "utility.json")["comparisons"]
+    found = files.read_json(folder / "utility.json")
+    assert found["comparisons"]
+    assert found["left_out"] == ["all at 0.1 (too few people)"]
     assert "not measured" in log(run)
 
 
@@ -336,9 +338,7 @@ def test_a_fold_that_kept_nothing_leaves_a_judgement_that_says_so(tmp_path):
         fill(fold, seed=100 * number)
     files.write_lines(run.folds[1] / "synthetic" / "kept.jsonl", [])
     folder = judge(run)
-    assert files.read_json(folder / "utility.json") == {
-        "refused": "no synthetic texts of every label were kept in fold 2"
-    }
+    assert files.read_json(folder / "utility.json") == {"refused": "in fold 2 no synthetic text was kept"}
     assert complete(run, "judge")
     assert run.manifest("downstream") == {"drawn": 600, "kept": 280}
 
@@ -348,14 +348,14 @@ def test_who_hears_the_same_people_learns_once(run, monkeypatch):
     learn = arms_of.classifiers.learn
     monkeypatch.setattr(arms_of.classifiers, "learn", lambda *given: learnt.append(given[0]) or learn(*given))
     asked = Run(run.path, recipe(classifiers=["words", "disfluency"]))
-    texts = downstream.Texts(asked)
-    found = downstream._agreement(asked, texts, arms_of.Texts())
+    texts = likeness.Texts(asked)
+    found = likeness.PARTS["agreement"](asked, [texts], arms_of.Texts())
     assert sorted(learnt) == ["disfluency", "disfluency", "words", "words"]  # kept texts: of the filter's other half
     learnt.clear()
     options = asked.recipe.generate.filters.model_copy(update={"use": ("broken",)})
     generate = asked.recipe.generate.model_copy(update={"filters": options})
     plain = Run(run.path, asked.recipe.model_copy(update={"generate": generate}))
-    other = downstream._agreement(plain, texts, arms_of.Texts())
+    other = likeness.PARTS["agreement"](plain, [texts], arms_of.Texts())
     assert sorted(learnt) == ["disfluency", "words"]
     assert other["drawn"] == found["drawn"]
     assert other["kept"]["words"]["learnt"] == 72
@@ -384,7 +384,7 @@ def test_folds_are_judged_each_and_their_answers_together(tmp_path):
     assert not complete(other, "judge")
     judge(other)
     assert complete(other, "judge")
-    assert files.read_json(run.folds[1] / "downstream" / "agreement.json")["drawn"]["words"]["margin"] == 0.2
+    assert files.read_json(folder / "agreement.json")["drawn"]["words"]["margin"] == 0.2
 
 
 # ---------------------------------------------------------------- the page
