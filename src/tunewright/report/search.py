@@ -341,6 +341,8 @@ def test(found: Found) -> list[str]:
             f"{change(row, row['difference'])}{' points' if _is_share(row) else ''} "
             f"({change(row, row['low'])} to {change(row, row['high'])}), {_p(row)}: {verdict}"
         )
+        if row["n"] != one["n"]:
+            line += f" (n = {count(row['n'])})"
         signs = [one for one in row["by_seed"] if one]
         if row["seeds"] > 1 and min(row["by_seed"]) < 0 < max(row["by_seed"]):
             up = sum(one > 0 for one in signs)
