@@ -134,10 +134,10 @@ def test_bits_per_byte_are_no_shares(found):
         "a_value": 2.1, "b_value": 1.8, "difference": -0.3}  # fmt: skip
     finals = [final(which, 1, 1.0, metrics={"bits_per_byte": 1.8123}) for which in ("best", "own")]
     text = page(put(found, pairs=[bits], finals=finals))
-    assert "- Bits per byte: 2.100 → 1.800, -0.300 (-0.400 to -0.200), p = 0.02: better." in text
+    assert "- Bits per byte: 2.100 → 1.800, -0.300 (-0.400 to -0.200), p = 0.020: better." in text
     fewer = page(put(found, pairs=[pair("better", 0.02, 0.1), bits | {"n": 98}], finals=finals))
     assert "on 100 test documents" in fewer
-    assert "p = 0.02: better (n = 98)." in fewer
+    assert "p = 0.020: better (n = 98)." in fewer
     assert "| best | 1 | 1.000 | 1.812 |" in text
     assert "better on test in bits per byte" in text.lower()
 
