@@ -22,6 +22,9 @@ ITS_OWN_FAULT = (200, 400, 413, 422)
 AHEAD = 8
 """How many times as many requests as are under way may be ahead of the first that has no answer yet."""
 
+ALIKE = 10
+"""So many refusals in the same words, before anything else was heard, are about all requests."""
+
 T = TypeVar("T")
 Given = TypeVar("Given")
 
@@ -31,7 +34,8 @@ class HostedSystem:
 
     A document that the service refuses, or fails at after all attempts, is a failure of that answer. Where the key, the
     model or the whole service is at fault, HostedError is raised: that is no answer. It is the service's fault where it
-    fails at two documents in a row, or at the only one.
+    fails at two documents in a row, or at the only one; the requests' own, where the first ten are refused in the same
+    words.
     """
 
     def __init__(
@@ -47,6 +51,9 @@ class HostedSystem:
 
     def predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
         """In order, each when it and all before it are there. Raises HostedError where the service fails."""
+        yield from unless_all_refused(self._predict(examples), lambda one: one.failure if _is_refused(one) else None)
+
+    def _predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
         failed: tuple[HostedError, Prediction] | None = None
         given = 0
         for example, answer in zip(examples, self._in_order(examples), strict=True):
@@ -104,6 +111,10 @@ class HostedSystem:
         )
 
 
+def _is_refused(one: Prediction) -> bool:
+    return one.finish == "error"
+
+
 def drawn(
     provider: Provider,
     model: str,
@@ -118,7 +129,7 @@ def drawn(
     """A text for each prompt, drawn with its own seed: (place of the prompt, text), as they come.
 
     What the service refuses is a reply without a text. Raises HostedError where the service fails after all attempts:
-    a text that is missing would be no draw.
+    a text that is missing would be no draw; and where it refuses the first ten in the same words.
     """
 
     def ask(given: tuple[Sequence[Message], int]) -> Reply:
@@ -132,7 +143,34 @@ def drawn(
                 raise
             return Reply("", "error", 0, 0, error.message)
 
-    yield from as_they_come(ask, list(zip(prompts, seeds, strict=True)), concurrency)
+    replies = as_they_come(ask, list(zip(prompts, seeds, strict=True)), concurrency)
+    yield from unless_all_refused(replies, lambda one: one[1].refusal if one[1].finish == "error" else None)
+
+
+def unless_all_refused(found: Iterator[T], words: Callable[[T], str | None]) -> Iterator[T]:
+    """All that is found. words: those of a refusal, None for an answer.
+
+    Refusals are held back until something else is heard. Raises HostedError where the first ten have the same words: a
+    service that takes no such request, for the sake of an option say, has not judged a single document.
+    """
+    held: list[T] = []
+    said: set[str | None] = set()
+    for one in found:
+        said.add(words(one))
+        if None in said or len(said) > 1:
+            yield from held
+            yield one
+            break
+        held.append(one)
+        if len(held) == ALIKE:
+            raise HostedError(
+                f"the service refused the first {ALIKE} requests alike: {said.pop()}",
+                hint="nothing of these is counted as an answer; mend the recipe's hosted: options, then the same "
+                "command goes on",
+            )
+    else:
+        yield from held
+    yield from found
 
 
 def as_they_come(

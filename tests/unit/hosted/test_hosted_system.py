@@ -12,7 +12,7 @@ from fake_openai import KEY, FakeOpenAI
 from tunewright.core.errors import HostedError
 from tunewright.core.recipe import HostedOptions, TaskOptions
 from tunewright.core.records import Prediction, Record
-from tunewright.hosted._system import HostedSystem, as_they_come, drawn
+from tunewright.hosted._system import HostedSystem, as_they_come, drawn, unless_all_refused
 from tunewright.hosted.openai import Openai
 from tunewright.tasks.question_answering import QuestionAnswering
 
@@ -60,6 +60,26 @@ def test_what_the_service_refuses_is_a_failure_of_that_answer(service: FakeOpenA
     assert "filtered" in str(answers[2].failure)
     assert (answers[2].finish, answers[2].value) == ("error", None)
     assert answers[3].failure is None
+
+
+def test_requests_that_are_all_refused_alike_are_no_answers(service: FakeOpenAI):
+    with pytest.raises(HostedError, match=r"refused the first 10 requests alike: .*filtered"):
+        ask(service, ["FILTER"] * 40)
+    assert len(service.bodies) < 40
+    few = ask(service, ["FILTER"] * 9)
+    assert [answer.finish for answer in few] == ["error"] * 9
+    late = ask(service, ["FILTER"] * 9 + ["one"] + ["FILTER"] * 20)
+    assert [answer.finish for answer in late] == ["error"] * 9 + ["stop"] + ["error"] * 20
+    with pytest.raises(HostedError, match="refused the first 10 requests alike"):
+        draw(service, ["FILTER"] * 40)
+    assert draw(service, ["one", *["FILTER"] * 20]) == ["stop: one", *["error: "] * 20]
+
+
+def test_refusals_in_other_words_are_those_of_single_requests():
+    given = [f"too long by {number} tokens" for number in range(30)]
+    assert list(unless_all_refused(iter(given), lambda one: one)) == given
+    with pytest.raises(HostedError):
+        list(unless_all_refused(iter(["no such option"] * 30), lambda one: one))
 
 
 def test_one_document_that_is_never_answered_is_its_failure(service: FakeOpenAI):
