@@ -244,6 +244,8 @@ def _results(evidence: Evidence, training: Training) -> str:
             values.append(share(e.value if e else None) + (f" ({between})" if between else ""))
         lines.append(f"| {where} | {_plain(cell.decoding)} | {count(cell.n)} | {' | '.join(values)} |")
     said = f"{_plain(head.sentence)}\n\n" if head and training.system == "tuned" else ""
+    if training.system == "tuned" and (better := sentences.ahead(evidence)):
+        said += f"{_plain(better)}\n\n"
     table = "\n".join(lines)
     return f"{said}{table}\n\nIn brackets: {level(evidence.level)} intervals."
 

@@ -117,6 +117,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "description": str(evidence.recipe.get("description") or ""),
         "level": level(evidence.level),
         "headline": sentences.headline(evidence),
+        "ahead": sentences.ahead(evidence),
         "unscored": "" if evidence.scored else likely.fall_sentence(evidence),
         "keys": _keys(evidence),
         "gates": sentences.gate_rows(evidence),

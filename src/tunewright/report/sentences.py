@@ -87,6 +87,22 @@ def headline(evidence: Evidence, on: str = TEST, metric: str | None = None) -> H
     )
 
 
+def ahead(evidence: Evidence, on: str = TEST) -> str:
+    """The best system that was shown to be better than the tuned one without any tuning; empty where none was."""
+    main = evidence.main(on)
+    if main is None or main.system != "tuned":
+        return ""
+    others = [cell.name for cell in evidence.on(on) if cell.system != main.system]
+    pairs = [p for other in others if (p := evidence.pair(main.name, other, on)) and p.direction == 1]
+    best = max(pairs, key=lambda p: p.b_value or 0.0, default=None)
+    if best is None:
+        return ""
+    return (
+        f"Without tuning, {cell_name(best.b)} did better on the same documents: {share(best.b_value)}, "
+        f"{points(best.difference)} points ({_evidence(evidence, best)})."
+    )
+
+
 def comparison(evidence: Evidence, pair: Pair, *, subject: str | None = None) -> str:
     """One honest sentence about a paired comparison: n, both values, the difference, its interval, the test."""
     name, where = metric_name(pair.metric), f"On the same {documents_of(pair.on, pair.n)}"

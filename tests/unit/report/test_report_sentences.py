@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.report import evidence, sentences
+from tunewright.report import evidence, html, sentences
 from tunewright.report.evidence import Evidence, Pair
 
 SHARE = st.floats(0, 1)
@@ -45,6 +45,24 @@ def test_the_other_way_round() -> None:
     assert (turned.difference, turned.low, turned.high) == (-0.2, -0.25, -0.15)
     assert turned.verdict == "worse"
     assert (turned.a_value, turned.b_value) == (0.3, 0.1)
+
+
+def test_what_does_better_without_tuning_is_told_and_only_that(tmp_path: Path) -> None:
+    folder = fixture_run.write(tmp_path / "run")
+    path = folder / "metrics_comparison.json"
+    assert sentences.ahead(evidence.read(folder)) == ""
+    written = json.loads(path.read_text(encoding="utf-8"))
+    rest = [row for row in written["pairs"] if not (row["a"] == "rules/free" and row["on"] == "test")]
+    written["pairs"] = [*rest, fixture_run.pair("rules/free", "tuned/grammar", "test", 400, 0.9, 0.4)]
+    path.write_text(json.dumps(written), encoding="utf-8")
+    found = evidence.read(folder)
+    said = sentences.ahead(found).replace("\u00a0", " ")
+    assert said.startswith(
+        "Without tuning, rules did better on the same documents: 90.0 %, +50.0 points (95 % interval "
+    )
+    assert sentences.ahead(found, "handwritten_documents") == ""
+    page = html.render(found).replace("\u00a0", " ")
+    assert page.index("Without tuning, rules did better") < page.index('id="systems"')
 
 
 def test_a_loss_is_called_a_loss(tmp_path: Path) -> None:
