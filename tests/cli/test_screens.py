@@ -43,7 +43,8 @@ def test_help_of_every_verb_loads_nothing_heavy(arguments):
 
 def test_help_fits_a_screen_of_80_columns():
     def page(command: click.Command, name: str, above: click.Context | None) -> tuple[click.Context, str]:
-        context = click.Context(command, info_name=name, parent=above, terminal_width=80, max_content_width=80)
+        settings = {**command.context_settings, "terminal_width": 80, "max_content_width": 80}
+        context = click.Context(command, info_name=name, parent=above, **settings)
         return context, context.get_help()
 
     program, first = page(cli.tunewright, "tunewright", None)

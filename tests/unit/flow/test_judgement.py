@@ -288,9 +288,10 @@ def test_what_too_few_people_cannot_tell_is_refused_and_the_rest_is_told(tmp_pat
     fill(run.path, people=3)
     rows = [row for row in files.read_lines(run.path / "data" / "validation.jsonl") if row["group"] == "validation-0"]
     files.write_lines(run.path / "data" / "validation.jsonl", rows)
-    one = [{**row, "target": "fluent" if row["group"] == "train-0" else row["target"]}
-           for row in files.read_lines(run.path / "data" / "train.jsonl")]  # fmt: skip
-    files.write_lines(run.path / "data" / "train.jsonl", [row for row in one if row["group"] != "train-1"])
+    labels = {"train-0": "fluent", "train-2": "disfluent"}  # nobody alone has both
+    train = list(files.read_lines(run.path / "data" / "train.jsonl"))
+    rows = [{**row, "target": labels[row["group"]]} for row in train if row["group"] in labels]
+    files.write_lines(run.path / "data" / "train.jsonl", rows)
     folder = judge(run)
     assert "needs 4 people" in files.read_json(folder / "privacy.json")["disclosed"]["refused"]
     found = files.read_json(folder / "utility.json")
