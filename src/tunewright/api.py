@@ -432,18 +432,22 @@ def runs(folder: str | Path = "runs") -> list[Outcome]:
 
 
 def report(folder: Run | str | Path) -> dict[str, Path]:
-    """Write the report of a run, or of a comparison of methods or of domains, again. Returns what was written, by name.
+    """Write the report of a run, a comparison of methods or of domains, or a search again.
+
+    Returns what was written, by name. Raises RunError where a search has not ended yet.
 
     >>> report("runs/smoke")["report.html"].name
     'report.html'
     """
     from tunewright.flow import judge
-    from tunewright.report import domains, study
+    from tunewright.report import domains, search, study
 
     if not isinstance(folder, Run) and study.is_study(folder):
         return study.build(folder)
     if not isinstance(folder, Run) and domains.is_comparison(folder):
         return domains.build(folder)
+    if not isinstance(folder, Run) and search.is_search(folder):
+        return search.build(folder)
     found = folder if isinstance(folder, Run) else Run.open(folder)
     with found.writing():
         return judge.report(found, again=True)

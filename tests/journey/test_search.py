@@ -157,6 +157,18 @@ def test_trainings_are_compared_on_fewer_documents_and_by_what_is_measured_besid
     assert files.read_json(folder / "metrics_comparison.json")["finals"] == found["finals"]  # they stay as they are
 
 
+def test_the_page_of_a_search_is_written_again(searched, tmp_path, capsys):
+    page = searched / "optimization_analysis.md"
+    before = page.read_bytes()
+    page.unlink()
+    assert cli.invoke(["report", str(searched)]) == 0
+    assert "optimization_analysis.md" in capsys.readouterr().out
+    assert page.read_bytes() == before
+    (tmp_path / "tune.json").write_text("{}", encoding="utf-8")
+    assert cli.invoke(["report", str(tmp_path)]) == 1
+    assert "the search has not ended" in capsys.readouterr().err
+
+
 def test_no_trial_meets_the_test_documents(searched):
     tested = {record.id for record in prepared.records(Run.open(searched / "prepared"), "test")}
     for folder in sorted((searched / "trials").iterdir()):

@@ -16,9 +16,9 @@ from tunewright.cli import _options as options
 def verb(run: str | None, root: str, as_json: bool) -> None:
     """Write report.html, the figures and the tables of RUN again from what its folder holds.
 
-    RUN is a run folder, or that of a benchmark or of a comparison of domains, or its name below --runs; without it,
-    the newest run. Of a run that is not finished the report shows what is there (after `tunewright train` the loss
-    curve) and says what is missing.
+    RUN is a run folder, or that of a benchmark, a comparison of domains or a search, or its name below --runs;
+    without it, the newest run. Of a run that is not finished the report shows what is there (after `tunewright
+    train` the loss curve) and says what is missing.
 
     \b
       tunewright report
@@ -35,7 +35,7 @@ def verb(run: str | None, root: str, as_json: bool) -> None:
 
 
 def _study(name: str | None, root: str) -> Path | None:
-    """The folder of a comparison of methods, or of domains, that is meant, or None."""
+    """The folder of several runs (of a benchmark, of domains, of a search) that is meant, or None."""
     places = [] if name is None else [Path(name), Path(root) / name]
-    marks = ("benchmark.json", "domains.json")
+    marks = ("benchmark.json", "domains.json", "tune.json")
     return next((place for place in places if any((place / mark).is_file() for mark in marks)), None)

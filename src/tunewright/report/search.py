@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core import files
+from tunewright.core.errors import RunError
 from tunewright.report import search_pictures
 from tunewright.report.figures import (
     count,
@@ -31,6 +32,7 @@ from tunewright.report.figures import (
 
 LOSS = "validation_loss"
 BITS = "bits_per_byte"
+NUMBERS = "metrics_comparison.json"
 Found = dict[str, Any]
 
 COSTS = {
@@ -47,10 +49,17 @@ EDGE = 0.03
 """Part of a range, at either end, that counts as its end."""
 
 
+def is_search(folder: Path | str) -> bool:
+    """Whether a folder is that of `tunewright tune`."""
+    return (Path(folder) / "tune.json").is_file()
+
+
 def build(folder: Path | str) -> dict[str, Path]:
-    """Writes every derived view of a search. Returns name → path."""
+    """Writes every derived view of a search. Returns name → path. Raises RunError where it has not ended."""
     folder = Path(folder)
-    found: Found = files.read_json(folder / "metrics_comparison.json")
+    if not (folder / NUMBERS).is_file():
+        raise RunError("the search has not ended", where=str(folder), hint="the command that began it goes on with it")
+    found: Found = files.read_json(folder / NUMBERS)
     written: dict[str, Path] = {}
     for name, draw in search_pictures.PICTURES.items():
         drawn = draw(found)
