@@ -442,12 +442,13 @@ def report(folder: Run | str | Path) -> dict[str, Path]:
     from tunewright.flow import judge
     from tunewright.report import domains, search, study
 
-    if not isinstance(folder, Run) and study.is_study(folder):
-        return study.build(folder)
-    if not isinstance(folder, Run) and domains.is_comparison(folder):
-        return domains.build(folder)
-    if not isinstance(folder, Run) and search.is_search(folder):
-        return search.build(folder)
+    if not isinstance(folder, Run):
+        if study.is_study(folder):
+            return study.build(folder)
+        if domains.is_comparison(folder):
+            return domains.build(folder)
+        if search.is_search(folder):
+            return search.build(folder)
     found = folder if isinstance(folder, Run) else Run.open(folder)
     with found.writing():
         return judge.report(found, again=True)

@@ -220,25 +220,43 @@ def over_seeds(
         by_seed = [float(two[name]) - float(one[name]) for one, two in zip(*single, strict=True)]
         difference = float(values[1][name]) - float(values[0][name])
         apart = replicates[1][name] - replicates[0][name]
-        rows.append(
-            {
-                "a": "own",
-                "b": "best",
-                "on": "test",
-                "metric": name,
-                "n": len(examples),
-                "seeds": len(by_seed),
-                "a_value": float(values[0][name]),
-                "b_value": float(values[1][name]),
-                "difference": difference,
-                **across_seeds(difference, apart, groups, by_seed, level),
-                "by_seed": by_seed,
-                "primary": False,
-            }
-        )
+        both = float(values[0][name]), float(values[1][name])
+        told = across_seeds(difference, apart, groups, by_seed, level)
+        rows.append(_over_seeds_row(name, len(examples), both, difference, told, by_seed))
+    return corrected(rows, level)
+
+
+def _over_seeds_row(
+    metric: str,
+    n: int,
+    values: tuple[float, float],
+    difference: float,
+    told: Mapping[str, Any],
+    by_seed: list[float],
+) -> dict[str, Any]:
+    return {
+        "a": "own",
+        "b": "best",
+        "on": "test",
+        "metric": metric,
+        "n": n,
+        "seeds": len(by_seed),
+        "a_value": values[0],
+        "b_value": values[1],
+        "difference": difference,
+        **told,
+        "by_seed": by_seed,
+        "primary": False,
+    }
+
+
+def corrected(rows: list[dict[str, Any]], level: float, *, falling: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The rows with "p_holm" and "verdict", Holm over all of them. falling: scores, beside those that say so
+    themselves, that are better when lower."""
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
-        row["verdict"] = verdict(row, level, falling=lower_is_better(row["metric"]))
+        lower = row["metric"] in falling or lower_is_better(row["metric"])
+        row["verdict"] = verdict(row, level, falling=lower)
     return rows
 
 
@@ -277,20 +295,9 @@ def ratios_over_seeds(
     by_seed = [float(one[2] / one[3] - one[0] / one[1]) for one in single if one[1] > 0]
     difference = float(sums[2] / sums[3] - sums[0] / sums[1])
     apart = drawn[:, 2] / drawn[:, 3] - drawn[:, 0] / drawn[:, 1]
-    return {
-        "a": "own",
-        "b": "best",
-        "on": "test",
-        "metric": metric,
-        "n": len(seen),
-        "seeds": len(by_seed),
-        "a_value": float(sums[0] / sums[1]),
-        "b_value": float(sums[2] / sums[3]),
-        "difference": difference,
-        **across_seeds(difference, apart, len(clustered), by_seed, level, bound=bound),
-        "by_seed": by_seed,
-        "primary": False,
-    }
+    told = across_seeds(difference, apart, len(clustered), by_seed, level, bound=bound)
+    both = float(sums[0] / sums[1]), float(sums[2] / sums[3])
+    return _over_seeds_row(metric, len(seen), both, difference, told, by_seed)
 
 
 def across_seeds(

@@ -84,17 +84,24 @@ def judge(job: Run, events: Events) -> None:
         _judge(job, events)
 
 
-def _judge(job: Run, events: Events) -> None:
-    from tunewright.evals import classifiers
-
+def _unjudged(job: Run, events: Events) -> Texts | None:
+    """The texts to judge, with room made for it; None where these are judged as the recipe says."""
     source = _source(job)
-    folder = job.path / FOLDER
     if _stands(job, source) and job.done(FOLDER):
-        return
+        return None
     texts = Texts(job)
     _check(texts, events)
     if not _stands(job, source):
         _begin(job, source, events)
+    return texts
+
+
+def _judge(job: Run, events: Events) -> None:
+    from tunewright.evals import classifiers
+
+    if (texts := _unjudged(job, events)) is None:
+        return
+    folder = job.path / FOLDER
     read = classifiers.Texts()
     _parts(job, [texts], read, events)
     if not (folder / "utility.json").is_file():
@@ -110,13 +117,8 @@ def _judge_fold(fold: Run, events: Events) -> None:
     """The answers of a fold's classifiers; what they and its texts are worth, a run tells of all folds."""
     from tunewright.evals import classifiers
 
-    source = _source(fold)
-    if _stands(fold, source) and fold.done(FOLDER):
+    if (texts := _unjudged(fold, events)) is None:
         return
-    texts = Texts(fold)
-    _check(texts, events)
-    if not _stands(fold, source):
-        _begin(fold, source, events)
     if refused := _unsaid(texts):
         events.say(refused)
     else:

@@ -233,7 +233,6 @@ def _finals(study: Study, chosen: Recipe) -> Iterator[dict[str, Any]]:
 def _pairs(study: Study, finals: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The best options against the recipe's own on test, over seeds and documents, Holm over all scores."""
     from tunewright.evals import paired
-    from tunewright.evals.table import lower_is_better
 
     if not finals:
         return []
@@ -259,11 +258,7 @@ def _pairs(study: Study, finals: Sequence[dict[str, Any]]) -> list[dict[str, Any
                 found[row["which"]].append({one["id"]: amount(one) for one in lines})
         if found[OWN] and len(found[OWN]) == len(found[BEST]):
             rows.append(paired.ratios_over_seeds(metric, examples, found[OWN], found[BEST], bound=bound, **draw))
-    for row, p in zip(rows, paired.holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = p
-        falling = row["metric"] in FALLING or lower_is_better(row["metric"])
-        row["verdict"] = paired.verdict(row, draw["level"], falling=falling)
-    return rows
+    return paired.corrected(rows, draw["level"], falling=FALLING)
 
 
 def _beside(run: Run) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,9 @@ PASSING = ("429", "500", "503", "lost", "refuse", "cut")
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
-    with FakeOpenAI() as fake:
-        monkeypatch.setenv("OPENAI_API_KEY", fake.key)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr("tunewright.hosted.openai._pause", lambda error, attempt: 0.0)
-        yield fake
+def service(service: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> FakeOpenAI:
+    monkeypatch.setattr("tunewright.hosted.openai._pause", lambda error, attempt: 0.0)
+    return service
 
 
 def provider(service: FakeOpenAI, **options: Any) -> Openai:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,14 +16,6 @@ from tunewright.hosted.openai import Openai
 from tunewright.tasks.question_answering import QuestionAnswering
 
 TASK = QuestionAnswering(TaskOptions.model_validate({"name": "question_answering", "instruction": ""}))
-
-
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
-    with FakeOpenAI() as fake:
-        monkeypatch.setenv("OPENAI_API_KEY", fake.key)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        yield fake
 
 
 def ask(service: FakeOpenAI, questions: list[str], *, model: str = "m", **options: Any) -> list[Prediction]:

@@ -51,14 +51,6 @@ SCHEMAS = API["components"]["schemas"]
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
-    with FakeOpenAI() as fake:
-        monkeypatch.setenv("OPENAI_API_KEY", fake.key)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        yield fake
-
-
-@pytest.fixture
 def lived(service: FakeOpenAI, tmp_path: Path) -> FakeOpenAI:
     """The service after all that a provider ever asks of it, with every option of ours."""
     page = HostedOptions(
