@@ -15,8 +15,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 # Threads of one test process. Two are enough, and more would fight on a machine that does other work.
 THREADS ?= 2
 DEMO_RECIPE ?= invoices
-# What some recipes need beside the rest: classifiers that filter and judge texts.
-EXTRAS = $(if $(filter speech-augmentation,$(DEMO_RECIPE)),$(VENV)/.augment)
 ARGS ?=
 
 # Data sets that stand beside the clone are found without being asked for.
@@ -31,7 +29,7 @@ endif
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.package $(EXTRAS) ## the whole job: synthesise, fine-tune, compare, report (resumes when interrupted)
+demo: $(VENV)/.package ## the whole job: synthesise, fine-tune, compare, report (resumes when interrupted)
 	@$(BIN)/tunewright run $(DEMO_RECIPE) $(ARGS)
 
 test: $(VENV)/.package $(VENV)/.test ## the test suite (bounded threads; no network)
@@ -68,7 +66,7 @@ distclean: clean ## also remove .venv; runs/ stay
 
 # A .venv whose Python has gone (an upgrade, a moved folder) counts for nothing.
 ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
-$(shell rm -f $(VENV)/.python $(VENV)/.run $(VENV)/.test $(VENV)/.check $(VENV)/.augment $(VENV)/.package)
+$(shell rm -f $(VENV)/.python $(VENV)/.run $(VENV)/.test $(VENV)/.check $(VENV)/.package)
 endif
 
 $(VENV)/.python:
@@ -105,11 +103,6 @@ $(VENV)/.run: requirements/run.txt | $(VENV)/.python
 $(VENV)/.test: requirements/test.txt $(VENV)/.run
 	@echo "installing the test tools" >&2
 	@$(PIP) --no-deps --requirement requirements/test.txt
-	@touch $@
-
-$(VENV)/.augment: requirements/augment.txt $(VENV)/.run
-	@echo "installing the classifiers" >&2
-	@$(PIP) --no-deps --requirement requirements/augment.txt
 	@touch $@
 
 $(VENV)/.check: requirements/check.txt $(VENV)/.run

@@ -1,9 +1,8 @@
 """Write the lock files from the environment this runs in: `python requirements/lock.py`.
 
-run.txt    what the package needs, setuptools to build it, nothing else
+run.txt    what the package needs, setuptools to build it, and the extras that every shipped recipe and verb works with
 test.txt   what `make test` adds to run.txt (the extra `test`)
 check.txt  what `make check` adds to those (the extra `check`)
-augment.txt  what recipes that write texts add to run.txt (the extra `augment`); test.txt has it, too
 
 A lock holds the closure of the requirements in pyproject.toml, pinned to the versions installed here. Local
 version labels (`+cpu`) are dropped: which build of torch is taken is the index's matter.
@@ -22,6 +21,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = "torch"
+EXTRAS = ("augment", "pdf", "tune")
 
 
 def closure(roots: list[str]) -> dict[str, str]:
@@ -60,16 +60,15 @@ def closure(roots: list[str]) -> dict[str, str]:
 def locks() -> dict[str, dict[str, str]]:
     """{file name: {distribution: pinned line}}, each file without what those before it hold."""
     page = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    project = page["project"]
-    run = closure([*project["dependencies"], *page["build-system"]["requires"]])
-    test = closure(project["optional-dependencies"]["test"])
-    check = closure(project["optional-dependencies"]["check"])
-    augment = closure(project["optional-dependencies"]["augment"])
+    project, extras = page["project"], page["project"]["optional-dependencies"]
+    theirs = [text for extra in EXTRAS for text in extras[extra]]
+    run = closure([*project["dependencies"], *page["build-system"]["requires"], *theirs])
+    test = closure(extras["test"])
+    check = closure(extras["check"])
     return {
         "run.txt": run,
         "test.txt": {name: line for name, line in test.items() if name not in run},
         "check.txt": {name: line for name, line in check.items() if name not in run and name not in test},
-        "augment.txt": {name: line for name, line in augment.items() if name not in run},
     }
 
 

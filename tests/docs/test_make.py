@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("run.txt", "test.txt", "check.txt", "augment.txt")
+LOCKS = ("run.txt", "test.txt", "check.txt")
 
 STAND_IN = """#!/bin/sh
 case "$*" in
@@ -85,16 +85,6 @@ def test_a_second_time_installs_nothing_and_a_changed_lock_installs_again(clone)
     os.utime(lock, (stamp + 5, stamp + 5))
     make(clone, "demo")
     assert len(calls(clone)) == 3
-
-
-def test_a_recipe_that_needs_classifiers_gets_them_and_no_other_does(clone):
-    make(clone, "demo", "DEMO_RECIPE=speech-augmentation")
-    assert sum("--no-deps --requirement requirements/augment.txt" in call for call in calls(clone)) == 1
-    make(clone, "demo", "DEMO_RECIPE=speech-augmentation")
-    assert calls(clone) == []
-    (clone / ".venv" / ".augment").unlink()
-    make(clone, "demo")
-    assert calls(clone) == []
 
 
 def test_each_target_works_alone(clone):
