@@ -309,10 +309,11 @@ def _curves(study: Study) -> list[dict[str, Any]]:
         (
             "noise",
             "With noise in the texts",
-            "% of words changed",
+            "% of the words around the values changed",
             (
-                "Words around the values written small, said twice or with two letters exchanged; the values stay. The "
-                "same sample of the test documents at each point."
+                "Words around the values are written small, said twice or, where every value that is not chosen from "
+                "a few stands in the text, have two letters exchanged; the values stay. The same sample of the test "
+                "documents at each point."
             ),
         ),
     ):
