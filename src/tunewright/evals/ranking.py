@@ -166,9 +166,9 @@ def compare(
 ) -> dict[str, Any]:
     """Accuracy of every ranker with its interval, and paired differences, on the questions that all have ranked.
 
-    examples: of the questions. Returns {"n", "groups", "chance", "rankers": {name: {"value", "low", "high"}}, "pairs":
-    [{"a", "b", "difference", "low", "high", "p", "p_holm", "verdict"}]}. Rankers are "words", every system, and
-    every system "by the mean"; tuned is held against words first, then against base.
+    examples: of the questions that were asked. Returns {"n", "groups", "left_out", "chance", "rankers": {name:
+    {"value", "low", "high"}}, "pairs": [{"a", "b", "difference", "low", "high", "p", "p_holm", "verdict"}]}. Rankers
+    are "words", every system, and every system "by the mean"; tuned is held against words first, then against base.
     """
     scored: dict[str, dict[str, float]] = {WORDS: {row["id"]: first_place(row["overlap"]) for row in words}}
     for name, rows in models.items():
@@ -176,8 +176,9 @@ def compare(
         scored[f"{name} by the mean"] = {row["id"]: first_place(means(row)) for row in rows}
     sizes = {row["id"]: len(row["overlap"]) for row in words}
     common = [example for example in examples if all(example.id in own for own in scored.values())]
+    left_out = len(examples) - len(common)
     if not common:
-        return {"n": 0, "rankers": {}, "pairs": []}
+        return {"n": 0, "left_out": left_out, "rankers": {}, "pairs": []}
     clusters = clusters_of(common)
     names = list(scored)
     matrix = np.array([[scored[name][example.id] for name in names] + [1.0] for example in common])
@@ -203,6 +204,7 @@ def compare(
     return {
         "n": len(common),
         "groups": len(clustered),
+        "left_out": left_out,
         "chance": float(np.mean([1 / sizes[example.id] for example in common])),
         "rankers": rankers,
         "pairs": pairs,
