@@ -72,6 +72,7 @@ def compare(
     level: float,
     resamples: int,
     seed: int,
+    beside: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Systems' rows as scores with intervals, the second of `pair` against the first, on the examples that all have.
 
@@ -79,7 +80,8 @@ def compare(
     "change": {part: …}, "slices": {dimension: {value: …}}}, a change being {"before", "after", "difference", "low",
     "high", "p", "p_holm", "verdict", "fall", "fall_low", "fall_high"}: the difference in bits per byte, and the share
     by which they fell. Of answers, slices by what records are sliced by. The answers are what the work was done for:
-    their p stands as it is, all others are corrected together (Holm).
+    their p stands as it is, all others are corrected together (Holm). beside: differences of other texts' bits per
+    byte, with "p", that are corrected among them and get "p_holm" and "verdict", too.
     """
     by_id = {name: {row["id"]: row for row in found} for name, found in rows.items()}
     common = [example for example in examples if all(example.id in own for own in by_id.values())]
@@ -117,7 +119,8 @@ def compare(
         for dimension, values in among.items()
         if len(values) > 1
     }
-    changes = [*found["change"].values(), *(one for values in found["slices"].values() for one in values.values())]
+    slices = [one for values in found["slices"].values() for one in values.values()]
+    changes = [*found["change"].values(), *slices, *beside]
     for change, p in zip(changes, [changes[0]["p"], *holm([one["p"] for one in changes[1:]])], strict=True):
         change["p_holm"] = p
         change["verdict"] = verdict(change, level, falling=True)

@@ -158,12 +158,13 @@ def compare(job: Run) -> dict[str, Any]:
         return {system: list(files.read_lines(path)) for system, path in paths.items() if path.is_file()}
 
     if job.recipe.likelihood and (measured := rows("likelihood.jsonl")):
-        asked = [example for part in parts for example in sampled(part)]
-        found["likelihood"] = likelihood.compare(asked, measured, pair=("base", "tuned"), **draw)
         general = [job.path / "systems" / system / "general.json" for system in ("base", "tuned")]
         if all(path.is_file() for path in general):
             before, after = (files.read_json(path) for path in general)
             found["general"] = {name: forgetting.compare(before[name], after[name], **draw) for name in before}
+        asked = [example for part in parts for example in sampled(part)]
+        beside = list(found.get("general", {}).values())
+        found["likelihood"] = likelihood.compare(asked, measured, pair=("base", "tuned"), beside=beside, **draw)
     words = job.path / "systems" / WORDS / "ranking.jsonl"
     if options.ranking.distractors and words.is_file() and (measured := rows("ranking.jsonl")):
         task = prepared.task_of(job)

@@ -60,6 +60,18 @@ def test_a_fall_is_shown_with_its_interval():
     assert seen["p_holm"] >= 2 * seen["p"]  # one of three that were not what the work was done for
 
 
+def test_what_stands_beside_is_corrected_with_the_others():
+    asked = examples(slices=True)
+    both = {"base": rows(asked, [9.0, 11.0] * 30), "tuned": rows(asked, [9.0, 11.0] * 30)}
+    general = {"difference": 0.2, "low": 0.01, "high": 0.39, "p": 0.04}
+    likelihood.compare(asked, both, pair=("base", "tuned"), beside=[general], **DRAW)
+    assert general["p_holm"] == pytest.approx(4 * 0.04)  # of everything, two slices, and itself
+    assert general["verdict"] == "no difference shown"
+    sure = {"difference": 0.2, "low": 0.01, "high": 0.39, "p": 0.001}
+    likelihood.compare(asked, both, pair=("base", "tuned"), beside=[sure], **DRAW)
+    assert sure["verdict"] == "worse"
+
+
 def test_no_fall_is_shown_where_there_is_none_and_a_rise_is_worse():
     asked = examples()
     flat = likelihood.compare(
