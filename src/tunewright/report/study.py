@@ -6,7 +6,7 @@ build(folder)   writes report.html into the folder of `tunewright benchmark`, fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -285,12 +285,18 @@ def _lengths(study: Study) -> Any:
     trained = [row for row in study.rows if row.trained]
     if len({row.row["epochs"] for row in trained}) < 2:
         return ""
+    metric = _first(row.cell.metrics() for row in trained)
     lines: dict[str, list[tuple[float, Estimate]]] = {}
     for row in trained:
-        estimate = row.cell.metric("exact_match")
+        estimate = row.cell.metric(metric)
         if estimate:
             lines.setdefault(str(row.row.get("method")), []).append((float(row.row["epochs"]), estimate))
-    return _lines(f"{metric_name('exact_match')} by length of training, %", lines, "passes over the training data")
+    return _lines(f"{metric_name(metric)} by length of training, %", lines, "passes over the training data")
+
+
+def _first(scores: Iterable[Mapping[str, Any]]) -> str:
+    """What texts are compared by where it was measured, else exact match."""
+    return "token_f1" if any("token_f1" in own for own in scores) else "exact_match"
 
 
 def _curves(study: Study) -> list[dict[str, Any]]:
@@ -318,8 +324,10 @@ def _curves(study: Study) -> list[dict[str, Any]]:
         ),
     ):
         points = [point for point in study.points if point.get("curve") == kind]
-        drawn = []
-        for metric in ("exact_match", "overall"):
+        drawn, first = [], _first(mapping(point.get("metrics")) for point in points)
+        if kind == "learning" and first != "token_f1":  # answers in JSON
+            note += " Schemas, and what they leave to choose, are those of all records."
+        for metric in (first, "overall"):
             lines: dict[str, list[tuple[float, Estimate]]] = {}
             for point in points:
                 estimate = Estimate.read(metric, mapping(point.get("metrics")).get(metric), point.get("n"))

@@ -95,6 +95,29 @@ def test_words_of_others_are_escaped(tmp_path):
     assert not parsed.all("script") + parsed.all("img")
 
 
+@pytest.mark.parametrize("tried", [{}, {"0.002": 0.1, "0.02": 0.2}])
+def test_a_rate_is_called_the_best_only_where_others_were_tried(tmp_path, tried):
+    folder = make(tmp_path / "study", {"full": 0.9, "lora": 0.88}, tried=tried)
+    text = Page(study.build(folder)["report.html"].read_text(encoding="utf-8")).text
+    assert ("did best on validation" in text) == bool(tried)
+    assert ("One learning rate was tried for each method" in text) == (not tried)
+
+
+@pytest.mark.parametrize(("metric", "shown"), [("token_f1", "Token F1, %"), ("exact_match", "Exact match, %")])
+def test_curves_are_of_what_answers_are_compared_by(tmp_path, metric, shown):
+    folder = make(tmp_path / "study", {"full": 0.9})
+    scores = {name: fixture_run.estimate(0.5, 40) for name in {metric, "exact_match"}}
+    points = [
+        {"curve": "learning", "method": "full", "x": x, "records": 100 * x, "n": 40, "metrics": scores}
+        for x in (0.5, 1)
+    ]
+    files.write_json(folder / "curves.json", {"points": points})
+    text = Page(study.build(folder)["report.html"].read_text(encoding="utf-8")).text
+    assert shown in text
+    assert ("Exact match, %" in text) == (metric == "exact_match")
+    assert ("are those of all records" in text) == (metric == "exact_match")
+
+
 def test_what_is_missing_or_damaged_is_told(tmp_path):
     with pytest.raises(RunError, match="no folder of a comparison"):
         study.build(tmp_path)
