@@ -15,7 +15,7 @@ import numpy as np
 from tunewright.core.records import Example
 from tunewright.decode.likelihood import likelihoods
 from tunewright.evals.intervals import cluster_sums, resampled_sums
-from tunewright.evals.paired import by_bootstrap, holm, verdict
+from tunewright.evals.paired import by_bootstrap, holm, tails, verdict
 from tunewright.evals.score import slices_of
 from tunewright.evals.table import clusters_of
 from tunewright.models.length import TRUNCATIONS, Truncation, fit
@@ -129,7 +129,7 @@ def compare(
 
 def _score(clustered: Any, *, level: float, resamples: int, seed: int) -> dict[str, float]:
     total, drawn = clustered.sum(axis=0), resampled_sums(clustered, resamples, seed)
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], tails(len(clustered), level))
     perplexity = math.exp(min(700.0, total[0] * math.log(2) / total[2]))
     return {"bits_per_byte": total[0] / total[1], "low": float(low), "high": float(high), "perplexity": perplexity}
 
@@ -141,7 +141,7 @@ def _change(first: Any, second: Any, *, level: float, resamples: int, seed: int)
     before, after = drawn[:, 0] / drawn[:, 1], drawn[:, 3] / drawn[:, 4]
     a, b = one[0] / one[1], other[0] / other[1]
     tested = by_bootstrap(b - a, after - before, len(first), len(first), level)
-    fall_low, fall_high = np.quantile(1 - after / before, [(1 - level) / 2, (1 + level) / 2])
+    fall_low, fall_high = np.quantile(1 - after / before, tails(len(first), level))
     return {
         "before": a,
         "after": b,

@@ -19,7 +19,7 @@ import numpy as np
 from tunewright.core.contracts import Task
 from tunewright.core.records import Example, Record, number_of
 from tunewright.decode.likelihood import of_candidates
-from tunewright.evals.intervals import cluster_sums, resampled_sums
+from tunewright.evals.intervals import cluster_sums, interval, leave_one_out, resampled_sums
 from tunewright.evals.likelihood import prompt_ids
 from tunewright.evals.paired import by_bootstrap, holm, verdict
 from tunewright.evals.retrieval import Weights, cosine, sentences
@@ -185,11 +185,13 @@ def compare(
     clustered = cluster_sums(matrix, clusters)
     drawn = resampled_sums(clustered, resamples, seed)
     shares = drawn[:, :-1] / drawn[:, -1:]
-    tails = [(1 - level) / 2, (1 + level) / 2]
+    others = leave_one_out(clustered) if len(clustered) > 1 else clustered
+    apart = others[:, :-1] / others[:, -1:]
     rankers = {}
     for i, name in enumerate(names):
-        low, high = np.quantile(shares[:, i], tails)
-        rankers[name] = {"value": float(matrix[:, i].mean()), "low": float(low), "high": float(high)}
+        value = float(matrix[:, i].mean())
+        found = interval(value, shares[:, i], apart[:, i], proportion=True, level=level)
+        rankers[name] = {"value": value, "low": found.low, "high": found.high}
     pairs = []
     for a, b in ((WORDS, "tuned"), ("base", "tuned"), (WORDS, "base"), ("tuned by the mean", "tuned")):
         if a in names and b in names:
