@@ -262,7 +262,11 @@ def _kept(part: dict[str, Any]) -> str:
     after, difference = number(part.get("after")), number(part.get("difference"))
     if after is None:
         return NONE
-    change = "" if difference is None else f"{difference:+.3f}".replace("-", "\u2212")
+    low, high = number(part.get("low")), number(part.get("high"))
+    change = "" if difference is None else f"{difference:+.3f}"
+    if change and low is not None and high is not None:
+        change += f" ({low:+.3f} to {high:+.3f})"
+    change = change.replace("-", "\u2212")
     return Markup('{}<span class="note">{}</span>').format(f"{after:.3f}", change)
 
 
