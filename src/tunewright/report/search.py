@@ -185,9 +185,19 @@ def searched(found: Found) -> list[str]:
             + ", ".join(f"{count(number)} {state}" for state, number in ends.items()) + "."]  # fmt: skip
     if len(rows) < found["planned"]:
         said.append(f"{count(found['planned'])} were planned; the time was up before.")
-    who = {"tpe": "TPE", "grid": "A grid", "random": "Chance"}[found["sampler"]]
-    said.append(f"{who} chose them; the {metric(found)} decided. No trial saw the test documents.")
+    said.append(f"{who_chose(found)}; the {metric(found)} decided. No trial saw the test documents.")
     return [" ".join(said)]
+
+
+def who_chose(found: Found) -> str:
+    """Who drew the options of the trials: TPE begins with some that are drawn at random."""
+    if found["sampler"] != "tpe":
+        return "A grid chose them" if found["sampler"] == "grid" else "Chance chose them"
+    first = found.get("n_startup_trials", 0)
+    own = ", the recipe's own options aside" if found["own"] is not None else ""
+    if len(found["trials"]) <= first:
+        return f"Chance chose them{own}"
+    return f"Chance chose the first {count(first)}{own}, and TPE the others" if first else "TPE chose them"
 
 
 def best(found: Found) -> list[str]:
@@ -430,7 +440,7 @@ def limits(found: Found) -> list[str]:
         if state in states:
             many = plural(states.count(state), "trial")
             said.append(f"{many} {what}: the best of what works here need not be the best of all.")
-    if found["sampler"] == "tpe" and len(rows) > 1:
+    if found["sampler"] == "tpe" and len(rows) > max(1, found.get("n_startup_trials", 0)):
         said.append("TPE tries more where it found good ones, so what lies elsewhere was seen less.")
     met = {key: {str(row["options"][key]) for row in rows if key in row["options"]} for key in found["space"]}
     unseen = [key for key, values in met.items() if len(values) < 2]

@@ -94,6 +94,16 @@ def test_counts_of_states_are_said_as_they_are(found):
     assert "TPE tries more where it found good ones" in text
 
 
+def test_who_chose_the_trials_is_said_as_it_was(found):
+    tpe = put(found, sampler="tpe", n_startup_trials=5)
+    assert "Chance chose the first 5, the recipe's own options aside, and TPE the others; the validation" in page(tpe)
+    assert "TPE tries more where it found good ones" in page(tpe)
+    few = put(tpe, trials=found["trials"][:5], best=4, own=None)
+    assert "Chance chose them; the validation loss decided." in page(few)
+    without(few, "TPE")
+    assert "TPE chose them; the validation" in page(put(found, sampler="tpe"))  # of an older search
+
+
 def test_the_best_beside_the_recipes_own(found):
     assert "Trial 5 is best: validation loss 1.000. The recipe's own options (trial 0) came to 1.500." in page(found)
     without(put(found, own=None), "The recipe's own options (trial")
