@@ -419,16 +419,14 @@ def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iter
         return
     trained = [row for row in rows if "epochs" in row]
     first = Run.open(folder / trained[0]["run"])
-    task = prepared.task_of(first, TEST)
     answers = {}
     for row in rows:
         system, decoding = row["cell"].split("/")
         path = folder / row["run"] / "systems" / system / f"predictions-{decoding}.jsonl"
         answers[methods.key(row)] = [Prediction.from_row(one) for one in files.read_lines(path)]
-    examples = [task.example(record) for record in prepared.records(first, TEST)]
     chief = methods.key(trained[0])
     found = paired.compare(
-        [paired.Trial(TEST, examples, answers)],
+        [paired.Trial(TEST, prepared.examples(first, TEST), answers)],
         pairs=[
             *((methods.key(row), chief) for row in rows if "epochs" not in row),
             *((chief, methods.key(row)) for row in trained[1:]),
