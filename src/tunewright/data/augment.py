@@ -11,8 +11,10 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import regex
 
 from tunewright.core.recipe import AugmentOptions
 from tunewright.core.records import JSON, Record
@@ -43,6 +45,13 @@ COPIED = 0.95
 
 SWAPPED = 0.7
 """How many of a record's values that may be another's are, on average."""
+
+LEAST_SLIP = 5
+"""Letters of a word from which two of them may be exchanged."""
+
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}_]+")
+_LETTERS = regex.compile(r"(?<![\p{L}\p{M}\p{N}_])\p{L}[\p{L}\p{M}]*(?![\p{L}\p{M}\p{N}_])")
+"""Words with digits in them are left out."""
 
 
 @dataclass
@@ -269,31 +278,70 @@ def _noisy(record: Record, schema: dict[str, JSON], dice: random.Random) -> Made
 Places = list[tuple[int, int]]
 
 
-def roughened(record: Record, share: float, seed: int) -> Record:
+def roughened(record: Record, share: float, seed: int, schema: dict[str, JSON] | None = None) -> Record:
     """The record with a share of its words changed, and no value: what a system makes of such texts is to be seen.
 
-    A word outside of what the answer says is written small, said twice, or has two letters exchanged. Where a value
-    does not stand in the text as it is, nobody knows which words it is read from, and none gets slips.
+    Of the words of letters outside of what the answer says, this share is changed, a larger one what a smaller one does
+    and more. Each is written small, said twice, or has two letters exchanged. Where a value does not stand in the text
+    as it is, nobody knows which words it is read from, and none gets slips; a value that `schema` gives a choice of is
+    read from no single word.
     """
     dice = random.Random(f"{seed}/{record.id}")
-    kept, slips = _said(record)
-    words = len([match for match in re.finditer(r"\b\w+\b", record.text) if _free(match, kept)])
-    text = record.text
-    for _ in range(round(share * words)):
-        text, kept = dice.choice((*_KEEPING_ONE, _slip) if slips else _KEEPING_ONE)(text, kept, dice)
-    return record.replace(text=text, spans=())
+    kept, slips = _said(record, schema)
+    words = [match.span() for match in _LETTERS.finditer(record.text) if _free(match.span(), kept)]
+    dice.shuffle(words)
+    otherwise = {place: _otherwise(record.text[slice(*place)], slips, dice) for place in words}
+    chosen = sorted(words[: int(share * len(words) + dice.random())])  # the share on average, in short texts as well
+
+    def part(first: int, last: int) -> str:
+        found = ""
+        for start, end in chosen:
+            if first <= start < last:
+                found, first = found + record.text[first:start] + otherwise[start, end], end
+        return found + record.text[first:last]
+
+    asked, size = record.provenance.get("question"), len(record.text)
+    if not asked or not record.text.endswith(asked):
+        return record.replace(text=part(0, size), spans=())
+    question = part(size - len(asked), size)
+    text = part(0, size - len(asked)) + question
+    return record.replace(text=text, spans=(), provenance={**record.provenance, "question": question})
 
 
-def _said(record: Record) -> tuple[Places, bool]:
-    """Where the answer's values stand in the text, and whether all of them do."""
-    leaves = [leaf for leaf in schemas_of.leaves(record.target).values() if leaf is not None]
-    said = [leaf for leaf in leaves if isinstance(leaf, str) and leaf and leaf in record.text]
-    return [place for leaf in said for place in align.exact(leaf, record.text)], len(said) == len(leaves)
+def _otherwise(word: str, slips: bool, dice: random.Random) -> str:
+    """A word said twice, in small letters or with two of its letters exchanged; never as it was."""
+    forms = [f"{word} {word}", word.lower()]
+    places = [at for at in range(1, len(word) - 2) if word[at] != word[at + 1]]
+    if slips and len(word) >= LEAST_SLIP and word.isascii() and places:
+        at = dice.choice(places)
+        forms.append(word[:at] + word[at + 1] + word[at] + word[at + 2 :])
+    return dice.choice([form for form in forms if form != word])
+
+
+def _said(record: Record, schema: dict[str, JSON] | None = None) -> tuple[Places, bool]:
+    """Where the answer's values stand in the text, and whether all of them do that are not chosen from a few."""
+    leaves = list(_read(record.target, schema or {}))
+    said = [leaf for leaf, _ in leaves if isinstance(leaf, str) and leaf and leaf in record.text]
+    silent = [leaf for leaf, chosen in leaves if not chosen and leaf not in said]
+    return [place for leaf in said for place in align.exact(leaf, record.text)], not silent
+
+
+def _read(value: JSON, schema: dict[str, JSON], steps: tuple[str | int, ...] = ()) -> Iterator[tuple[JSON, bool]]:
+    """(every scalar of an answer that is not null, whether the schema gives a choice of it)"""
+    if isinstance(value, dict | list):
+        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _read(inner, schema, (*steps, step))
+    elif value is not None:
+        yield value, not {"enum", "const"}.isdisjoint(schemas_of.at_path(schema, steps))
 
 
 def _slip(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
     """Two letters of a longer word outside of `kept` change places."""
-    words = [match for match in re.finditer(r"[^\W\d_]{5,}", text) if match.group().isascii() and _free(match, kept)]
+    words = [
+        match
+        for match in re.finditer(rf"[^\W\d_]{{{LEAST_SLIP},}}", text)
+        if match.group().isascii() and _free(match.span(), kept)
+    ]
     if not words:
         return text, kept
     word = dice.choice(words)
@@ -303,23 +351,13 @@ def _slip(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
 
 def _lower(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
     """All words outside of `kept` in small letters."""
-    made = re.sub(r"\w+", lambda match: match.group().lower() if _free(match, kept) else match.group(), text)
+    made = _WORD.sub(lambda match: match.group().lower() if _free(match.span(), kept) else match.group(), text)
     return (made if len(made) == len(text) else text), kept
-
-
-def _small(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
-    """One word outside of `kept` in small letters."""
-    words = [match for match in re.finditer(r"\b\w+\b", text) if _free(match, kept) and not match.group().islower()]
-    if not words:
-        return text, kept
-    word = dice.choice(words)
-    small = word.group().lower()
-    return (text[: word.start()] + small + text[word.end() :] if len(small) == len(word.group()) else text), kept
 
 
 def _double(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
     """A word outside of `kept` is said twice."""
-    words = [match for match in re.finditer(r"\b\w+\b", text) if _free(match, kept)]
+    words = [match for match in _WORD.finditer(text) if _free(match.span(), kept)]
     if not words:
         return text, kept
     word = dice.choice(words)
@@ -332,8 +370,5 @@ _KEEPING: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...]
 """Changes that leave every word there."""
 
 
-_KEEPING_ONE: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...] = (_small, _double)
-
-
-def _free(match: re.Match[str], kept: Places) -> bool:
-    return all(match.end() <= start or end <= match.start() for start, end in kept)
+def _free(place: tuple[int, int], kept: Places) -> bool:
+    return not any(_across(place, other) for other in kept)

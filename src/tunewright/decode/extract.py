@@ -76,10 +76,10 @@ def extract(
             for start, end in windows(record.text, loaded.tokenizer, min(room, window or room), overlap):
                 parts.append((place, (start, end), task.example(record.replace(text=record.text[start:end]))))
         found: list[list[tuple[tuple[int, int], Answer]]] = [[] for _ in chunk]
-        for (place, where, _), prediction in zip(
+        for (place, where, example), prediction in zip(
             parts, system.predict([example for _, _, example in parts]), strict=True
         ):
-            found[place].append((where, _mended(prediction) if mend else Answer(prediction)))
+            found[place].append((where, _mended(prediction, example.schema) if mend else Answer(prediction)))
         for place, answers in enumerate(found):
             schema = next(example.schema for at, _, example in parts if at == place)
             yield merge(answers, schema)
@@ -135,11 +135,11 @@ def _good_end(text: str, start: int, end: int) -> int:
     return end
 
 
-def _mended(prediction: Prediction) -> Answer:
+def _mended(prediction: Prediction, schema: dict[str, JSON] | None) -> Answer:
     if prediction.failure is None or prediction.finish == "error":
         return Answer(prediction)
-    mended = repair(prediction.text)
-    if not isinstance(mended.value, dict):
+    mended = repair(prediction.text, list if (schema or {}).get("type") == "array" else dict)
+    if mended.value is None:
         return Answer(prediction)
     return Answer(replace(prediction, value=mended.value), repaired=mended.steps)
 

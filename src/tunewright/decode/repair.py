@@ -43,14 +43,20 @@ def repair(text: str, wanted: type = dict) -> Repaired:
 
     Never raises; the value is None where there is none.
     """
-    steps: list[str] = []
     if len(text) > LONGEST:
         return Repaired(None, (f"longer than {LONGEST:,} characters",))
-    body = text
-    if fence := _FENCE.search(text):
-        body = fence.group(1)
-        steps.append("code fence")
     opening, name = ("[", "array") if wanted is list else ("{", "object")
+    tries: list[tuple[str, list[str]]] = [(text, [])]
+    if fence := _FENCE.search(text):
+        fenced = (fence.group(1), ["code fence"])
+        # A reply that begins with a bracket is in no fence: one that follows may stand in a string of it.
+        tries = [*tries, fenced] if text.lstrip().startswith(opening) else [fenced, *tries]
+    found = [_read(body, opening, name, steps) for body, steps in tries]
+    return next((one for one in found if one.value is not None), found[0])
+
+
+def _read(body: str, opening: str, name: str, steps: list[str]) -> Repaired:
+    """The first object or array of a text."""
     start = body.find(opening)
     if start < 0:
         return Repaired(None, (*steps, f"no {name}"))

@@ -113,7 +113,8 @@ class LocalSystem:
             )
             for place, one in zip(again, drawn, strict=True):
                 before = found[place]
-                spent = {name: getattr(before, name) + getattr(one, name) for name in ("seconds", "tokens", "passes")}
+                costs = ("seconds", "prompt_tokens", "tokens", "passes")
+                spent = {name: getattr(before, name) + getattr(one, name) for name in costs}
                 why = _invalid(one, examples[place])
                 found[place] = replace(before if why else one, **spent, attempts=attempt)
                 if why is None:

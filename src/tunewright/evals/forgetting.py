@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from tunewright.decode.likelihood import likelihoods
+from tunewright.evals.intervals import resampled_sums
+from tunewright.evals.paired import by_bootstrap
 from tunewright.models.embedded import is_embedded
 from tunewright.models.load import Loaded
 
@@ -61,22 +63,23 @@ def _examination_bits(loaded: Loaded) -> Bits:
 
 def compare(before: Sequence[tuple[float, int]], after: Sequence[tuple[float, int]], *, level: float, seed: int = 0,
             resamples: int = 2000) -> dict[str, Any]:  # fmt: skip
-    """Bits per byte before and after, and their difference with a percentile interval. Above 0: forgotten.
+    """Bits per byte before and after: {"n", "before", "after", "difference", "low", "high", "p"}. Above 0: forgotten.
 
+    Interval and p are those of the paired bootstrap over texts (`evals.paired`), widened for how few they are.
     Raises ValueError where the two are not of the same texts.
     """
     if [size for _, size in before] != [size for _, size in after] or not before:
         raise ValueError("bits before and after must be of the same texts")
     first, second = np.array(before, dtype=float), np.array(after, dtype=float)
-    drawn = np.random.default_rng(seed).integers(0, len(first), (resamples, len(first)))
-    differences = (second[drawn, 0] - first[drawn, 0]).sum(axis=1) / first[drawn, 1].sum(axis=1)
-    low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
-    a, b = first[:, 0].sum() / first[:, 1].sum(), second[:, 0].sum() / second[:, 1].sum()
+    drawn = resampled_sums(np.hstack([first, second]), resamples, seed)
+    a, b = (float(side[:, 0].sum() / side[:, 1].sum()) for side in (first, second))
+    differing = int((first[:, 0] != second[:, 0]).sum())
+    apart = drawn[:, 2] / drawn[:, 3] - drawn[:, 0] / drawn[:, 1]
+    tested = by_bootstrap(b - a, apart, len(first), differing, level)
     return {
         "n": len(first),
-        "before": float(a),
-        "after": float(b),
-        "difference": float(b - a),
-        "low": float(low),
-        "high": float(high),
+        "before": a,
+        "after": b,
+        "difference": b - a,
+        **{name: tested[name] for name in ("low", "high", "p")},
     }

@@ -15,7 +15,7 @@ import numpy as np
 from tunewright.core.records import Example
 from tunewright.decode.likelihood import likelihoods
 from tunewright.evals.intervals import cluster_sums, resampled_sums
-from tunewright.evals.paired import by_bootstrap, holm, verdict
+from tunewright.evals.paired import by_bootstrap, holm, tails, verdict
 from tunewright.evals.score import slices_of
 from tunewright.evals.table import clusters_of
 from tunewright.models.length import TRUNCATIONS, Truncation, fit
@@ -72,6 +72,7 @@ def compare(
     level: float,
     resamples: int,
     seed: int,
+    beside: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Systems' rows as scores with intervals, the second of `pair` against the first, on the examples that all have.
 
@@ -79,7 +80,8 @@ def compare(
     "change": {part: …}, "slices": {dimension: {value: …}}}, a change being {"before", "after", "difference", "low",
     "high", "p", "p_holm", "verdict", "fall", "fall_low", "fall_high"}: the difference in bits per byte, and the share
     by which they fell. Of answers, slices by what records are sliced by. The answers are what the work was done for:
-    their p stands as it is, all others are corrected together (Holm).
+    their p stands as it is, all others are corrected together (Holm). beside: differences of other texts' bits per
+    byte, with "p", that are corrected among them and get "p_holm" and "verdict", too.
     """
     by_id = {name: {row["id"]: row for row in found} for name, found in rows.items()}
     common = [example for example in examples if all(example.id in own for own in by_id.values())]
@@ -117,7 +119,8 @@ def compare(
         for dimension, values in among.items()
         if len(values) > 1
     }
-    changes = [*found["change"].values(), *(one for values in found["slices"].values() for one in values.values())]
+    slices = [one for values in found["slices"].values() for one in values.values()]
+    changes = [*found["change"].values(), *slices, *beside]
     for change, p in zip(changes, [changes[0]["p"], *holm([one["p"] for one in changes[1:]])], strict=True):
         change["p_holm"] = p
         change["verdict"] = verdict(change, level, falling=True)
@@ -126,7 +129,7 @@ def compare(
 
 def _score(clustered: Any, *, level: float, resamples: int, seed: int) -> dict[str, float]:
     total, drawn = clustered.sum(axis=0), resampled_sums(clustered, resamples, seed)
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], tails(len(clustered), level))
     perplexity = math.exp(min(700.0, total[0] * math.log(2) / total[2]))
     return {"bits_per_byte": total[0] / total[1], "low": float(low), "high": float(high), "perplexity": perplexity}
 
@@ -138,7 +141,7 @@ def _change(first: Any, second: Any, *, level: float, resamples: int, seed: int)
     before, after = drawn[:, 0] / drawn[:, 1], drawn[:, 3] / drawn[:, 4]
     a, b = one[0] / one[1], other[0] / other[1]
     tested = by_bootstrap(b - a, after - before, len(first), len(first), level)
-    fall_low, fall_high = np.quantile(1 - after / before, [(1 - level) / 2, (1 + level) / 2])
+    fall_low, fall_high = np.quantile(1 - after / before, tails(len(first), level))
     return {
         "before": a,
         "after": b,

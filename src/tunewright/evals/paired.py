@@ -459,6 +459,14 @@ def _by_mcnemar(a: Array, b: Array, level: float) -> dict[str, Any]:
     }
 
 
+def tails(clusters: int, level: float) -> Array:
+    """Between which quantiles of its resamples a score of so many clusters lies: the expanded percentiles."""
+    if clusters < 2:
+        return np.array([0.0, 1.0])
+    reach = float(stdtrit(clusters - 1, (1 + level) / 2)) * sqrt(clusters / (clusters - 1))
+    return np.asarray(ndtr([-reach, reach]))
+
+
 def by_bootstrap(difference: float, replicates: Array, clusters: int, differing: int, level: float) -> dict[str, Any]:
     """Interval, p and detectable effect of a difference of shares from its `[resamples]` over whole clusters.
 
@@ -467,8 +475,7 @@ def by_bootstrap(difference: float, replicates: Array, clusters: int, differing:
     count = len(replicates)
     # Few groups vary less among their resamples than they do themselves, and say little of how much that is.
     shrunk = sqrt((clusters - 1) / clusters)
-    reach = float(stdtrit(clusters - 1, (1 + level) / 2)) / shrunk if clusters > 1 else np.inf
-    low, high = (float(q) for q in np.quantile(replicates, ndtr([-reach, reach])))
+    low, high = (float(q) for q in np.quantile(replicates, tails(clusters, level)))
     spread = float(np.std(replicates)) / (shrunk or 1.0)
     tail = float(min(np.sum(replicates <= 0), np.sum(replicates >= 0)))
     p = 2 * (tail + 1) / (count + 1)

@@ -19,7 +19,7 @@ import numpy as np
 from tunewright.core.contracts import Task
 from tunewright.core.records import Example, Record, number_of
 from tunewright.decode.likelihood import of_candidates
-from tunewright.evals.intervals import cluster_sums, resampled_sums
+from tunewright.evals.intervals import cluster_sums, interval, leave_one_out, resampled_sums
 from tunewright.evals.likelihood import prompt_ids
 from tunewright.evals.paired import by_bootstrap, holm, verdict
 from tunewright.evals.retrieval import Weights, cosine, sentences
@@ -166,9 +166,9 @@ def compare(
 ) -> dict[str, Any]:
     """Accuracy of every ranker with its interval, and paired differences, on the questions that all have ranked.
 
-    examples: of the questions. Returns {"n", "groups", "chance", "rankers": {name: {"value", "low", "high"}}, "pairs":
-    [{"a", "b", "difference", "low", "high", "p", "p_holm", "verdict"}]}. Rankers are "words", every system, and
-    every system "by the mean"; tuned is held against words first, then against base.
+    examples: of the questions that were asked. Returns {"n", "groups", "left_out", "chance", "rankers": {name:
+    {"value", "low", "high"}}, "pairs": [{"a", "b", "difference", "low", "high", "p", "p_holm", "verdict"}]}. Rankers
+    are "words", every system, and every system "by the mean"; tuned is held against words first, then against base.
     """
     scored: dict[str, dict[str, float]] = {WORDS: {row["id"]: first_place(row["overlap"]) for row in words}}
     for name, rows in models.items():
@@ -176,19 +176,22 @@ def compare(
         scored[f"{name} by the mean"] = {row["id"]: first_place(means(row)) for row in rows}
     sizes = {row["id"]: len(row["overlap"]) for row in words}
     common = [example for example in examples if all(example.id in own for own in scored.values())]
+    left_out = len(examples) - len(common)
     if not common:
-        return {"n": 0, "rankers": {}, "pairs": []}
+        return {"n": 0, "left_out": left_out, "rankers": {}, "pairs": []}
     clusters = clusters_of(common)
     names = list(scored)
     matrix = np.array([[scored[name][example.id] for name in names] + [1.0] for example in common])
     clustered = cluster_sums(matrix, clusters)
     drawn = resampled_sums(clustered, resamples, seed)
     shares = drawn[:, :-1] / drawn[:, -1:]
-    tails = [(1 - level) / 2, (1 + level) / 2]
+    others = leave_one_out(clustered) if len(clustered) > 1 else clustered
+    apart = others[:, :-1] / others[:, -1:]
     rankers = {}
     for i, name in enumerate(names):
-        low, high = np.quantile(shares[:, i], tails)
-        rankers[name] = {"value": float(matrix[:, i].mean()), "low": float(low), "high": float(high)}
+        value = float(matrix[:, i].mean())
+        found = interval(value, shares[:, i], apart[:, i], proportion=True, level=level)
+        rankers[name] = {"value": value, "low": found.low, "high": found.high}
     pairs = []
     for a, b in ((WORDS, "tuned"), ("base", "tuned"), (WORDS, "base"), ("tuned by the mean", "tuned")):
         if a in names and b in names:
@@ -203,6 +206,7 @@ def compare(
     return {
         "n": len(common),
         "groups": len(clustered),
+        "left_out": left_out,
         "chance": float(np.mean([1 / sizes[example.id] for example in common])),
         "rankers": rankers,
         "pairs": pairs,

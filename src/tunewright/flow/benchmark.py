@@ -216,7 +216,10 @@ def _trial(
     data: Path | str | None,
     progress: Progress | None,
 ) -> float:
-    """Validation loss after a short training; infinite where the loss was."""
+    """Validation loss after a short training; infinite where the loss was, or is no number.
+
+    Raises UsageError where there is nothing to validate with.
+    """
     epochs = recipe.train.num_train_epochs * study.search_share
     steps = recipe.train.max_steps
     short = variant(
@@ -233,6 +236,12 @@ def _trial(
     lost = folder / "trials" / f"{name}.json"
     if lost.is_file():
         return math.inf
+    made = job.run(short, runs=folder / "trials", name=name, data=data, until="data", progress=progress)
+    if not prepared.records(Run.open(made.path), "validation"):
+        raise UsageError(
+            "there are no validation records to choose a learning rate by",
+            hint="--set data.validation_documents=300; --set benchmark.rates=1 takes the recipe's own",
+        )
     try:
         done = job.run(short, runs=folder / "trials", name=name, data=data, until="train", progress=progress)
     except UsageError as error:
@@ -241,7 +250,8 @@ def _trial(
         files.write_json(lost, {"lost": error.message})
         return math.inf
     metrics = files.read_json(done.path / "systems" / "tuned" / "training_metrics.json")
-    return float(metrics["best_loss"])
+    loss = metrics["best_loss"]
+    return float(loss) if loss is not None and math.isfinite(loss) else math.inf
 
 
 def _whole(
@@ -356,9 +366,10 @@ def _row(
 def _trainings(run: Run) -> dict[str, Any]:
     """What its training took; of a cross-validation all folds' time, the mean of their losses, the most memory."""
     each = [files.read_json(place / "systems" / "tuned" / "training_metrics.json") for place in run.folds or [run.path]]
+    losses = [one["best_loss"] for one in each if one["best_loss"] is not None]
     return {
         **each[0],
-        "best_loss": sum(one["best_loss"] for one in each) / len(each),
+        "best_loss": sum(losses) / len(each) if len(losses) == len(each) else None,
         "total_seconds": sum(one["total_seconds"] for one in each),
         "peak_memory_bytes": max(one["peak_memory_bytes"] for one in each),
     }
@@ -408,16 +419,14 @@ def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iter
         return
     trained = [row for row in rows if "epochs" in row]
     first = Run.open(folder / trained[0]["run"])
-    task = prepared.task_of(first, TEST)
     answers = {}
     for row in rows:
         system, decoding = row["cell"].split("/")
         path = folder / row["run"] / "systems" / system / f"predictions-{decoding}.jsonl"
         answers[methods.key(row)] = [Prediction.from_row(one) for one in files.read_lines(path)]
-    examples = [task.example(record) for record in prepared.records(first, TEST)]
     chief = methods.key(trained[0])
     found = paired.compare(
-        [paired.Trial(TEST, examples, answers)],
+        [paired.Trial(TEST, prepared.examples(first, TEST), answers)],
         pairs=[
             *((methods.key(row), chief) for row in rows if "epochs" not in row),
             *((chief, methods.key(row)) for row in trained[1:]),

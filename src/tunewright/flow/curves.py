@@ -2,7 +2,7 @@
 
     runs/<study>/
       curves/<method>-<share>/           whole runs on a share of the training records
-      curves/noise/<method>-<share>/     answers to test texts of whose words a share was changed
+      curves/noise/<method>-<share>/     answers to test texts of whose words around the values a share was changed
       curves.json curves.csv
 
 Learning: every part is trained for as many steps, at the rate that was chosen for the method on all data, and answers
@@ -33,7 +33,7 @@ LEARNING = (0.1, 0.25, 0.5)
 """Shares of the training data, beside all of it."""
 
 NOISE = (0.1, 0.25, 0.5)
-"""Shares of words that are changed, beside none."""
+"""Shares of the words around the values that are changed, beside none."""
 
 FILE = "curves.json"
 
@@ -48,7 +48,7 @@ def of(
     """Points of both curves of a method, and of what else was asked in its run without a model.
 
     run: on all data. part: a run on a share of it. Returns rows of {"curve", "method", "x", "n", "metrics"}; x is the
-    share, of training records or of words; a learning point also has "records".
+    share, of training records or of the words around the values; a learning point also has "records".
     """
     points = []
     for share in (*LEARNING, 1.0):
@@ -111,7 +111,10 @@ def _examples(run: Run, share: float) -> list[Example]:
 
     task = prepared.task_of(run, TEST)
     chosen = sample(prepared.records(run, TEST), run.recipe.evaluate.sample, seed=run.recipe.seed)
-    return [task.example(roughened(record, share, run.recipe.seed) if share else record) for record in chosen]
+    asked = [task.example(record) for record in chosen]
+    if not share:
+        return asked
+    return [task.example(roughened(one.record, share, run.recipe.seed, one.schema)) for one in asked]
 
 
 def write(folder: Path, points: Sequence[dict[str, Any]]) -> None:

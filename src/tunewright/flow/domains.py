@@ -50,6 +50,10 @@ class Study:
         names = [recipe.name for recipe in recipes]
         if len(names) < 2 or len(set(names)) < len(names):
             raise UsageError("a comparison of domains needs two recipes or more, each once", hint=", ".join(names))
+        if taken := next((name for name in names if name in (BASE, JOINT, *BLENDS)), None):
+            raise UsageError(
+                f"'{taken}' is what an adapter of the comparison is called", hint="--set name=… of a recipe"
+            )
         if len({recipe.model for recipe in recipes}) > 1:
             raise UsageError("the recipes are of several models", hint="--set model=wren")
         for recipe in recipes:
@@ -202,6 +206,8 @@ def _matrix(study: Study, done: Sequence[Run], folder: Path) -> dict[str, Any]:
             found = likely.compare(asked, both, pair=(domain, adapter), **draw)
             cells[adapter][domain] = {
                 "n": found["n"],
+                "asked": len(asked),
+                "groups": found["groups"],
                 "bits_per_byte": found["systems"][adapter]["answers"],
                 SCORE: {key: scores[key] for key in ("value", "low", "high")},
             }
@@ -241,13 +247,16 @@ def text(matrix: dict[str, Any]) -> str:
             line.append(f"{100 * score['value']:.1f} % ({100 * score['low']:.1f}–{100 * score['high']:.1f})")
         for part in parts:
             one = kept[adapter][part]
-            line.append(f"{one['after']:.3f}" + ("" if adapter == BASE else f" ({one['difference']:+.3f})"))
+            change = f" ({one['difference']:+.3f}; {one['low']:+.3f} to {one['high']:+.3f})"
+            line.append(f"{one['after']:.3f}" + ("" if adapter == BASE else change))
         lines.append(f"| {' | '.join(line)} |")
     level = f"{100 * matrix['level']:g} %"
     notes = [
+        f"Test documents: {', '.join(page.counted(domain, matrix['cells'][BASE][domain]) for domain in domains)}.",
         "Bits per byte of the right answers of test documents, fewer is better; token F1 of greedy answers;",
-        f"{level} intervals over whole groups, each by itself. Behind general text: the difference to the base,",
-        "above 0 is forgotten. A verdict also needs its p after Holm's correction over all these differences.",
+        f"{level} intervals over whole groups, each by itself. Behind general text: the difference to the base with",
+        "its interval, above 0 is forgotten. A verdict also needs its p after Holm's correction over all these",
+        "differences.",
     ]
     said = [_sentence(pair) for pair in matrix["pairs"] if pair["b"] != BASE]
     return "\n".join([*lines, "", *notes, "", *said]).strip() + "\n"

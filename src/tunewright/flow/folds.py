@@ -91,7 +91,8 @@ def prepare_all(job: Run, events: Events, *, data: Path | str | None = None) -> 
             files.write_json(fold.path / "lock.json", lock(fold.recipe))
         counts = fold.manifest("data")["counts"]
         events.say(f"fold {fold.path.name}: " + ", ".join(f"{counts[name]:,} {name}" for name in prepared.SPLITS))
-    place = {record.id: record for parts in dealt for record in parts.test}
+    # As its fold asks for it: with its prompt, its document cut, and what it is sliced by.
+    place = {record.id: record for fold in of(job) for record in prepared.records(fold, TEST)}
     everything = [place[record.id] for record in found.records if record.id in place]
     folder = job.path / "data"
     files.write_lines(folder / "test.jsonl", prepared.rows(everything))
@@ -138,7 +139,7 @@ def pool(job: Run, events: Events) -> None:
         answer.warn_of_overlap(job, events)
         events.say(f"the answers of {len(folds)} folds together:")
     place = {record.id: number for number, record in enumerate(records)}
-    task = prepared.task_of(job)
+    examples = prepared.examples(job, TEST)
     for cell in answer.cells(job):
         parts = [Cell(fold.path, cell.system, cell.decoding) for fold in folds]
         if answer.whole(cell):
@@ -148,7 +149,7 @@ def pool(job: Run, events: Events) -> None:
         if any(one["id"] == other["id"] for one, other in itertools.pairwise(rows)):
             raise DataError("a document was answered by two folds", where=str(cell.predictions))
         files.write_lines(cell.predictions, rows)
-        asked = [task.example(records[place[row["id"]]]) for row in rows]
+        asked = [examples[place[row["id"]]] for row in rows]
         answer.score_cell(job, cell, asked, [Prediction.from_row(row) for row in rows], _cost(parts), events)
     if not job.done("systems"):
         likelihood.pool(job, folds)

@@ -36,10 +36,8 @@ def compare(job: Run, events: Events) -> None:
     trials = []
     for on in dict.fromkeys(cell.on for cell in cells):
         own = [cell for cell in cells if cell.on == on]
-        task = prepared.task_of(job, on)
-        examples = [task.example(record) for record in prepared.records(job, on)]
         answers = {cell.name: [Prediction.from_row(row) for row in files.read_lines(cell.predictions)] for cell in own}
-        trials.append(paired.Trial(on, examples, answers))
+        trials.append(paired.Trial(on, prepared.examples(job, on), answers))
     main = next((cell for cell in cells if cell.name == main_cell(recipe) and cell.on == TEST), None)
     pairs: list[dict[str, Any]] = []
     if trials:

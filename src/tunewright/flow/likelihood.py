@@ -151,24 +151,25 @@ def compare(job: Run) -> dict[str, Any]:
 
     options, found = job.recipe.evaluate, dict[str, Any]()
     draw = job.recipe.draw
-    task = prepared.task_of(job)
-    examples = [task.example(record) for record in prepared.records(job, TEST)]
+    parts = [Run.open(path) for path in job.folds] or [job]
 
     def rows(name: str) -> dict[str, list[Any]]:
         paths = {system: job.path / "systems" / system / name for system in reversed(SYSTEMS)}
         return {system: list(files.read_lines(path)) for system, path in paths.items() if path.is_file()}
 
     if job.recipe.likelihood and (measured := rows("likelihood.jsonl")):
-        asked = {row["id"] for own in measured.values() for row in own}
-        chosen = [example for example in examples if example.id in asked]
-        found["likelihood"] = likelihood.compare(chosen, measured, pair=("base", "tuned"), **draw)
         general = [job.path / "systems" / system / "general.json" for system in ("base", "tuned")]
         if all(path.is_file() for path in general):
             before, after = (files.read_json(path) for path in general)
             found["general"] = {name: forgetting.compare(before[name], after[name], **draw) for name in before}
+        asked = [example for part in parts for example in sampled(part)]
+        beside = list(found.get("general", {}).values())
+        found["likelihood"] = likelihood.compare(asked, measured, pair=("base", "tuned"), beside=beside, **draw)
     words = job.path / "systems" / WORDS / "ranking.jsonl"
     if options.ranking.distractors and words.is_file() and (measured := rows("ranking.jsonl")):
-        found["ranking"] = ranking.compare(examples, measured, list(files.read_lines(words)), **draw)
+        task = prepared.task_of(job)
+        asked = [task.example(one.record) for part in parts for one in _choices(part)]
+        found["ranking"] = ranking.compare(asked, measured, list(files.read_lines(words)), **draw)
         found["ranking"]["subject"] = options.ranking.subject
         found["ranking"]["distractors"] = options.ranking.distractors
     return found

@@ -70,7 +70,7 @@ def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, fol
         if "epochs" not in row:
             lines.append(f"| {row['method']} | | | {' | '.join(scores)} |{' |' * (len(sets) + 4)} {answer} |")
             continue
-        kept = [f"{row['kept'][name]['after']:.3f} ({row['kept'][name]['difference']:+.3f})" for name in sets]
+        kept = [_forgotten(row["kept"][name]) for name in sets]
         rank = f" (rank {row['mean_rank']:.1f})" if "mean_rank" in row else ""
         lines.append(
             f"| {row['method']}{rank} | {row['epochs']:g} | {row['learning_rate']:g} | {' | '.join([*scores, *kept])} "
@@ -78,20 +78,33 @@ def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, fol
             f"| {meter.clock(row['train_seconds'])} | {meter.size(row['saved_bytes'])} | {answer} |"
         )
     said = [_sentence(pair, rows) for pair in pairs if shown and pair["metric"] == shown[0]]
+    tried = any(row.get("tried") for row in rows)
     notes = [
-        "Rates were chosen on validation loss after a short training. In brackets: intervals; for bits per byte the",
-        "difference to the model before fine-tuning (above 0: it has forgotten). JSON, free: replies that are JSON by",
-        "themselves, without a grammar. Answer: the median of a document's share of the time.",
+        CHOSEN if tried else UNCHOSEN,
+        "In brackets: intervals; for bits per byte the difference to the model before fine-tuning and its interval",
+        "(above 0: it has forgotten). JSON, free: replies that are JSON by themselves, without a grammar. Answer: the",
+        "median of a document's share of the time.",
     ]
     if folds:
-        notes.append(f"\n{FOLDED.format(folds)}")
+        notes.append(f"\n{FOLDED.format(folds)} {CHOSEN_ONCE if tried else ''}".rstrip())
     return "\n".join([*lines, "", *notes, "", *said]).strip() + "\n"
 
 
+CHOSEN = "Rates were chosen on validation loss after a short training."
+
+UNCHOSEN = (
+    "One rate was tried for each method: the recipe's own, ten times it for an adapter in a whole model's place, a "
+    "tenth the other way round."
+)
+
 FOLDED = (
-    "Scores are of the answers of {} folds together, each by a model that was not shown the fold's groups. The rates "
-    "were chosen once for all folds, on one split of the same records, so choosing them is not cross-validated; they "
-    "were chosen by validation loss, not by answers. Time is that of all folds."
+    "Scores are of the answers of {} folds together, each by a model that was not shown the fold's groups. Time is "
+    "that of all folds."
+)
+
+CHOSEN_ONCE = (
+    "The rates were chosen once for all folds, on one split of the same records, so choosing them is not "
+    "cross-validated; they were chosen by validation loss, not by answers."
 )
 
 
@@ -108,6 +121,10 @@ def _median(row: dict[str, Any]) -> str:
 
 def _sets(rows: Sequence[dict[str, Any]]) -> list[str]:
     return next((list(row["kept"]) for row in rows if "kept" in row), [])
+
+
+def _forgotten(one: dict[str, Any]) -> str:
+    return f"{one['after']:.3f} ({one['difference']:+.3f}; {one['low']:+.3f} to {one['high']:+.3f})"
 
 
 def _percent(metric: dict[str, Any] | None) -> str:

@@ -13,7 +13,7 @@ from tunewright.core import catalogue, files
 from tunewright.core.contracts import Task
 from tunewright.core.errors import DataError
 from tunewright.core.recipe import Recipe, TaskOptions
-from tunewright.core.records import JSON, Record
+from tunewright.core.records import JSON, Example, Record
 from tunewright.core.run import Run
 
 SPLITS = ("train", "validation", "test")
@@ -28,6 +28,17 @@ def records(job: Run, on: str) -> list[Record]:
     """The records of a split, or of an exam. Raises DataError where they are not there."""
     path = job.path / "data" / f"{on}.jsonl" if on in SPLITS else job.path / "exams" / f"{on}.jsonl"
     return [Record.from_row(row) for row in files.read_lines(path)]
+
+
+def examples(job: Run, on: str) -> list[Example]:
+    """The records of a split, or of an exam, as the task asks for them; of a cross-validation's test each as in its
+    fold, whose schemas are closed by what that fold was trained on.
+    """
+    if on == "test" and job.folds:
+        found = {one.id: one for path in job.folds for one in examples(Run.open(path), on)}
+        return [found[record.id] for record in records(job, on)]
+    task = task_of(job, on)
+    return [task.example(record) for record in records(job, on)]
 
 
 def task_of(job: Run, on: str = "test") -> Task:

@@ -307,6 +307,7 @@ def _write(study: Study, best: dict[str, Any], finals: Sequence[dict[str, Any]])
         "metric": study.options.metric,
         "direction": "minimize" if study.sign > 0 else "maximize",
         "sampler": study.options.sampler,
+        "n_startup_trials": study.options.n_startup_trials,
         "pruner": study.options.pruner,
         "planned": study.planned,
         "seconds": round(study.worked(), 1),

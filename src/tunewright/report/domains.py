@@ -13,7 +13,7 @@ from tunewright.core import files
 from tunewright.core.errors import RunError
 from tunewright.report import evidence, html
 from tunewright.report.evidence import Evidence, mapping
-from tunewright.report.figures import interval, level, number, p_value, share, significant
+from tunewright.report.figures import NBSP, count, interval, level, number, p_value, plural, share, significant
 
 MARKS = {"base": "base", "joint": "few-shot"}
 """Adapters with the mark of a system; those of single domains have the tuned model's, blends one of their own."""
@@ -38,6 +38,15 @@ def build(folder: Path | str) -> dict[str, Path]:
     page = path / "report.html"
     files.write_text(page, html.page("domains.html", view(found, matrix)))
     return {page.name: page}
+
+
+def counted(domain: str, cell: dict[str, Any]) -> str:
+    """How many documents stand behind a domain's numbers: `medical-qa 400 of 120 groups (2 do not fit)`."""
+    n, asked, groups = (number(cell.get(key)) for key in ("n", "asked", "groups"))
+    said = f"{domain} {count(asked or n)}" + (f" of {plural(int(groups), 'group')}" if groups else "")
+    said = said.replace(NBSP, " ")
+    lost = int(asked - n) if asked and n is not None else 0
+    return f"{said} ({count(lost)} of them do not fit into the model, for bits per byte)" if lost else said
 
 
 def view(found: Evidence, matrix: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +77,8 @@ def view(found: Evidence, matrix: dict[str, Any]) -> dict[str, Any]:
     def kept(adapter: str) -> Iterable[str]:
         for name in sets:
             one = mapping(mapping(general.get(adapter)).get(name))
-            change = "" if adapter == "base" else f" ({number(one.get('difference')) or 0:+.3f})"
+            between = f"; {number(one.get('low')) or 0:+.3f} to {number(one.get('high')) or 0:+.3f}"
+            change = "" if adapter == "base" else f" ({number(one.get('difference')) or 0:+.3f}{between})"
             yield significant(one.get("after")) + change.replace("-", "−")
 
     return {
@@ -78,6 +88,7 @@ def view(found: Evidence, matrix: dict[str, Any]) -> dict[str, Any]:
         "notices": [*found.missing, *found.faults],
         "level": level(number(matrix.get("level")) or 0.95),
         "domains": domains,
+        "counted": ", ".join(counted(domain, mapping(mapping(cells.get("base")).get(domain))) for domain in domains),
         "sets": sets,
         "bits": rows(bits),
         "scores": rows(scores),

@@ -105,7 +105,8 @@ def ranking(evidence: Evidence) -> dict[str, Any] | None:
         "groups": count(found.get("groups")),
         "lede": f"{count(found.get('n'))} questions, each with its right answer and up to "
         f"{count(found.get('distractors'))} answers to other questions about the same subject "
-        f"({str(subject).replace('_', ' ')}). By chance {share(number(found.get('chance')))} would be right.",
+        f"({str(subject).replace('_', ' ')}). By chance {share(number(found.get('chance')))} would be right."
+        + (f" {count(left)} more do not fit into the model." if (left := number(found.get("left_out"))) else ""),
         "sentence": ranking_sentence(evidence),
         "rows": [
             {"name": _ranker(name), "value": share(one["value"]), "between": interval(one["low"], one["high"])}

@@ -185,9 +185,19 @@ def searched(found: Found) -> list[str]:
             + ", ".join(f"{count(number)} {state}" for state, number in ends.items()) + "."]  # fmt: skip
     if len(rows) < found["planned"]:
         said.append(f"{count(found['planned'])} were planned; the time was up before.")
-    who = {"tpe": "TPE", "grid": "A grid", "random": "Chance"}[found["sampler"]]
-    said.append(f"{who} chose them; the {metric(found)} decided. No trial saw the test documents.")
+    said.append(f"{who_chose(found)}; the {metric(found)} decided. No trial saw the test documents.")
     return [" ".join(said)]
+
+
+def who_chose(found: Found) -> str:
+    """Who drew the options of the trials: TPE begins with some that are drawn at random."""
+    if found["sampler"] != "tpe":
+        return "A grid chose them" if found["sampler"] == "grid" else "Chance chose them"
+    first = found.get("n_startup_trials", 0)
+    own = ", the recipe's own options aside" if found["own"] is not None else ""
+    if len(found["trials"]) <= first:
+        return f"Chance chose them{own}"
+    return f"Chance chose the first {count(first)}{own}, and TPE the others" if first else "TPE chose them"
 
 
 def best(found: Found) -> list[str]:
@@ -214,12 +224,12 @@ def luck(found: Found) -> str | None:
         return None
     mean, low, high = statistics.mean(again), min(again), max(again)
     shown = f"{significant(mean, 4)} on average ({significant(low, 4)} to {significant(high, 4)})"
+    said = f"Trained again with {len(again)} other seeds the same options come to a loss of {shown}"
     if first < low:
-        return (
-            f"Trained again with {len(again)} other seeds the same options come to a loss of {shown}, each above the "
-            f"trial's {significant(first, 4)}: the lowest of many is partly luck."
-        )
-    return f"Trained again with {len(again)} other seeds the same options come to a loss of {shown}."
+        said += f", each above the trial's {significant(first, 4)}"
+        if found["metric"] == LOSS:  # which it was picked by
+            said += ": the lowest of many is partly luck"
+    return f"{said}."
 
 
 def later(found: Found) -> str | None:
@@ -231,9 +241,21 @@ def later(found: Found) -> str | None:
     pruned = sum(row["state"] == "pruned" and row["number"] > found["best"] for row in found["trials"])
     if not after and not pruned:
         return "It is the last trial: more of them may find better ones."
-    if len(after) + pruned >= len(found["trials"]) / 2:
-        return f"None of the {len(after) + pruned} completed or pruned trials after it was better."
-    return None
+    if len(after) + pruned < len(found["trials"]) / 2:
+        return None
+    gone = f"{count(pruned)} of those after it were given up on the way" if pruned else ""
+    if not after:
+        return f"{gone}, and none was completed."
+    said = f"None of the {plural(len(after), 'completed trial')} after it was better"
+    return f"{said}; {gone}." if gone else f"{said}."
+
+
+def apart(found: Found, cost: str) -> float:
+    """By what share a cost differs at most among trainings of the same options; 0 where none were trained again."""
+    again = [
+        [row[cost] for row in found["finals"] if row["which"] == which and row.get(cost)] for which in ("best", "own")
+    ]
+    return max((1 - min(each) / max(each) for each in again if each), default=0.0)
 
 
 def edges(found: Found) -> list[str]:
@@ -307,12 +329,12 @@ def costs(found: Found) -> list[str]:
             )
             continue
         row = cheaper[0]
-        saved = share(1 - row[key] / top[key], digits=0)
+        saved, same = 1 - row[key] / top[key], apart(found, key)
         lost = abs(row["value"] - top["value"])
         lost_shown = significant(lost, 2) if found["metric"] == LOSS else f"{points(lost, sign=False)} points"
         line = (
-            f"- {name.capitalize()}: trial {row['number']} needs {saved} {less} ({write(row[key])} instead of "
-            f"{write(top[key])}), and its {metric(found)} is worse by {lost_shown}"
+            f"- {name.capitalize()}: trial {row['number']} needs {share(saved, digits=0)} {less} ({write(row[key])} "
+            f"instead of {write(top[key])}{_no_more(saved, same)}), and its {metric(found)} is worse by {lost_shown}"
         )
         line += f" ({value(found, row['value'])})"
         noise = spread(found)
@@ -326,6 +348,12 @@ def costs(found: Found) -> list[str]:
                 f"{metric(found)} {value(found, last['value'])}."
             )
     return said or ["Fewer than two trials were completed: there is nothing to weigh."]
+
+
+def _no_more(saved: float, same: float) -> str:
+    if saved > same:
+        return ""
+    return f", which is no more than trainings of the same options differ by: up to {share(same, digits=0)}"
 
 
 def test(found: Found) -> list[str]:
@@ -412,7 +440,7 @@ def limits(found: Found) -> list[str]:
         if state in states:
             many = plural(states.count(state), "trial")
             said.append(f"{many} {what}: the best of what works here need not be the best of all.")
-    if found["sampler"] == "tpe" and len(rows) > 1:
+    if found["sampler"] == "tpe" and len(rows) > max(1, found.get("n_startup_trials", 0)):
         said.append("TPE tries more where it found good ones, so what lies elsewhere was seen less.")
     met = {key: {str(row["options"][key]) for row in rows if key in row["options"]} for key in found["space"]}
     unseen = [key for key, values in met.items() if len(values) < 2]
@@ -432,11 +460,11 @@ def limits(found: Found) -> list[str]:
             said.append(f"{seeds} seeds say little about how much another seed changes; the intervals are wide for it.")
         undecided = [row for row in found["pairs"] if row["verdict"] not in ("better", "worse")]
         if undecided:
-            row = undecided[0]
+            row = next((row for row in undecided if row["a_value"] or row["b_value"]), undecided[0])
             least = change(row, row["minimum_detectable_effect"], sign=False) + (" points" if _is_share(row) else "")
             said.append(
-                f"A difference in {metric_name(row['metric'])} below about {least} would not have been found in "
-                "four of five such comparisons."
+                f"A difference in {metric_name(row['metric'])} of about {least} would have been found in four of five "
+                "such comparisons, were it the only one made; a smaller one less often."
             )
     if completed(found):
         said.append(

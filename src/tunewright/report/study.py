@@ -6,7 +6,7 @@ build(folder)   writes report.html into the folder of `tunewright benchmark`, fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -262,7 +262,11 @@ def _kept(part: dict[str, Any]) -> str:
     after, difference = number(part.get("after")), number(part.get("difference"))
     if after is None:
         return NONE
-    change = "" if difference is None else f"{difference:+.3f}".replace("-", "\u2212")
+    low, high = number(part.get("low")), number(part.get("high"))
+    change = "" if difference is None else f"{difference:+.3f}"
+    if change and low is not None and high is not None:
+        change += f" ({low:+.3f} to {high:+.3f})"
+    change = change.replace("-", "\u2212")
     return Markup('{}<span class="note">{}</span>').format(f"{after:.3f}", change)
 
 
@@ -285,12 +289,18 @@ def _lengths(study: Study) -> Any:
     trained = [row for row in study.rows if row.trained]
     if len({row.row["epochs"] for row in trained}) < 2:
         return ""
+    metric = _first(row.cell.metrics() for row in trained)
     lines: dict[str, list[tuple[float, Estimate]]] = {}
     for row in trained:
-        estimate = row.cell.metric("exact_match")
+        estimate = row.cell.metric(metric)
         if estimate:
             lines.setdefault(str(row.row.get("method")), []).append((float(row.row["epochs"]), estimate))
-    return _lines(f"{metric_name('exact_match')} by length of training, %", lines, "passes over the training data")
+    return _lines(f"{metric_name(metric)} by length of training, %", lines, "passes over the training data")
+
+
+def _first(scores: Iterable[Mapping[str, Any]]) -> str:
+    """What texts are compared by where it was measured, else exact match."""
+    return "token_f1" if any("token_f1" in own for own in scores) else "exact_match"
 
 
 def _curves(study: Study) -> list[dict[str, Any]]:
@@ -309,16 +319,19 @@ def _curves(study: Study) -> list[dict[str, Any]]:
         (
             "noise",
             "With noise in the texts",
-            "% of words changed",
+            "% of the words around the values changed",
             (
-                "Words around the values written small, said twice or with two letters exchanged; the values stay. The "
-                "same sample of the test documents at each point."
+                "Words around the values are written small, said twice or, where every value that is not chosen from "
+                "a few stands in the text, have two letters exchanged; the values stay. The same sample of the test "
+                "documents at each point."
             ),
         ),
     ):
         points = [point for point in study.points if point.get("curve") == kind]
-        drawn = []
-        for metric in ("exact_match", "overall"):
+        drawn, first = [], _first(mapping(point.get("metrics")) for point in points)
+        if kind == "learning" and first != "token_f1":  # answers in JSON
+            note += " Schemas, and what they leave to choose, are those of all records."
+        for metric in (first, "overall"):
             lines: dict[str, list[tuple[float, Estimate]]] = {}
             for point in points:
                 estimate = Estimate.read(metric, mapping(point.get("metrics")).get(metric), point.get("n"))

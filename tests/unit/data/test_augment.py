@@ -177,3 +177,66 @@ def test_noise_keeps_any_value(before: str, value: str, behind: str, seed: int):
     record = Record("a", before + value + behind, {"v": value}, language="en")
     made = augmenting._noisy(record, schema, random.Random(seed))
     assert made is None or value in made[0].text
+
+
+ROUGH = "Carla would like to order Pens for delivery in Pune"
+CHOSEN = {"type": "object", "properties": {"intent": {"enum": ["order", "ask"]}, "item": {"type": "string"}}}
+
+
+def rough(share: float, seed: int, *, text: str = ROUGH, item: str = "Pens", schema=CHOSEN) -> str:
+    record = Record("a", text, {"intent": "ask", "item": item})
+    return augmenting.roughened(record, share, seed, schema).text
+
+
+def changed(made: str) -> int:
+    """How many words of ROUGH are not as they were; each change is of one word."""
+    words, count, at = ROUGH.split(), 0, 0
+    said = made.split()
+    for word in words:
+        twice = said[at : at + 2] == [word, word]
+        count += twice or said[at] != word
+        at += 1 + twice
+    assert at == len(said)
+    return count
+
+
+def test_a_share_of_the_words_around_the_values_is_changed_and_no_value():
+    assert rough(0.0, 0) == ROUGH
+    for seed in range(40):
+        counts = [changed(rough(share, seed)) for share in (0.1, 0.3, 0.5, 1.0)]
+        assert counts == sorted(counts)
+        assert counts[1:] in ([2, 4, 9], [2, 5, 9], [3, 4, 9], [3, 5, 9])  # of nine words and "Pens"
+        assert "Pens" in rough(1.0, seed).split()
+    assert abs(sum(changed(rough(0.1, seed)) for seed in range(200)) / 200 - 0.9) < 0.1
+    assert rough(0.5, 7) != rough(0.5, 8)
+
+
+def test_letters_are_exchanged_only_where_every_value_that_is_no_choice_stands_in_the_text():
+    def slips(**given) -> int:
+        words = {word.casefold() for word in ROUGH.split()}
+        return sum(bool({*rough(1.0, seed, **given).casefold().split()} - words) for seed in range(40))
+
+    assert slips() > 20  # the intent stands nowhere, and is chosen
+    assert slips(schema=None) == 0
+    assert slips(item="six pens") == 0
+
+
+def test_words_with_marks_are_said_twice_whole():
+    text = "मुझे दिल्ली का किराया बताइए"
+    made = {rough(1.0, seed, text=text, item="दिल्ली") for seed in range(5)}
+    assert made == {"मुझे मुझे दिल्ली का का किराया किराया बताइए बताइए"}
+    doubled = {augmenting._double(text, [], random.Random(seed))[0] for seed in range(40)}
+    words = text.split()
+    assert doubled == {" ".join([*words[:at], words[at], *words[at:]]) for at in range(len(words))}
+
+
+def test_the_question_of_a_context_stays_its_question():
+    asked = "Which month was it then?"
+    record = Record("a", f"The fund was closed in May.\n\n{asked}", "May", provenance={"question": asked})
+    made = augmenting.roughened(record, 1.0, 3)
+    assert made.text != record.text
+    assert made.question != asked
+    assert made.text.endswith(made.question)
+    assert "May." in made.context
+    assert made.context
+    assert made.context not in made.question

@@ -57,6 +57,21 @@ def test_free_replies_are_mended_openly(monkeypatch: pytest.MonkeyPatch) -> None
     assert plain.prediction.value is None
 
 
+def test_lists_are_mended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tunewright.decode.system import LocalSystem
+
+    task = Extraction(schemas={"calls": {"type": "array", "items": {"type": "object"}}})
+
+    def replies(self, examples):
+        for example in examples:
+            yield Prediction(id=example.id, text="Here: [{'a': 1}, {'a': 2}]", failure="not JSON")
+
+    monkeypatch.setattr(LocalSystem, "predict", replies)
+    [answer] = extract(LOADED, task, [Record(id="1", text="x")], decoding="free", options=OPTIONS)
+    assert answer.prediction.value == [{"a": 1}, {"a": 2}]
+    assert answer.repaired == ("text before", "other quotes")
+
+
 def test_no_room_for_a_document_is_said() -> None:
     with pytest.raises(UsageError, match="no room"):
         list(extract(LOADED, TASK, [Record(id="1", text="x")], options=DecodeOptions(max_new_tokens=500)))

@@ -18,6 +18,10 @@ from tunewright.text.serialise import dumps
         ('{"a": 1}', {"a": 1}, ()),
         ('  {"a": "x\\n\\u0915"}\n', {"a": "x\nक"}, ()),
         ('```json\n{"a": 1}\n```', {"a": 1}, ("code fence",)),
+        ('Take {this}:\n```json\n{"a": 1}\n```', {"a": 1}, ("code fence",)),
+        ('{"a": "```py\\nx```"}', {"a": "```py\nx```"}, ()),  # a fence that the reply only speaks of
+        ('{"a": "```{}```",}', {"a": "```{}```"}, ("trailing comma",)),
+        ('Here: {"a": "```x```"}', {"a": "```x```"}, ("text before",)),
         ('Sure, here it is: {"a": 1} Hope it helps!', {"a": 1}, ("text before", "text after")),
         ('{"a": 1} {"a": 2}', {"a": 1}, ("another object after",)),
         ('{"a": [1, 2,],}', {"a": [1, 2]}, ("trailing comma",)),

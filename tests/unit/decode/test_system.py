@@ -163,7 +163,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, said: dict[str, list[str]]) -> li
         for key in texts:
             text = said[key].pop(0)
             ids = loaded.tokenizer(text, add_special_tokens=False).input_ids
-            yield Reply(ids, text, logprobs=[-0.1] * len(ids), passes=3, seconds=1.0)
+            yield Reply(ids, text, logprobs=[-0.1] * len(ids), passes=3, seconds=1.0, prompt_tokens=7)
 
     monkeypatch.setattr("tunewright.decode.system.engine.generate", generate)
     return asked
@@ -187,7 +187,8 @@ def test_replies_that_are_no_answer_are_drawn_again_ever_warmer(monkeypatch: pyt
     assert [found[key].attempts for key in found] == [1, 3, 3, 3]
     assert found["third"].value == {"name": "x", "total": None}
     assert found["third"].failure is None
-    assert (found["third"].passes, found["third"].seconds) == (9, 3.0)  # what all attempts cost
+    # What all attempts cost: each reads the prompt anew.
+    assert (found["third"].passes, found["third"].seconds, found["third"].prompt_tokens) == (9, 3.0, 21)
     assert found["never"].value is None
     assert found["never"].text == "Sure!"
     assert (

@@ -6,8 +6,10 @@ import copy
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from scipy.special import stdtrit
 
 import tiny_models
 from tunewright.evals import forgetting
@@ -41,6 +43,15 @@ def test_a_difference_of_every_text_is_shown_and_none_is_not() -> None:
     mixed = [(bits + (5 if i % 2 else -5), size) for i, (bits, size) in enumerate(before)]
     same = forgetting.compare(before, mixed, level=0.95)
     assert same["low"] < 0 < same["high"]
+    assert worse["p"] < 0.05 < same["p"]
+
+
+def test_an_interval_of_few_texts_is_as_wide_as_students() -> None:
+    """Twenty texts of one size: the interval of their mean difference is Student's, not a narrower one."""
+    draw = np.random.default_rng(3).normal(0, 1, 20)
+    found = forgetting.compare([(100.0, 50)] * 20, [(100.0 + one, 50) for one in draw], level=0.95, resamples=20_000)
+    half = stdtrit(19, 0.975) * draw.std(ddof=1) / math.sqrt(20) / 50
+    assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=0.04)
 
 
 def test_other_texts_cannot_be_compared() -> None:

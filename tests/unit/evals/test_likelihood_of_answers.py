@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 import tiny_models
 from tunewright.core.records import Record
@@ -58,6 +60,33 @@ def test_a_fall_is_shown_with_its_interval():
     assert seen["n"] == 29
     assert change["p_holm"] == change["p"]
     assert seen["p_holm"] >= 2 * seen["p"]  # one of three that were not what the work was done for
+
+
+def test_intervals_of_few_groups_are_wider_than_percentiles():
+    """Of twelve texts of one size: as wide as Student's of their mean, both for a score and for what became of it."""
+    asked = [TASK.example(Record(str(i), "q", "a")) for i in range(12)]
+    draw = np.random.default_rng(5)
+    after = 10 + draw.normal(size=12)
+    found = likelihood.compare(
+        asked, {"base": rows(asked, [20.0] * 12), "tuned": rows(asked, after)}, pair=("base", "tuned"), level=0.95,
+        resamples=20_000, seed=0,
+    )  # fmt: skip
+    half = stdtrit(11, 0.975) * after.std(ddof=1) / math.sqrt(12) / 10 / math.log(2)
+    tuned, change = found["systems"]["tuned"]["answers"], found["change"]["answers"]
+    assert (tuned["high"] - tuned["low"]) / 2 == pytest.approx(half, rel=0.05)
+    assert (change["fall_high"] - change["fall_low"]) / 2 == pytest.approx(half / change["before"], rel=0.05)
+
+
+def test_what_stands_beside_is_corrected_with_the_others():
+    asked = examples(slices=True)
+    both = {"base": rows(asked, [9.0, 11.0] * 30), "tuned": rows(asked, [9.0, 11.0] * 30)}
+    general = {"difference": 0.2, "low": 0.01, "high": 0.39, "p": 0.04}
+    likelihood.compare(asked, both, pair=("base", "tuned"), beside=[general], **DRAW)
+    assert general["p_holm"] == pytest.approx(4 * 0.04)  # of everything, two slices, and itself
+    assert general["verdict"] == "no difference shown"
+    sure = {"difference": 0.2, "low": 0.01, "high": 0.39, "p": 0.001}
+    likelihood.compare(asked, both, pair=("base", "tuned"), beside=[sure], **DRAW)
+    assert sure["verdict"] == "worse"
 
 
 def test_no_fall_is_shown_where_there_is_none_and_a_rise_is_worse():

@@ -90,6 +90,10 @@ def test_a_difference_is_shown_where_there_is_one_and_only_there():
     assert first["difference"] == 0.75
     same = ranking.compare(EXAMPLES, {"tuned": scored([i % 4 == 0 for i in range(80)])}, words, **DRAW)
     assert same["pairs"][0]["verdict"] == "no difference shown"
+    # Eighty of eighty, in forty groups, are not all there are.
+    tuned = found["rankers"]["tuned"]
+    assert (tuned["value"], tuned["high"]) == (1.0, 1.0)
+    assert 0.88 < tuned["low"] < 0.95
     worse = ranking.compare(EXAMPLES, {"tuned": scored([False] * 80)}, words, **DRAW)
     assert worse["pairs"][0]["verdict"] == "worse"
 

@@ -6,6 +6,7 @@ import csv
 import itertools
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import tiny_models
 from tunewright.core import files, recipe_file
 from tunewright.core.errors import RunError, UsageError
 from tunewright.core.recipe import Recipe
-from tunewright.flow import benchmark
+from tunewright.flow import benchmark, methods
 from tunewright.flow.benchmark import STEP, Study
 
 
@@ -57,6 +58,42 @@ def test_a_rate_that_loses_the_training_is_not_taken(recipe, tmp_path, monkeypat
     assert rate <= 1e-3
     with pytest.raises(RunError, match="no learning rate trains lora"):
         chosen(recipe, lambda rate: math.inf, "lora", tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(("written", "told"), [("0.5", 0.5), ("null", math.inf), ("NaN", math.inf)])
+def test_a_loss_that_is_no_number_is_not_the_lowest(recipe, tmp_path, monkeypatch, written, told):
+    metrics = tmp_path / "systems" / "tuned" / "training_metrics.json"
+    metrics.parent.mkdir(parents=True)
+    metrics.write_text(f'{{"best_loss": {written}}}', encoding="utf-8")
+    monkeypatch.setattr(benchmark.job, "run", lambda *_, **__: SimpleNamespace(path=tmp_path))
+    monkeypatch.setattr(benchmark.Run, "open", lambda path: None)
+    monkeypatch.setattr(benchmark.prepared, "records", lambda run, on: ["one"])
+    study = Study.of(recipe, methods=("lora",))
+    assert benchmark._trial(recipe, study, "lora", 0.01, tmp_path, None, None) == told
+    monkeypatch.setattr(benchmark.prepared, "records", lambda run, on: [])
+    with pytest.raises(UsageError, match="no validation records to choose a learning rate by"):
+        benchmark._trial(recipe, study, "lora", 0.01, tmp_path, None, None)
+
+
+@pytest.mark.parametrize(("losses", "mean"), [((1.0, 2.0), 1.5), ((1.0, None), None), ((None,), None)])
+def test_trainings_without_a_validation_have_no_loss(tmp_path, losses, mean):
+    places = [tmp_path / str(number) for number in range(len(losses))]
+    for place, loss in zip(places, losses, strict=True):
+        (place / "systems" / "tuned").mkdir(parents=True)
+        row = {"best_loss": loss, "total_seconds": 2.0, "peak_memory_bytes": 5}
+        files.write_json(place / "systems" / "tuned" / "training_metrics.json", row)
+    found = benchmark._trainings(SimpleNamespace(folds=places, path=tmp_path))
+    assert (found["best_loss"], found["total_seconds"]) == (mean, 2.0 * len(losses))
+
+
+@pytest.mark.parametrize("tried", [{}, {"0.01": 1.2}])
+def test_a_rate_is_said_to_be_chosen_only_where_some_were_tried(tried):
+    row = {"method": "lora", "epochs": 1.0, "learning_rate": 0.01, "tried": tried, "metrics": {}, "free": {}, "kept": {}, "run": "x",
+           "trainable_parameters": 1, "peak_memory_bytes": 1, "train_seconds": 1, "saved_bytes": 1}  # fmt: skip
+    said = methods.text([row], [], folds=3)
+    assert ("chosen on validation loss" in said) == ("chosen once for all folds" in said) == bool(tried)
+    assert ("One rate was tried" in said) == (not tried)
+    assert "3 folds together" in said
 
 
 def test_adapters_begin_at_higher_rates_than_whole_models(recipe):

@@ -77,7 +77,7 @@ def test_curves_have_a_point_for_every_part_and_every_noise(recipe, tmp_path):
     assert len(lines) == sum(len(point["metrics"]) for point in points)
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "With less training data" in page
-    assert "% of words changed" in page
+    assert "% of the words around the values changed" in page
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("predictions*.jsonl")}
     benchmark.benchmark(recipe, study, runs=tmp_path)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("predictions*.jsonl")} == before

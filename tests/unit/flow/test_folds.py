@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from tunewright import cli
 from tunewright.core import files, recipe_file
 from tunewright.core.errors import DataError, RecipeError, RunError, UsageError
 from tunewright.core.run import Run
-from tunewright.flow import answer, begin, folds, job, use
+from tunewright.flow import answer, begin, folds, job, prepared, use
 from tunewright.flow.outcome import Outcome
 
 GROUPS = 7
@@ -82,6 +83,24 @@ def test_the_spread_over_folds_is_the_least_and_the_greatest_score(world):
     assert [fold["fold"] for fold in row["folds"]] == [1, 2, 3]
     assert row["scores"]["test"]["few-shot/free"]["spread"] == few["spread"]
     assert files.read_json(outcome.path / "metrics_comparison.json")["folds"] == K
+
+
+def test_a_document_is_asked_for_in_the_whole_as_in_its_fold(world):
+    asking = ('task.prompts=["JSON: {text}"]', 'task.test_prompts=["As JSON ({keys}): {text}", "JSON of this? {text}"]')
+    sets = ("task.name=text_to_json", "task.instruction=", "data.close_schemas=true", "decode.grammar=false", *asking)
+    outcome = job.run(recipe(*sets), until="compare")
+    whole, parts = Run.open(outcome.path), [Run.open(path) for path in Run.open(outcome.path).folds]
+    asked = {one.id: one for part in parts for one in prepared.examples(part, "test")}
+    everything = prepared.examples(whole, "test")
+    assert len(everything) == len(asked) == len(begin.ROWS)
+    assert all(one == asked[one.id] for one in everything)
+    assert not any(one.messages[-1]["content"].startswith("JSON: ") for one in asked.values())
+    rows = csv.DictReader((outcome.path / "systems" / "tuned" / "predictions-free.csv").open(encoding="utf-8"))
+    assert {row["id"]: row["prompt"] for row in rows} == {
+        name: one.messages[-1]["content"] for name, one in asked.items()
+    }
+    slices = files.read_json(outcome.path / "systems" / "tuned" / "scores-free.json")["slices"]
+    assert set(slices["prompt"]) == {"keys", "free"}
 
 
 def test_the_same_command_again_does_nothing_again(world):

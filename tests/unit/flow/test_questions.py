@@ -14,6 +14,7 @@ from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.data import answers
 from tunewright.flow import answer, likelihood, outcome, prepare, prepared
+from tunewright.flow import folds as cross_validation
 
 
 def recipe(source, **more):
@@ -112,3 +113,38 @@ def test_of_folds_what_they_measured_is_put_together(tmp_path):
     rows = list(files.read_lines(whole.path / "systems" / "tuned" / "likelihood.jsonl"))
     assert [row["id"] for row in rows] == [fold.path.name for fold in folds]
     assert not (whole.path / "systems" / "words").exists()
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_what_did_not_fit_into_the_model_is_counted(tmp_path, folds):
+    rows = [
+        {
+            "question": f"Which month in way {way}?",
+            "context": f"Fund {number} paid {number * 7}.",
+            "answer": f"May {way}",
+        }
+        for number in range(12)
+        for way in range(4)
+    ]
+    asked = EvaluateOptions(likelihood=True, ranking=RankingOptions(distractors=2), systems=("base", "tuned"),
+                            sample=40, bootstrap_resamples=50, folds=folds)  # fmt: skip
+    files.write_lines(tmp_path / "rows.jsonl", rows)
+    job = Run.create(tmp_path / "runs", recipe(tmp_path / "rows.jsonl", evaluate=asked))
+    with Events(job.path) as events:
+        (cross_validation.prepare_all if folds else prepare.prepare)(job, events)
+    parts = cross_validation.of(job) or [job]
+    sampled = [example.id for part in parts for example in likelihood.sampled(part)]
+    assert 4 < len(sampled) <= 40
+    likely = {part: {"nats": 3.0, "tokens": 2, "bytes": 5} for part in ("answers", "everything")}
+    for system in ("base", "tuned", "words"):
+        (job.path / "systems" / system).mkdir(parents=True)
+        files.write_lines(
+            job.path / "systems" / system / "likelihood.jsonl", [{"id": one} | likely for one in sampled[3:]]
+        )
+        places = {"overlap": [1.0, 0.5], "nats": [1.0, 2.0], "alone": [2.0, 2.0], "bytes": [5, 5]}
+        files.write_lines(
+            job.path / "systems" / system / "ranking.jsonl", [{"id": one} | places for one in sampled[2:]]
+        )
+    found = likelihood.compare(job)
+    assert (found["likelihood"]["n"], found["likelihood"]["left_out"]) == (len(sampled) - 3, 3)
+    assert (found["ranking"]["n"], found["ranking"]["left_out"]) == (len(sampled) - 2, 2)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.core import files
-from tunewright.core.errors import RunError
-from tunewright.flow.domains import text
+from tunewright.core import files, recipe_file
+from tunewright.core.errors import RunError, UsageError
+from tunewright.flow.domains import Study, text
 from tunewright.report import domains
 
-CELL = {"n": 9, "bits_per_byte": {"bits_per_byte": 2.5, "low": 2.4, "high": 2.6, "perplexity": 9.0},
+CELL = {"n": 9, "asked": 11, "groups": 4, "bits_per_byte": {"bits_per_byte": 2.5, "low": 2.4, "high": 2.6, "perplexity": 9.0},
         "token_f1": {"value": 0.25, "low": 0.2, "high": 0.3}}  # fmt: skip
 KEPT = {"general text": {"n": 20, "before": 2.0, "after": 2.1, "difference": 0.1, "low": 0.05, "high": 0.2}}
 MATRIX = {
@@ -28,8 +28,9 @@ def test_the_page_shows_the_matrix(tmp_path: Path) -> None:
     files.write_json(tmp_path / "matrix.json", MATRIX)
     page = domains.build(tmp_path)["report.html"].read_text(encoding="utf-8")
     assert page.count("2.50 (2.40–2.60)") == 10
-    assert page.count("2.10 (+0.100)") == 4  # the base has nothing to be compared with
+    assert page.count("2.10 (+0.100; +0.050 to +0.200)") == 4  # the base has nothing to be compared with
     assert "−0.400" in page
+    assert "med 11 of 4 groups (2 of them do not fit into the model, for bits per byte), fin" in page
     assert page.count("p\u00a0=\u00a00.012") == 1
     assert page.count("<td>better</td>") == 1  # the base is no adapter
     assert "fin&lt;i&gt;" in page
@@ -50,3 +51,15 @@ def test_the_table_in_markdown_has_a_row_for_each_adapter() -> None:
     assert "- On med, joint against the adapter of its own: -0.400 bits per byte (-0.500 to -0.300; p 0.012" in said
     assert "after Holm): better." in said
     assert "base against" not in said
+    assert "Test documents: med 11 of 4 groups (2 of them do not fit into the model, for bits per byte), fin" in said
+    assert said.count("2.100 (+0.100; +0.050 to +0.200)") == 4
+    whole = {**MATRIX, "cells": {"base": {"med": {**CELL, "n": 11}}}, "domains": ["med"], "adapters": ["base"]}
+    assert "Test documents: med 11 of 4 groups.\n" in text(whole)
+
+
+def test_a_recipe_is_not_called_like_an_adapter_of_the_comparison() -> None:
+    asked = [recipe_file.read("medical-qa"), recipe_file.read("finance-qa")]
+    assert Study.of(asked, ["cat"]).adapters == ["base", "medical-qa", "finance-qa", "joint", "cat"]
+    for name in ("base", "joint", "ties"):
+        with pytest.raises(UsageError, match=f"'{name}' is what an adapter of the comparison is called"):
+            Study.of([asked[0], asked[1].model_copy(update={"name": name})], ["cat"])

@@ -53,6 +53,17 @@ def test_which_ranker_is_above_is_said(tmp_path: Path, verdict: str, word: str) 
     assert f"right answers {word} word overlap" in likely.ranking_sentence(evidence(tmp_path, {}, {"verdict": verdict}))
 
 
+def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
+    found = evidence(tmp_path)
+    asked = likely.ranking(found)
+    assert asked is not None
+    assert "do not fit" not in asked["lede"]
+    found.compared["ranking"]["left_out"] = 12
+    asked = likely.ranking(found)
+    assert asked is not None
+    assert asked["lede"].endswith("would be right. 12 more do not fit into the model.")
+
+
 def test_the_page_shows_it_and_escapes_what_prompts_say(tmp_path: Path) -> None:
     for system, reply in (("base", "<b>x</b>"), ("tuned", "y" * 3000)):
         (tmp_path / "systems" / system).mkdir(parents=True)

@@ -94,6 +94,16 @@ def test_counts_of_states_are_said_as_they_are(found):
     assert "TPE tries more where it found good ones" in text
 
 
+def test_who_chose_the_trials_is_said_as_it_was(found):
+    tpe = put(found, sampler="tpe", n_startup_trials=5)
+    assert "Chance chose the first 5, the recipe's own options aside, and TPE the others; the validation" in page(tpe)
+    assert "TPE tries more where it found good ones" in page(tpe)
+    few = put(tpe, trials=found["trials"][:5], best=4, own=None)
+    assert "Chance chose them; the validation loss decided." in page(few)
+    without(few, "TPE")
+    assert "TPE chose them; the validation" in page(put(found, sampler="tpe"))  # of an older search
+
+
 def test_the_best_beside_the_recipes_own(found):
     assert "Trial 5 is best: validation loss 1.000. The recipe's own options (trial 0) came to 1.500." in page(found)
     without(put(found, own=None), "The recipe's own options (trial")
@@ -115,6 +125,9 @@ def test_luck_is_told_only_where_every_other_seed_came_out_worse(found):
     )
     mixed = [final("best", seed, loss) for seed, loss in ((1, 1.2), (2, 0.9), (3, 1.3))]
     without(put(found, finals=mixed), "partly luck")
+    scored = put(found, finals=lucky, metric="exact_match", direction="maximize")
+    assert "(1.100 to 1.300), each above the trial's 1.000." in page(scored)
+    without(scored, "partly luck")  # it was not picked by its loss
     without(put(found, finals=lucky[:1]), "partly luck", "on average")
 
 
@@ -143,11 +156,19 @@ def test_bits_per_byte_are_no_shares(found):
 
 
 def test_whether_more_trials_may_help(found):
-    assert "None of the 6 completed or pruned trials after it was better." in page(found)
+    assert "None of the 6 completed trials after it was better." in page(found)
+    rows = [row if row["number"] < 10 else trial(row["number"], None, "pruned") for row in found["trials"]]
+    text = page(put(found, trials=rows))
+    # What would have become of those is not known.
+    assert "None of the 4 completed trials after it was better; 2 of those after it were given up on the way." in text
     last = put(found, best=11, trials=[trial(number, 2.0 - 0.1 * number) for number in range(12)])
     assert "It is the last trial: more of them may find better ones." in page(last)
     without(last, "was better.")
-    without(put(found, trials=found["trials"][:7]), "completed or pruned trials after it", "the last trial")
+    without(put(found, trials=found["trials"][:7]), "after it was better", "the last trial")
+    rows = [trial(number, 2.0 - 0.05 * number) for number in range(10)]
+    rows += [trial(number, None, "pruned") for number in range(10, 22)]
+    text = page(put(found, best=9, trials=rows))
+    assert "12 of those after it were given up on the way, and none was completed." in text
 
 
 def test_only_what_beats_chance_is_said_to_matter(found):
@@ -177,6 +198,9 @@ def test_cheaper_trials_are_told_with_what_they_give_up(found):
     assert "no more than another seed does" not in text
     noisy = [final("best", seed, loss) for seed, loss in ((1, 0.9), (2, 1.2), (3, 1.1))]
     assert "which is no more than another seed does" in page(put(cheap, finals=noisy))
+    slow = [final("own", seed, 1.0, peak_memory_bytes=memory) for seed, memory in ((1, 4 * 10**8), (2, 10**9))]
+    said = "(500 MB instead of 1 GB, which is no more than trainings of the same options differ by: up to 60 %), and"
+    assert said in page(put(cheap, finals=slow))
     quiet = [final("best", seed, loss) for seed, loss in ((1, 1.0), (2, 1.01), (3, 1.02))]
     without(put(cheap, finals=quiet), "no more than another seed does")
 
@@ -231,14 +255,18 @@ def test_what_was_not_measured_on_test_is_said_and_nothing_recommended(found):
     text = page(put(found, finals=[], pairs=[]))
     assert "Nothing was measured on test (tune.seeds is 0)." in text
     assert "None: the best trial is best on validation, by which it was chosen" in text
-    without(put(found, finals=[], pairs=[]), "Take the best", "seeds say little", "would not have been found")
+    without(put(found, finals=[], pairs=[]), "Take the best", "seeds say little", "would have been found")
 
 
 def test_limits_are_those_of_these_numbers(found):
     assert "3 seeds say little" in page(found)
-    assert "A difference in Exact match below about 7.0 points would not have been found" in page(found)
+    power = "of about 7.0 points would have been found in four of five such comparisons, were it the only one made"
+    assert f"A difference in Exact match {power}; a smaller one less often." in page(found)
+    nothing = pair("no difference shown", -0.02, 0.02) | {"a_value": 0.0, "b_value": 0.0, "difference": 0.0}
+    two = [nothing, pair("no difference shown", -0.02, 0.14, "token_f1")]
+    assert f"A difference in Token F1 {power}" in page(put(found, pairs=two))
     shown = put(found, pairs=[pair("better", 0.02, 0.1, by_seed=(0.1,) * 6)])
-    without(shown, "seeds say little", "would not have been found", "One seed was trained")
+    without(shown, "seeds say little", "would have been found", "One seed was trained")
     assert "One seed was trained" in page(put(found, pairs=[pair("better", 0.02, 0.1, by_seed=(0.1,))]))
     assert "higher with 2 of 3 seeds" in page(put(found, pairs=[pair("no difference shown", -0.1, 0.1, by_seed=(0.1, 0.1, -0.1))]))  # fmt: skip
     without(found, "higher with")

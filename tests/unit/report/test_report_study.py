@@ -37,7 +37,7 @@ def make(folder: Path, methods: dict[str, float], **row) -> Path:
         rows.append(
             {"method": method, "epochs": 1.0, "learning_rate": 0.002, "tried": {"0.002": 0.1, "0.02": None}, "n": 400, "run": f"methods/{method}-1",
              "cell": "tuned/grammar", "metrics": {}, "free": {}, "validation_loss": 0.1, "train_seconds": 99, "peak_memory_bytes": 10**9,
-             "saved_bytes": 10**6, "trainable_parameters": 10**6, "kept": {"general text": {"after": 2.3, "difference": -0.02}}, **row}
+             "saved_bytes": 10**6, "trainable_parameters": 10**6, "kept": {"general text": {"after": 2.3, "difference": -0.02, "low": -0.03, "high": 0.01}}, **row}
         )  # fmt: skip
         if place:
             pairs.append(
@@ -75,7 +75,7 @@ def test_it_has_every_part_and_speaks(parsed):
     for words in (
         "fields 75 %, valid 25 %",
         "0.002: 0.1000 (taken)",
-        "2.300 −0.020",
+        "2.300 −0.020 (−0.030 to +0.010)",
         "Time of single documents",
         "1 M",
     ):
@@ -93,6 +93,29 @@ def test_words_of_others_are_escaped(tmp_path):
     parsed = Page(study.build(folder)["report.html"].read_text(encoding="utf-8"))
     assert parsed.faults == []
     assert not parsed.all("script") + parsed.all("img")
+
+
+@pytest.mark.parametrize("tried", [{}, {"0.002": 0.1, "0.02": 0.2}])
+def test_a_rate_is_called_the_best_only_where_others_were_tried(tmp_path, tried):
+    folder = make(tmp_path / "study", {"full": 0.9, "lora": 0.88}, tried=tried)
+    text = Page(study.build(folder)["report.html"].read_text(encoding="utf-8")).text
+    assert ("did best on validation" in text) == bool(tried)
+    assert ("One learning rate was tried for each method" in text) == (not tried)
+
+
+@pytest.mark.parametrize(("metric", "shown"), [("token_f1", "Token F1, %"), ("exact_match", "Exact match, %")])
+def test_curves_are_of_what_answers_are_compared_by(tmp_path, metric, shown):
+    folder = make(tmp_path / "study", {"full": 0.9})
+    scores = {name: fixture_run.estimate(0.5, 40) for name in {metric, "exact_match"}}
+    points = [
+        {"curve": "learning", "method": "full", "x": x, "records": 100 * x, "n": 40, "metrics": scores}
+        for x in (0.5, 1)
+    ]
+    files.write_json(folder / "curves.json", {"points": points})
+    text = Page(study.build(folder)["report.html"].read_text(encoding="utf-8")).text
+    assert shown in text
+    assert ("Exact match, %" in text) == (metric == "exact_match")
+    assert ("are those of all records" in text) == (metric == "exact_match")
 
 
 def test_what_is_missing_or_damaged_is_told(tmp_path):

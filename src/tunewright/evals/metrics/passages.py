@@ -30,13 +30,15 @@ def bounds(gold: str, said: str) -> tuple[str, ...]:
     one, other = words(gold.casefold()), words(said.casefold())
     if one == other:
         return ()
-    run = SequenceMatcher(None, one, other, autojunk=False).find_longest_match()
-    if run.size < max(1, min(5, len(one)), len(one) // 5):
+    alike = SequenceMatcher(None, one, other, autojunk=False)
+    if alike.find_longest_match().size < max(1, min(5, len(one)), len(one) // 5):
         return ("elsewhere",)
-    found = []
-    if run.a != run.b:
-        found.append("starts_late" if run.a > run.b else "starts_early")
-    left, more = len(one) - run.a - run.size, len(other) - run.b - run.size
+    # Words that are missing or too many between the first run in common and the last are no fault of its ends.
+    *runs, _ = alike.get_matching_blocks()
+    first, last, found = runs[0], runs[-1], []
+    if first.a != first.b:
+        found.append("starts_late" if first.a > first.b else "starts_early")
+    left, more = len(one) - last.a - last.size, len(other) - last.b - last.size
     if left != more:
         found.append("ends_early" if left > more else "ends_late")
     return tuple(found)

@@ -77,6 +77,10 @@ def test_a_reply_that_could_not_be_read_has_nothing_right():
         (" ".join(WORDS.split()[:-2]), ("ends_early",)),
         (f"{WORDS} keywords moss", ("ends_late",)),
         (f"the {' '.join(WORDS.split()[:-1])}", ("starts_early", "ends_early")),
+        (WORDS.replace(" on roofs", ""), ()),  # what is missing inside is missing at no end
+        (WORDS.replace(" it in", " it again in"), ()),
+        (f"abstract {WORDS.replace(' where', '')} keywords", ("starts_early", "ends_late")),
+        (WORDS.replace(" and walls", "").removesuffix(" in winter"), ("ends_early",)),
         ("something else altogether", ("elsewhere",)),
         ("", ("elsewhere",)),
     ],
