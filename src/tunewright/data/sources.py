@@ -23,6 +23,7 @@ from tunewright.core.recipe import DataOptions
 from tunewright.core.records import JSON, Record
 from tunewright.data import infer, own
 from tunewright.data.read import DOCUMENTS, Reading, Rejected, cha, excerpt, read, reader_of, rows_as_records, split_of
+from tunewright.data.read._shared import json_reason, kind
 from tunewright.text.serialise import STRICT
 
 ENVIRONMENT = "TUNEWRIGHT_DATA"
@@ -334,6 +335,9 @@ def _fill(found: Source, readings: list[tuple[Reading, str | None]], options: Da
         found.rejected += reading.rejected
         found.notes.append(f"{reading.name}: {reading.records} records, layout {reading.found}")
         found.notes += reading.notes()
+        if reading.unprinted:
+            null = " and ".join(f"{name} of {count}" for name, count in reading.unprinted.most_common())
+            found.notes.append(f"{reading.name}: not printed in their papers, and so null: {null}")
         if reading.unused:
             names = ", ".join(f"{name} ({count})" for name, count in reading.unused.most_common())
             found.notes.append(f"{reading.name}: columns not used: {names}")
@@ -344,7 +348,9 @@ def _fill(found: Source, readings: list[tuple[Reading, str | None]], options: Da
             if first
             else "there are no rows",
             where=found.name,
-            hint="look at the file, or name its columns: data.columns: {text: …, target: …}",
+            hint="convert it: iconv -f WINDOWS-1252 -t UTF-8"
+            if first and first.reason.endswith("is not UTF-8")
+            else "look at the file, or name its columns: data.columns: {text: …, target: …}",
         )
     if len(found.records) < total:
         found.notes.append(f"{len(found.records)} of {total} records taken (data.documents)")
@@ -406,36 +412,42 @@ def _check_groups(found: Source, readings: list[Reading], options: DataOptions) 
 
 
 def _targets_as_json(found: Source) -> None:
-    """Read targets as JSON where most are the text of an object, as in prompt/completion files of extraction.
+    """Read targets as JSON where most are the text of an object, as in prompt/completion files of extraction, or are
+    JSON already.
 
-    Rows whose answer is something else are set aside.
+    Where all are texts, rows whose answer is something else are set aside; else the task says what it can use.
     """
     texts = sum(isinstance(record.target, str) for record in found.records)
-    read_as = ((index, _object(record.target)) for index, record in enumerate(found.records))
-    objects = {index: value for index, value in read_as if value is not None}
-    if not objects or 2 * len(objects) <= texts or texts < len(found.records):
+    read_as = {index: _object(record.target) for index, record in enumerate(found.records)}
+    objects = {index: value for index, value in read_as.items() if isinstance(value, dict)}
+    already = sum(isinstance(record.target, dict) for record in found.records)
+    if not objects or 2 * (len(objects) + already) <= len(found.records):
         return
+    aside = texts == len(found.records)
     kept = []
     for index, record in enumerate(found.records):
         if index in objects:
             kept.append(record.replace(target=objects[index]))
-        else:
-            reason = "the answer is not the text of a JSON object, as most are"
+        elif aside:
+            reason = f"the answer is not the text of a JSON object, as most are: {read_as[index]}"
             found.rejected.append(Rejected.of(record, reason, excerpt(record.target)))
-    few = f"; {texts - len(objects)} rows with another one are set aside" if texts > len(objects) else ""
-    found.notes.append(f"targets are the text of JSON objects: read as objects{few}")
+        else:
+            kept.append(record)
+    few = f"; {texts - len(objects)} rows with another one are set aside" if aside and texts > len(objects) else ""
+    which = f"{len(objects)} of {len(found.records)} targets" if already else "targets"
+    found.notes.append(f"{which} are the text of JSON objects: read as objects{few}")
     found.records = kept
 
 
-def _object(target: JSON) -> dict[str, JSON] | None:
-    """The object whose text this is, or None."""
-    if not (isinstance(target, str) and target.lstrip().startswith("{")):
-        return None
+def _object(target: JSON) -> dict[str, JSON] | str:
+    """The object whose text this is, or why it is none."""
+    if not isinstance(target, str):
+        return kind(target)
     try:
         value = STRICT.decode(target.strip())
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    except (ValueError, RecursionError) as error:
+        return json_reason(error)
+    return value if isinstance(value, dict) else kind(value)
 
 
 # Schemas and what a README says

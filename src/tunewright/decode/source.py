@@ -281,6 +281,37 @@ def mark(
     return made, shares
 
 
+def unsaid(schemas: Mapping[str, dict[str, JSON]], records: Sequence[Record]) -> dict[str, tuple[int, int]]:
+    """Path → (values that do not stand in their documents, values), of strings that schemas mark as verbatim.
+
+    schemas: by doc_type. Under the grammar no reply can give such a value.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    marks = {name: _marks(schema, ()) for name, schema in schemas.items()}
+    for record in records:
+        own = marks.get(str(record.doc_type)) or (next(iter(marks.values())) if len(marks) == 1 else {})
+        if not own:
+            continue
+        texts = record.text, " ".join(record.text.split())
+        for path, value in leaves(record.target).items():
+            place = re.sub(r"\[\d+\]", "[]", path)
+            if own.get(place) in (True, NAME) and isinstance(value, str) and value:
+                lost, count = found.get(place, (0, 0))
+                found[place] = lost + all(value not in text for text in texts), count + 1
+    return {place: numbers for place, numbers in found.items() if numbers[0]}
+
+
+def _marks(node: JSON, steps: tuple[str | int, ...]) -> dict[str, JSON]:
+    """The marks of a schema by path."""
+    if not isinstance(node, dict):
+        return {}
+    properties = node.get("properties")
+    found = {re.sub(r"\[\d+\]", "[]", path_of(steps)): node[VERBATIM]} if VERBATIM in node else {}
+    for key, child in properties.items() if isinstance(properties, dict) else ():
+        found |= _marks(child, (*steps, key))
+    return found | _marks(node.get("items"), (*steps, 0))
+
+
 def _marked(
     node: JSON, steps: tuple[str | int, ...], found: Mapping[str, JSON], above: JSON = None
 ) -> tuple[Any, set[str]]:

@@ -12,7 +12,7 @@ from tunewright.core.contracts import Task
 from tunewright.core.errors import DataError
 from tunewright.core.events import Events
 from tunewright.core.recipe import Recipe
-from tunewright.core.records import JSON, Record
+from tunewright.core.records import JSON, Example, Record
 from tunewright.core.run import Run
 from tunewright.flow import dress, examine, prepared
 
@@ -133,7 +133,7 @@ def divide(
     Raises DataError where nothing is left to train on.
     """
     from tunewright.data import leakage
-    from tunewright.decode.source import mark
+    from tunewright.decode.source import mark, unsaid
 
     recipe, folder, exams = job.recipe, job.path / "data", exams or {}
     held = [*parts.test, *(record for exam in exams.values() for record in exam)]
@@ -179,6 +179,13 @@ def divide(
         more = f" and {len(shown) - SHOWN} more (data/manifest.json)" if len(shown) > SHOWN else ""
         fields = ", ".join(shown[:SHOWN])
         events.say(f"held to what the document says, as their answers in train are: {fields}{more}")
+    lost = unsaid(found.schemas, [record for record in everything if "made" not in record.provenance])
+    if lost:
+        shown = [f"{path} {count:,} of {total:,}" for path, (count, total) in lost.items()]
+        events.say(
+            f"warning: answers that do not stand in their documents, though the schema says x-verbatim: "
+            f"{', '.join(shown)}. They stay, and no reply that is held to the document can give them"
+        )
     files.write_json(folder / "schemas.json", schemas)
     if recipe.data.conversations is not None:
         from tunewright.flow import conversations
@@ -202,6 +209,7 @@ def divide(
         "duplicates": alike.to_row(),
         **({"repeated_answers": repeated.to_row()} if repeated is not None else {}),
         "verbatim": verbatim,
+        "unsaid": {path: {"values": count, "of": total} for path, (count, total) in lost.items()},
         "notes": [*found.about["notes"], *parts.notes],
         "sha256": hashes(folder),
     }
@@ -290,6 +298,14 @@ def _fitting(task: Task, found: Sequence[Record]) -> tuple[list[Record], list[Re
             unknown.append(error)
             unfit.append(Rejected.of(record, error.message, excerpt(record.text)))
             continue
+        if isinstance(record.target, str) and schema is not None:
+            value, fault = task.parse(record.target, Example(record, (), "", schema))
+            if fault:
+                unfit.append(
+                    Rejected.of(record, f"the answer of '{record.id}' is text: {fault}", excerpt(record.target))
+                )
+                continue
+            record = record.replace(target=value)
         faults = validate(record.target, schema) if schema is not None else []
         if faults:
             reason = f"the answer of '{record.id}' does not obey its schema: {faults[0]}"
@@ -297,5 +313,23 @@ def _fitting(task: Task, found: Sequence[Record]) -> tuple[list[Record], list[Re
         else:
             fit.append(record)
     if unknown and not fit:
-        raise unknown[0]
+        raise _no_json(task, found) or unknown[0]
     return fit, unfit
+
+
+def _no_json(task: Task, found: Sequence[Record]) -> DataError | None:
+    """What to say where a task that answers with JSON meets texts alone; None where that is not what is wrong."""
+    from tunewright.data.read import excerpt
+
+    if not all(isinstance(record.target, str | None) for record in found):
+        return None
+    texts = [record for record in found if isinstance(record.target, str)]
+    faults = ((record, task.parse(str(record.target), Example(record, ()))[1]) for record in texts)
+    record, fault = next(((record, fault) for record, fault in faults if fault), (None, None))
+    if record is None:
+        return None
+    return DataError(
+        f"the answers are texts that are not JSON ({fault}): {' '.join(excerpt(record.target).split())}",
+        where=f"{record.provenance.get('file')}:{record.provenance.get('line')}",
+        hint=f"the task {task.name} learns answers that are JSON objects or their text, with nothing around it",
+    )

@@ -374,7 +374,8 @@ def _file(path: Path) -> Iterator[Record | Unreadable]:
         reading = read(path)
         yield from reading
     except DataError as error:
-        yield Unreadable(str(path), error.message)
+        remedy = f" ({error.hint})" if error.hint and reader_of(path) == "pdf" else ""
+        yield Unreadable(str(path), error.message + remedy)
         return
     for row in reading.rejected:
         yield Unreadable(f"{path}:{row.line}", row.reason)

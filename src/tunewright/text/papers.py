@@ -60,3 +60,13 @@ def printed(id: str, text: str) -> str | None:
         return None
     found = re.search(rf"(?<![\w.]){re.escape(id)}(?:v\d+)?(?!\w)", text)
     return found.group() if found else None
+
+
+def printed_doi(doi: str, text: str) -> str | None:
+    """A DOI as its paper prints it, whatever resolver, label or case it was given with; None where it is not there."""
+    wanted = identifier(doi)
+    for found in DOI.finditer(text):
+        if identifier(found.group()) == wanted:
+            return found.group()
+    plain = re.search(rf"(?<![\w.]){re.escape(wanted)}(?!\w)", text, re.IGNORECASE) if wanted else None
+    return plain.group() if plain else None

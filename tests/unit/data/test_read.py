@@ -6,11 +6,13 @@ import gzip
 import json
 
 import pytest
+import yaml
 
 from tunewright.core import catalogue
 from tunewright.core.errors import DataError, UsageError
 from tunewright.core.records import Record, Span
 from tunewright.data.read import LAYOUTS, read
+from tunewright.data.sources import load
 
 ROWS = [
     {"id": "a", "text": "Bill 17, Rs 500", "json": {"number": "17", "total": "500"}, "language": "en"},
@@ -209,6 +211,15 @@ def test_broken_element_of_a_list_costs_itself_alone(tmp_path):
     assert "not closed" in reading.rejected[-1].reason
 
 
+@pytest.mark.parametrize("wrap", ["[{}]\n", '{{"version": 1, "data": [{}]}}'])
+def test_rows_of_a_list_on_one_line_are_told_by_their_numbers(tmp_path, wrap):
+    rows = '{"text": "a"}, {"text": 5}, {"text": oops}, {"text": "d"}, 7, {"text": "f"}'
+    (tmp_path / "d.json").write_text(wrap.format(rows), encoding="utf-8")
+    reading = read(tmp_path / "d.json")
+    assert [(r.id, r.text) for r in reading] == [("d-000001", "a"), ("d-000004", "d"), ("d-000006", "f")]
+    assert {2, 3, 5} <= {r.line for r in reading.rejected}
+
+
 def test_broken_object_around_a_list_still_gives_its_rows(tmp_path):
     (tmp_path / "d.json").write_text('{"version": 1, "train": [{"text": "a"}, {"text": "b"}], "then": ')
     reading = read(tmp_path / "d.json")
@@ -361,8 +372,8 @@ LAYOUT_ROWS = {
     "prompt_reference": ({"prompt": "P", "reference": "R"}, "P", "R", None),
     "question_answer": ({"question": "Q", "answer": "A", "context": "C"}, "C\n\nQ", "A", None),
     "paper": (
-        {"article_text": "T by A", "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1/x"},
-        "T by A",
+        {"article_text": "T by A, 10.1/x", "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1/x"},
+        "T by A, 10.1/x",
         {"id": None, "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1/x"},
         None,
     ),
@@ -517,3 +528,68 @@ def test_readers_are_reached_by_name():
     assert catalogue.names("reader") == ["cha", "csv", "huggingface", "json", "jsonl", "parquet", "pdf", "text"]
     for name in catalogue.names("reader"):
         assert isinstance(catalogue.load("reader", name).suffixes, tuple)
+
+
+ANSWERS = [
+    ("question_answer", "answer", {"question": "How many?"}),
+    ("alpaca", "output", {"instruction": "Say how many."}),
+    ("prompt_completion", "completion", {"prompt": "How many?"}),
+]
+
+
+@pytest.mark.parametrize(("layout", "key", "row"), ANSWERS, ids=[layout for layout, _, _ in ANSWERS])
+def test_a_number_is_an_answer_in_words_and_white_space_is_none(tmp_path, layout, key, row):
+    values = [42, 3.5, True, 0, " \n", "", None, "forty"]
+    reading = read(write(tmp_path / "d.jsonl", [{**row, key: value} for value in values]))
+    assert reading.layout == layout
+    assert [r.target for r in reading] == ["42", "3.5", "true", "0", "forty"]
+    assert [(r.line, r.reason) for r in reading.rejected] == [(line, f"no {key}") for line in (5, 6, 7)]
+
+
+@pytest.mark.parametrize("row", [{"prompt": "p", "reference": " "}, {"text": "p", "target": "\t"}])
+def test_a_blank_answer_is_none(tmp_path, row):
+    good = {"prompt": "p", "reference": {"a": 1}} if "prompt" in row else {"text": "p", "target": "x"}
+    reading = read(write(tmp_path / "d.jsonl", [good, row]))
+    assert len(list(reading)) == 1
+    assert [r.line for r in reading.rejected] == [2]
+
+
+MEANT = [
+    ({"Question": "q", "Answer": "a", "Context": "c"}, "{answer: Answer, context: Context, question: Question}"),
+    ({"Q": "q", "A": "a", "Category": "c"}, "{question: Q, answer: A}"),
+    ({"prompt": "p", "response": "r"}, "{completion: response}"),
+    ({"input": "p", "output": "r"}, "{prompt: input, completion: output}"),
+    ({"title": "t", "authors": ["A B"], "Full text": "x"}, '{article_text: "Full text"}'),
+]
+
+
+@pytest.mark.parametrize(("row", "columns"), MEANT, ids=[columns for _, columns in MEANT])
+def test_columns_under_other_names_are_asked_about_and_what_is_asked_does(tmp_path, row, columns):
+    path = write(tmp_path / "d.jsonl", [row])
+    with pytest.raises(DataError, match="fit no known layout") as caught:
+        read(path)
+    assert caught.value.hint == f"are they these? --set data.columns='{columns}'"
+    reading = read(path, columns=yaml.safe_load(columns))
+    assert reading.layout in ("question_answer", "prompt_completion", "paper")
+    assert len(list(reading)) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "asked"),
+    [
+        ({"text": "t", "Label": "x"}, "{label: Label}"),
+        ({"text": "t", "title": "x", "authors": ["A B"]}, "{article_text: text}"),
+        ({"text": "t", "source": "x"}, None),
+    ],
+)
+def test_texts_without_answers_are_told_where_answers_may_stand(tmp_path, row, asked):
+    found = read(write(tmp_path / "d.jsonl", [row])).found
+    assert ("without answers" in found) == (asked is not None)
+    assert (asked or "") in found
+
+
+def test_a_file_of_another_encoding_names_what_converts_it(tmp_path):
+    (tmp_path / "d.csv").write_bytes("text,target\nheiß,ja\n".encode("cp1252"))
+    with pytest.raises(DataError, match="not UTF-8") as caught:
+        load(str(tmp_path / "d.csv"))
+    assert "iconv" in caught.value.hint

@@ -12,6 +12,7 @@ from tunewright.core.errors import DataError, MissingExtra
 from tunewright.core.records import Record
 from tunewright.data.clean import clean_text
 from tunewright.data.read import read
+from tunewright.data.sources import load
 from tunewright.flow import use
 
 ROW = {
@@ -21,7 +22,8 @@ ROW = {
     "abstract": "We looked.\nIt grew.",
     "doi": "10.5555/x",
     "journal": "J. Moss",
-    "article_text": "arXiv:2301.12345v2 [q-bio.PE] 5 Jan 2023\nMoss on roofs\nClara Winter, Hamza Yusuf\nWe looked.\nIt grew.",
+    "article_text": "arXiv:2301.12345v2 [q-bio.PE] 5 Jan 2023\nMoss on roofs\nClara Winter, Hamza Yusuf\ndoi: 10.5555/x\n"
+    "We looked.\nIt grew.",
 }
 
 
@@ -56,12 +58,39 @@ def test_what_a_paper_lacks_is_null_and_names_may_be_one_string(tmp_path):
 
 def test_rows_that_are_no_papers_are_set_aside_with_a_reason(tmp_path):
     found, reading = rows(tmp_path, ROW, {**ROW, "title": ""}, {**ROW, "authors": 3}, {**ROW, "article_text": " "})
-    assert len(found) == 1
+    more, others = rows(tmp_path, ROW, {**ROW, "authors": ["A B", None]}, {**ROW, "authors": [{"given": "A"}]})
+    assert len(found) == len(more) == 1
+    assert [one.reason for one in others.rejected] == [
+        "authors holds null, not names alone",
+        "authors holds an object, not names alone",
+    ]
     assert [one.reason for one in reading.rejected] == [
         "title is empty",
         "authors is a number, not a list of names",
         "article_text is empty",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "printed", "wanted"),
+    [
+        ("https://doi.org/10.1234/JOURNAL.0026", "doi: 10.1234/journal.0026.", "10.1234/journal.0026"),
+        ("10.1234/abc", "https://dx.doi.org/10.1234/ABC\n", "10.1234/ABC"),
+        ("10.5555/x", "(10.5555/X)", "10.5555/X"),
+        ("10.1234/abc", "10.1234/abcd and 110.1234/abc", None),
+        ("10.9999/elsewhere", "doi: 10.1234/abc", None),
+    ],
+)
+def test_a_doi_is_what_its_paper_prints_or_null(tmp_path, given, printed, wanted):
+    [record], reading = rows(tmp_path, {**ROW, "doi": given, "article_text": f"Moss on roofs\n{printed}"})
+    assert record.target["doi"] == wanted
+    assert reading.unprinted == ({"id": 1} if wanted else {"id": 1, "doi": 1})
+
+
+def test_what_papers_do_not_print_is_counted(tmp_path):
+    rows(tmp_path, ROW, {**ROW, "doi": "10.9999/elsewhere", "id": "p-7"}, {**ROW, "id": "p-8"})
+    notes = load(str(tmp_path / "papers.json")).notes
+    assert "papers.json: not printed in their papers, and so null: id of 2 and doi of 1" in notes
 
 
 # -- PDF
@@ -115,9 +144,9 @@ def test_extract_takes_pdf_files_and_names_those_that_it_cannot_read(tmp_path):
     found = list(use.documents([str(tmp_path)]))
     assert [isinstance(one, Record) for one in found] == [True, False, False, False]
     reasons = [one.reason for one in found[1:]]
-    assert reasons[0] == "holds no text, only pictures"
+    assert reasons[0] == "holds no text, only pictures (if it is scanned, give it a layer of text first: ocrmypdf)"
     assert reasons[1].startswith("cannot be read as PDF")
-    assert reasons[2] == "is encrypted: its text cannot be read"
+    assert reasons[2] == "is encrypted: its text cannot be read (save it without its password: qpdf --decrypt)"
 
 
 def test_an_encrypted_file_without_a_password_is_read(tmp_path):

@@ -159,6 +159,15 @@ def test_rejected_rows_are_told_and_none_left_is_an_error(tmp_path):
         load(str(path))
 
 
+def test_targets_that_are_json_in_one_row_and_its_text_in_another_are_all_read(tmp_path):
+    answers = [{"n": 1}, '{"n": 2}', {"n": 3}, "no JSON", '{"n": 5}']
+    path = write(tmp_path / "d.jsonl", [{"prompt": f"p{i}", "reference": one} for i, one in enumerate(answers)])
+    found = load(str(path))
+    assert [r.target for r in found.records] == [{"n": 1}, {"n": 2}, {"n": 3}, "no JSON", {"n": 5}]
+    assert "2 of 5 targets are the text of JSON objects: read as objects" in found.notes
+    assert found.schemas[str(path)]["properties"] == {"n": {"type": "integer"}}
+
+
 def test_targets_that_are_all_json_text_become_objects(tmp_path):
     both = [{"prompt": "P", "completion": '{"a": 1}'}, {"prompt": "Q", "completion": '{"a": 2}'}]
     found = load(str(write(tmp_path / "d.jsonl", both)))

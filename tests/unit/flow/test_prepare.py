@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tunewright.core import recipe_file
+from tunewright.core import files, recipe_file
 from tunewright.core.errors import DataError, UsageError
 from tunewright.core.events import Events
-from tunewright.core.recipe import TaskOptions
+from tunewright.core.recipe import DataOptions, Recipe, TaskOptions
 from tunewright.core.records import Record
 from tunewright.core.run import Run
 from tunewright.flow import examine, prepare, prepared
@@ -166,3 +166,62 @@ def test_a_sample_is_not_held_against_a_set_of_that_name(tmp_path):
     whole = job.recipe.model_copy(update={"data": job.recipe.data.model_copy(update={"sample": False})})
     with pytest.raises(DataError, match="has changed since"):
         prepare.unchanged(Run(job.path, whole), sets)
+
+
+def pairs(tmp_path, references):
+    """A run of text_to_json on a file of {prompt, reference} rows, its data not read yet."""
+    rows = [{"prompt": f"Order {n} as JSON", "reference": one} for n, one in enumerate(references)]
+    files.write_lines(tmp_path / "pairs.jsonl", rows)
+    recipe = Recipe(
+        name="pairs",
+        task=TaskOptions(name="text_to_json", prompts=("{text}",)),
+        data=DataOptions(source=str(tmp_path / "pairs.jsonl"), validation_documents=4),
+    )
+    return Run.create(tmp_path / "runs", recipe)
+
+
+def test_an_answer_that_is_no_json_is_set_aside_with_what_is_wrong_with_it(tmp_path):
+    job = pairs(tmp_path, [{"order": n} for n in range(20)] + ["{'order': 20}", '{"order": 21}', "none"])
+    with Events(job.path) as events:
+        prepare.prepare(job, events)
+    reasons = {row["line"]: row["reason"] for row in files.read_lines(job.path / "data" / "rejected.jsonl")}
+    assert {line: reason.split(": ")[1:3] for line, reason in reasons.items()} == {
+        21: ["not JSON", "Expecting property name enclosed in double quotes at character 1"],
+        23: ["not JSON", "Expecting value at character 0"],
+    }
+    assert {"order": 21} in [one.target for name in prepared.SPLITS for one in prepared.records(job, name)]
+
+
+def test_answers_in_fences_are_named_not_the_schema_that_could_not_be_inferred(tmp_path):
+    job = pairs(tmp_path, ['```json\n{"order": 1}\n```'] * 5)
+    with Events(job.path) as events, pytest.raises(DataError, match=r"not JSON.*```json") as caught:
+        prepare.prepare(job, events)
+    assert caught.value.where == "pairs.jsonl:1"
+    assert "nothing around it" in caught.value.hint
+
+
+def test_answers_that_the_schema_calls_verbatim_and_no_document_says_are_told(tmp_path):
+    schema = {
+        "type": "object",
+        "properties": {
+            "item": {"type": "string", "x-verbatim": True},
+            "who": {"type": "array", "items": {"type": "string", "x-verbatim": "name"}},
+            "kind": {"type": "string"},
+        },
+    }
+    rows = [
+        {"text": f"Order {n}:\nlamp  {n} for Asha", "json": {"item": f"lamp {n}", "who": ["Asha"], "kind": "order"}}
+        for n in range(20)
+    ]
+    rows[4]["json"]["item"], rows[7]["json"]["who"] = "an unsaid thing", ["Asha", "Nobody"]
+    files.write_lines(tmp_path / "orders.jsonl", rows)
+    recipe = Recipe(
+        name="orders",
+        task=TaskOptions(json_schema=schema),
+        data=DataOptions(source=str(tmp_path / "orders.jsonl"), validation_documents=4, near_duplicates=0.0),
+    )
+    job = Run.create(tmp_path / "runs", recipe)
+    with Events(job.path) as events:
+        prepare.prepare(job, events)
+    assert job.manifest("data")["unsaid"] == {"item": {"values": 1, "of": 20}, "who[]": {"values": 1, "of": 21}}
+    assert "x-verbatim: item 1 of 20, who[] 1 of 21" in (job.path / "training.log").read_text(encoding="utf-8")

@@ -11,7 +11,8 @@ Formats are the files of this folder, layouts stand in `_layouts`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ class Reading(Iterator[Record]):
 
     layout: the layout's name, None where the file has no well-formed row. found: what was recognised, for the
     screen. records: how many came so far. contexts: what the rows ask about, from beside them. unused: column → rows
-    in which it held something that no record keeps. group_column: the column that groups are read from; group_sure:
+    in which it held something that no record keeps. unprinted: columns of papers → rows whose text does not print what
+    they hold. group_column: the column that groups are read from; group_sure:
     whether the user or its very name said so. notes: sentences about what was done, once all is read.
     """
 
@@ -70,6 +72,7 @@ class Reading(Iterator[Record]):
         self.rejected: list[Rejected] = []
         self.records = 0
         self.unused: Counter[str] = Counter()
+        self.unprinted: Counter[str] = Counter()
         self._columns = dict(columns or {})
         self._stem = Path(name).name.split(".")[0] or "row"
         self._rows = iter(rows if contexts is None else contexts.join(rows))
@@ -113,6 +116,7 @@ class Reading(Iterator[Record]):
         except Misfit as misfit:
             self._reject(Rejected(row.line, str(misfit), excerpt(row.value)))
             return None
+        self.unprinted.update(record.provenance.get("unprinted", ()))
         for key, value in row.value.items():
             known = key in layout.uses or key in _layouts.COMMON or key == self.group_column
             known = known or key in record.provenance
@@ -166,10 +170,13 @@ class Reading(Iterator[Record]):
             return layout
         if not votes:
             reason = next(iter(self._misfits("text")), "")
+            meant = _asked(have)
             raise DataError(
-                f"the rows fit no known layout; columns: {', '.join(have[:20]) or 'none'} ({reason})",
+                f"the rows fit no known layout; columns: {', '.join(have[:20]) or 'none'}"
+                + ("" if meant else f" ({reason})"),
                 where=self.name,
-                hint="name them in the recipe, such as data.columns: {text: …, target: …}; known layouts: "
+                hint=meant
+                or "name them in the recipe, such as data.columns: {text: …, target: …}; known layouts: "
                 + ", ".join(LAYOUTS),
             )
         order = list(LAYOUTS)
@@ -197,8 +204,21 @@ class Reading(Iterator[Record]):
             return "no well-formed rows"
         fits = sum(_fits(row, self.layout) for row in self._sample)
         said = f"{self.layout} {LAYOUTS[self.layout].keys}: {fits} of {len(self._sample)} rows looked at"
+        if self.layout == "text" and (
+            asked := _asked(list(dict.fromkeys(key for row in self._sample for key in row.value)))
+        ):
+            said += f", without answers; {asked}"
         others = [f"{count} {name}" for name, count in votes.most_common() if name != self.layout]
         return f"{said} ({', '.join(others)})" if others and fits < len(self._sample) else said
+
+
+def _asked(have: Sequence[str]) -> str | None:
+    """The question whether columns are those of a layout under other names."""
+    found = _layouts.meant(have)
+    if not found:
+        return None
+    pairs = (f"{ours}: {name if name.isidentifier() else dumps(name)}" for ours, name in found.items())
+    return f"are they these? --set data.columns='{{{', '.join(pairs)}}}'"
 
 
 def _fits(row: Row, layout: str) -> bool:

@@ -19,7 +19,7 @@ Of a conversation the last reply is the target and the turn before it the text; 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class Misfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a layout makes of a row."""
+    """What a layout makes of a row. unprinted: what the row tells and its text does not, which is null therefore."""
 
     text: str
     target: JSON = None
@@ -66,6 +66,7 @@ class Turn:
     group: str | None = None
     slices: tuple[tuple[str, str], ...] = ()
     question: str | None = None
+    unprinted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,16 @@ def _optional(row: Row, key: str) -> str | None:
     return value
 
 
+def _blank(value: JSON) -> bool:
+    """Whether this says nothing: no value, or a text of white space alone."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _in_words(answer: JSON) -> JSON:
+    """An answer to a turn: a number or a truth value is what a person would write for it; all else as it is."""
+    return json.dumps(answer) if isinstance(answer, int | float) else answer
+
+
 def _parsed(value: JSON, key: str) -> JSON:
     """A value that may stand as JSON text, as in the cells of a table."""
     if not isinstance(value, str):
@@ -115,9 +126,9 @@ def _parsed(value: JSON, key: str) -> JSON:
 
 def _record(row: Row) -> Turn:
     text = _text(row, "text")
-    if row.get("json") not in (None, ""):
+    if not _blank(row.get("json")):
         return Turn(text, _parsed(row["json"], "json"))
-    if row.get("target") not in (None, ""):
+    if not _blank(row.get("target")):
         return Turn(text, row["target"])
     raise Misfit("no target (json or target)")
 
@@ -127,7 +138,7 @@ def _plain(row: Row) -> Turn:
     try:
         return _record(row)
     except Misfit:
-        if row.get("json") not in (None, ""):
+        if not _blank(row.get("json")):
             raise
         return Turn(text)
 
@@ -195,7 +206,7 @@ def _alpaca(row: Row) -> Turn:
     instruction = _text(row, "instruction")
     further = _optional(row, "input")
     output = row.get("output")
-    if output is None or output == "":
+    if _blank(output):
         raise Misfit("no output")
     before: list[Message] = []
     system = _optional(row, "system")
@@ -208,16 +219,16 @@ def _alpaca(row: Row) -> Turn:
             raise Misfit("history is not a list of [question, answer]")
         before += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
     text = f"{instruction}\n{further}" if further and further.strip() else instruction
-    return Turn(text, output, tuple(before))
+    return Turn(text, _in_words(output), tuple(before))
 
 
 def _prompt_completion(row: Row) -> Turn:
     for key in ("prompt", "completion"):
-        if row.get(key) in (None, "", []):
+        if row.get(key) == [] or _blank(row.get(key)):
             raise Misfit(f"no {key}")
     prompt, completion = row["prompt"], row["completion"]
     if isinstance(prompt, str) and not isinstance(completion, list):
-        return Turn(_text(row, "prompt"), completion)
+        return Turn(_text(row, "prompt"), _in_words(completion))
     turns = (
         _messages(prompt, "prompt") if isinstance(prompt, list) else [{"role": "user", "content": _text(row, "prompt")}]
     )
@@ -230,7 +241,7 @@ def _prompt_completion(row: Row) -> Turn:
 
 def _prompt_reference(row: Row) -> Turn:
     prompt = _text(row, "prompt")
-    if row.get("reference") in (None, ""):
+    if _blank(row.get("reference")):
         raise Misfit("no reference")
     return Turn(prompt, row["reference"])
 
@@ -238,9 +249,10 @@ def _prompt_reference(row: Row) -> Turn:
 def _question_answer(row: Row) -> Turn:
     question = _text(row, "question").strip()
     context = _optional(row, "context")
-    answer = row["answer"] if row.get("answer") not in (None, "") else _first(row.get("answers"))
-    if answer is None or answer == "":
+    answer = row.get("answer") if not _blank(row.get("answer")) else _first(row.get("answers"))
+    if _blank(answer):
         raise Misfit("no answer")
+    answer = _in_words(answer)
     scale = _optional(row, "scale")
     if scale and not isinstance(answer, list | dict):
         answer = f"{answer} {scale}"
@@ -263,13 +275,18 @@ def _paper(row: Row) -> Turn:
     authors = row.get("authors")
     if isinstance(authors, str):
         authors = papers.listed(authors)
-    if not isinstance(authors, list) or not all(isinstance(name, str) for name in authors):
-        raise Misfit(f"authors is {kind(row.get('authors'))}, not a list of names")
+    if not isinstance(authors, list):
+        raise Misfit(f"authors is {kind(authors)}, not a list of names")
+    if astray := [name for name in authors if not isinstance(name, str)]:
+        raise Misfit(f"authors holds {kind(astray[0])}, not names alone")
     target["authors"] = [" ".join(name.split()) for name in authors if name.strip()]
-    target |= {key: _optional(row, key) for key in ("abstract", "doi")}
+    told = {"id": _name(row, "id"), "doi": _optional(row, "doi")}
+    target["abstract"] = _optional(row, "abstract")
+    target["doi"] = papers.printed_doi(told["doi"], text) if told["doi"] else None
+    unprinted = tuple(key for key, value in told.items() if value and target[key] is None)
     target = {key: " ".join(value.split()) if isinstance(value, str) else value for key, value in target.items()}
     journal = _optional(row, "journal")
-    return Turn(text, target, group=journal, slices=(("journal", journal),) if journal else ())
+    return Turn(text, target, group=journal, slices=(("journal", journal),) if journal else (), unprinted=unprinted)
 
 
 def _labelled(row: Row) -> Turn:
@@ -330,6 +347,49 @@ def first_fit(row: Row) -> str | None:
     return None
 
 
+OTHER_NAMES = {
+    "text": ("document", "body", "content", "sentence"),
+    "json": ("gold", "reference", "extraction"),
+    "question": ("q", "query"),
+    "answer": ("a", "response", "reply"),
+    "prompt": ("input", "instruction", "query"),
+    "completion": ("response", "output", "reply", "target"),
+    "reference": ("expected", "ground_truth"),
+    "article_text": ("text", "full_text", "fulltext", "body", "content"),
+    "authors": ("author",),
+    "label": ("class", "category"),
+}
+"""Our names of columns → what others call them, in small letters: what is asked about, and never assumed."""
+
+_NEEDED = {
+    "paper": ("article_text", "title", "authors"),
+    "question_answer": ("question", "answer"),
+    "prompt_reference": ("prompt", "reference"),
+    "alpaca": ("instruction", "output"),
+    "prompt_completion": ("prompt", "completion"),
+    "record": ("text", "json"),
+    "labelled": ("text", "label"),
+}
+"""The columns without which a layout is none, the layouts with most of them first."""
+
+
+def meant(have: Sequence[str]) -> dict[str, str]:
+    """What columns that fit no layout could be: ours → theirs, for `data.columns`; empty where nothing comes near."""
+    plain = {"_".join(name.lower().split()): name for name in reversed(have)}
+    for names in (dict[str, tuple[str, ...]](), OTHER_NAMES):
+        for layout, needed in _NEEDED.items():
+            found = {
+                ours: next((plain[each] for each in (ours, *names.get(ours, ())) if each in plain), None)
+                for ours in needed
+            }
+            theirs = {ours: name for ours, name in found.items() if name is not None}
+            if len(set(theirs.values())) < len(needed):
+                continue
+            further = {ours: plain[ours] for ours in ("id", *sorted(LAYOUTS[layout].uses)) if ours in plain}
+            return {ours: name for ours, name in {**further, **theirs}.items() if ours != name}
+    return {}
+
+
 def renamed(row: Row, columns: dict[str, str]) -> Row:
     """The row with the columns that `columns` names (ours → theirs) under our names.
 
@@ -369,6 +429,8 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
     provenance |= own
     if _synthetic(row):
         provenance["synthetic"] = True
+    if turn.unprinted:
+        provenance["unprinted"] = list(turn.unprinted)
     if turn.slices:
         provenance["slice"] = dict(turn.slices) | (provenance.get("slice") or {})
     fields = {key: value for key, value in row.items() if kept(key, value, layout, group_column)}

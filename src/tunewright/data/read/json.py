@@ -1,6 +1,7 @@
 """One JSON value: a list of objects, or an object that holds such lists under `data`, `records` or a split's name.
 
 JSON Lines under the name .json are read as such. A broken element is set aside; reading goes on at the next one.
+Where all stands on one line, as `json.dump` writes it, a row's place is its number.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import re
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tunewright.core.errors import DataError
@@ -28,8 +29,6 @@ from tunewright.text.serialise import STRICT
 
 suffixes = (".json",)
 
-LineAt = Callable[[int], int]
-
 LISTS = ("data", "records", "rows", "examples", "train", "training", "validation", "valid", "dev", "test")
 """Keys of a top-level object whose list is read; the name of a split is handed to rows that have none."""
 _SPLITS = LISTS[4:]
@@ -45,20 +44,33 @@ def read(path: Path) -> Iterator[Row | Rejected]:
         yield from jsonl.read(path)
         return
     text = _text(path)
-    line_ends = [match.start() for match in re.finditer("\n", text)]
-
-    def line_at(position: int) -> int:
-        return bisect_right(line_ends, position - 1) + 1
-
+    places = _Places(text)
     start = _skip(text, 0)
     if start == len(text):
         return
     if text[start] == "[":
-        yield from _elements(text, start, line_at)
+        yield from _elements(text, start, places)
     elif text[start] == "{":
-        yield from _wrapped(text, start, line_at, path)
+        yield from _wrapped(text, start, places, path)
     else:
-        yield Rejected(line_at(start), "neither a list nor an object", excerpt(text[start : start + 400]))
+        yield Rejected(places.line(start), "neither a list nor an object", excerpt(text[start : start + 400]))
+
+
+class _Places:
+    """Where the elements of a text stand: their lines, or their numbers where the text is one line."""
+
+    def __init__(self, text: str):
+        self._ends = [match.start() for match in re.finditer("\n", text)]
+        self._one_line = "\n" not in text.strip()
+        self._elements = 0
+
+    def line(self, position: int) -> int:
+        return bisect_right(self._ends, position - 1) + 1
+
+    def element(self, position: int) -> int:
+        """The place of the next element, which begins at `position`."""
+        self._elements += 1
+        return self._elements if self._one_line else self.line(position)
 
 
 def _is_lines(path: Path) -> bool:
@@ -90,11 +102,12 @@ def _skip(text: str, position: int) -> int:
     return match.end() if match else position
 
 
-def _elements(text: str, start: int, line_at: LineAt, split: str | None = None) -> Iterator[Row | Rejected]:
+def _elements(text: str, start: int, places: _Places, split: str | None = None) -> Iterator[Row | Rejected]:
     """The elements of the list that opens at `start`."""
     position = _skip(text, start + 1)
     budget = 20 * len(text) + 2**20  # characters spent on finding where broken elements end
     while position < len(text) and text[position] != "]":
+        place = places.element(position)
         broken: Exception | None = None
         value = None
         try:
@@ -107,7 +120,7 @@ def _elements(text: str, start: int, line_at: LineAt, split: str | None = None) 
         if broken is None and after < len(text) and text[after] not in ",]":
             broken = ValueError("no comma after the element")
         if broken is None and isinstance(value, dict):
-            found = checked(value, line_at(position), text[position : min(end, position + 400)])
+            found = checked(value, place, text[position : min(end, position + 400)])
             if isinstance(found, Row) and split is not None:
                 found.value.setdefault("split", split)
             yield found
@@ -123,10 +136,10 @@ def _elements(text: str, start: int, line_at: LineAt, split: str | None = None) 
             elif astray:
                 end = after = len(text)
             reason = json_reason(broken) if broken is not None else f"{kind(value)}, not an object"
-            yield Rejected(line_at(position), reason, excerpt(text[position : min(end, position + 400)]))
+            yield Rejected(place, reason, excerpt(text[position : min(end, position + 400)]))
         position = _skip(text, after + 1) if after < len(text) and text[after] == "," else after
     if position >= len(text):
-        yield Rejected(line_at(len(text)), "the list is not closed: the file seems cut off here")
+        yield Rejected(places.element(len(text)), "the list is not closed: the file seems cut off here")
 
 
 def _next_row(text: str, position: int) -> int | None:
@@ -162,7 +175,7 @@ def _element_end(text: str, position: int) -> int:
     return len(text)
 
 
-def _wrapped(text: str, start: int, line_at: LineAt, path: Path) -> Iterator[Row | Rejected]:
+def _wrapped(text: str, start: int, places: _Places, path: Path) -> Iterator[Row | Rejected]:
     try:
         value, end = STRICT.raw_decode(text, start)
         if _skip(text, end) != len(text):
@@ -170,24 +183,24 @@ def _wrapped(text: str, start: int, line_at: LineAt, path: Path) -> Iterator[Row
     except (ValueError, RecursionError) as error:
         opened = _LIST.search(text, start)
         if opened is None:
-            place = line_at(getattr(error, "pos", start))
+            place = places.line(getattr(error, "pos", start))
             hint = "one object a line (.jsonl) lets the good rows be read"
             raise DataError(json_reason(error), where=f"{path}:{place}", hint=hint) from None
         split = opened.group(1) if opened.group(1) in _SPLITS else None
-        yield from _elements(text, opened.end() - 1, line_at, split)
+        yield from _elements(text, opened.end() - 1, places, split)
         yield Rejected(
-            line_at(start), f"the object around the list: {json_reason(error)}", excerpt(text[start : start + 400])
+            places.line(start), f"the object around the list: {json_reason(error)}", excerpt(text[start : start + 400])
         )
         return
     lists = {key: value[key] for key in LISTS if isinstance(value.get(key), list)}
     # A row may itself have a list under such a name; only lists of objects are taken for rows.
     lists = {key: rows for key, rows in lists.items() if any(isinstance(row, dict) for row in rows)}
     if not lists:
-        yield checked(value, line_at(start), text[start : start + 400])
+        yield checked(value, places.line(start), text[start : start + 400])
         return
     for key, at in _members(text, start):
         if key in lists:
-            yield from _elements(text, at, line_at, key if key in _SPLITS else None)
+            yield from _elements(text, at, places, key if key in _SPLITS else None)
 
 
 def _members(text: str, start: int) -> Iterator[tuple[str, int]]:

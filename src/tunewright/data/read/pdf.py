@@ -34,7 +34,7 @@ def read(path: Path) -> Iterator[Row | Rejected]:
         reader = pypdf.PdfReader(io.BytesIO(path.read_bytes()))
         # Many files are encrypted with an empty password, which every viewer tries.
         if reader.is_encrypted and not reader.decrypt(""):
-            hint = "save it without its password (qpdf --decrypt)"
+            hint = "save it without its password: qpdf --decrypt"
             raise DataError("is encrypted: its text cannot be read", where=str(path), hint=hint)
         if len(reader.pages) > PAGES:
             raise DataError(f"has {len(reader.pages):,} pages; at most {PAGES:,} are read", where=str(path))
@@ -45,7 +45,7 @@ def read(path: Path) -> Iterator[Row | Rejected]:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"cannot be read as PDF: {reason}", where=str(path)) from None
     if not any(page.strip() for page in pages):
-        hint = "it seems to be scanned: give it a layer of text first (ocrmypdf)"
+        hint = "if it is scanned, give it a layer of text first: ocrmypdf"
         raise DataError("holds no text, only pictures", where=str(path), hint=hint)
     text = "\f".join(pages).replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
     yield checked({"id": str(path), "text": text}, 1, text[:400])
