@@ -19,7 +19,7 @@ from tunewright.core.events import Events, Progress
 from tunewright.core.processes import count, first
 from tunewright.core.recipe import Recipe
 from tunewright.core.run import Run
-from tunewright.flow import answer, downstream, folds, generation, hosted, judge, prepare, prepared, scale
+from tunewright.flow import answer, downstream, folds, generation, hosted, judge, likelihood, prepare, prepared, scale
 from tunewright.flow.outcome import STAGES, Outcome, complete
 from tunewright.models import embedded
 
@@ -96,6 +96,8 @@ def go_on(
             downstream.foretell(job, events)
         if "evaluate" in wanted:
             prepared.check_testable(job)
+            if not complete(job, "evaluate"):
+                likelihood.foretell(job, events)
         if (
             job.recipe.hosted.provider is not None
             and "train" in wanted

@@ -51,13 +51,12 @@ def present(job: Run) -> list[Path]:
 
 
 def measure(job: Run, models: Models, events: Events) -> None:
-    """Write every file that the recipe asks for and that is not there.
-
-    Raises UsageError where nothing can be ranked.
-    """
+    """Write every file that the recipe asks for and that is not there; no ranking where nothing can be ranked."""
     names = wanted(job.recipe)
     asked = _choices(job) if "ranking.jsonl" in names else []
-    if "ranking.jsonl" in names and not (path := job.path / "systems" / WORDS / "ranking.jsonl").is_file():
+    if not asked and "ranking.jsonl" in names:
+        names.remove("ranking.jsonl")
+    if asked and not (path := job.path / "systems" / WORDS / "ranking.jsonl").is_file():
         from tunewright.evals import ranking
 
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +114,27 @@ def sampled(job: Run) -> list[Example]:
     return [task.example(record) for record in found]
 
 
+def foretell(job: Run, events: Events) -> None:
+    """Say before anything is trained where no answers of test can be ranked among others.
+
+    Raises UsageError where the recipe names a column for it, and none of it comes.
+    """
+    options = job.recipe.evaluate.ranking
+    if not options.distractors or _choices(job):
+        return
+    reason = "no question of test has another about the same subject to be ranked with"
+    if options.subject is not None:
+        raise UsageError(
+            reason,
+            where=str(job.path / "data" / "test.jsonl"),
+            hint=f"is '{options.subject}' the column that makes a subject (evaluate.ranking.subject)? "
+            "evaluate.ranking.distractors=0 does without",
+        )
+    events.say(
+        f"warning: {reason}: evaluate.ranking is left out. evaluate.ranking.subject names a column that makes subjects"
+    )
+
+
 def _choices(job: Run) -> list[Choice]:
     """The questions that are ranked: a sample of those of test that others stand beside."""
     from tunewright.evals import ranking
@@ -122,13 +142,6 @@ def _choices(job: Run) -> list[Choice]:
 
     options = job.recipe.evaluate.ranking
     found = ranking.choices(prepared.records(job, TEST), options.distractors, options.subject)
-    if not found:
-        raise UsageError(
-            "no question of test has another about the same subject to be ranked with",
-            where=str(job.path / "data" / "test.jsonl"),
-            hint="name the column that makes a subject (evaluate.ranking.subject), or give the data groups; "
-            "evaluate.ranking.distractors=0 does without",
-        )
     by_id = {one.record.id: one for one in found}
     chosen = sample([one.record for one in found], job.recipe.evaluate.sample, seed=job.recipe.seed)
     return [by_id[record.id] for record in chosen]

@@ -15,6 +15,7 @@ from tunewright.core.run import Run
 from tunewright.data import answers
 from tunewright.flow import answer, likelihood, outcome, prepare, prepared
 from tunewright.flow import folds as cross_validation
+from tunewright.flow import job as flow_job
 
 
 def recipe(source, **more):
@@ -95,11 +96,33 @@ def test_only_what_the_recipe_asks_for_is_measured(tmp_path):
     assert likelihood.measured(Recipe(name="x", evaluate=asked)) == ["tuned"]
 
 
-def test_where_nothing_can_be_ranked_it_is_said(tmp_path):
+@pytest.mark.parametrize("subject", [None, "kind"])
+def test_where_nothing_can_be_ranked_it_is_said_before_training_and_the_run_goes_on(tmp_path, subject):
+    """A column that the user names is a mistake; a file of plain questions is not."""
     rows = [{"question": f"What is {i} and {i * 3}?", "answer": f"it is {i}"} for i in range(30)]
-    job = filled(tmp_path, rows, evaluate=EvaluateOptions(ranking=RankingOptions(distractors=2)))
-    with Events(job.path) as events, pytest.raises(UsageError, match="no question of test has another about the same"):
+    asked = EvaluateOptions(ranking=RankingOptions(distractors=2, subject=subject), systems=("tuned",))
+    job = filled(tmp_path, rows, evaluate=asked)
+    said = "no question of test has another about the same subject"
+    with Events(job.path) as events:
+        if subject is not None:
+            with pytest.raises(UsageError, match=said) as caught:
+                likelihood.foretell(job, events)
+            assert "'kind'" in caught.value.hint
+            return
+        likelihood.foretell(job, events)
         likelihood.measure(job, None, events)
+    assert f"warning: {said}" in (job.path / "training.log").read_text(encoding="utf-8")
+    assert not likelihood.present(job)
+    assert likelihood.compare(job) == {}
+
+
+def test_a_run_says_before_its_training_that_nothing_can_be_ranked(tmp_path, monkeypatch):
+    rows = [{"question": f"What is {i} and {i * 3}?", "answer": f"it is {i}"} for i in range(30)]
+    files.write_lines(tmp_path / "data.jsonl", rows)
+    asked = EvaluateOptions(ranking=RankingOptions(distractors=2, subject="kind"), systems=("tuned",))
+    monkeypatch.setattr(flow_job, "train", lambda *_: pytest.fail("nothing is trained"))
+    with pytest.raises(UsageError, match="no question of test has another"):
+        flow_job.run(recipe(tmp_path / "data.jsonl", evaluate=asked), runs=tmp_path / "runs")
 
 
 def test_of_folds_what_they_measured_is_put_together(tmp_path):
