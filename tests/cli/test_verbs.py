@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from stand_ins import World
-from tunewright import cli
+from tunewright import api, cli
+from tunewright.core import recipe_file
 from tunewright.flow import begin
 
 CHANGES = ("decode.batch_size=1", "evaluate.bootstrap_resamples=50", "evaluate.sample=3", "data.test_share=0.5")
@@ -175,3 +176,14 @@ def test_init_writes_a_job_that_the_next_command_prepares(world, tunewright):
     code, _, err = tunewright("init", "other")
     assert code == 2
     assert "already" in err
+
+
+def test_a_data_set_of_ones_own_is_asked_as_it_is_and_gets_no_answers_of_other_shapes(monkeypatch, tunewright):
+    asked = {}
+    monkeypatch.setattr(api, "benchmark", lambda recipe, *, sets, **_: asked.update(sets=sets) or Path("nowhere"))
+    code, _, err = tunewright("benchmark", "text-to-json", "--dataset", "mine.json", "--set", "seed=3")
+    assert code == 0, err
+    recipe = recipe_file.read("text-to-json", asked["sets"], environment={})
+    assert (recipe.task.prompts, recipe.task.test_prompts, recipe.seed) == (("{text}",), (), 3)
+    assert recipe.data.augment.ways == {"values": 1}
+    assert recipe.data.source.endswith("mine.json")

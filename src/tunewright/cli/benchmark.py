@@ -106,10 +106,13 @@ def verb(
 
 
 def _own(dataset: str | None) -> tuple[str, ...]:
-    """Settings for a file of one's own, whose prompts say already what is wanted."""
+    """Settings for a file of one's own, whose prompts say already what is wanted: they are asked as they are, so that
+    further records are made with other values alone.
+    """
     if dataset is None:
         return ()
-    return (f"data.source={dataset}", 'task.prompts=["{text}"]', "task.test_prompts=[]")
+    ways = "data.augment.ways={values: 1}"
+    return (f"data.source={dataset}", 'task.prompts=["{text}"]', "task.test_prompts=[]", ways)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -44,7 +44,8 @@ class TextToJson(Structured):
     @property
     def asks(self) -> tuple[str, ...]:
         """Ways of `data.augment` that need prompts for them."""
-        return ("prompt", "keys") if any(map(_shows, self.options.prompts)) else ("prompt",)
+        several = ("prompt",) if len(self.options.prompts) > 1 else ()  # the only one says nothing new a second time
+        return (*several, "keys") if any(map(_shows, self.options.prompts)) else several
 
     def asked(self, record: Record) -> Record:
         """The record with the prompt that it is asked with, and what its results are sliced by.

@@ -116,7 +116,7 @@ def test_some_keys_are_asked_for_by_prompts_that_name_them() -> None:
     records = [CARLA.replace(id=str(i), provenance={"keys": [["action"]]}) for i in range(60)]
     assert {task().asked(record).provenance["prompt"] for record in records} == set(PROMPTS[1:])
     assert task().asks == ("prompt", "keys")
-    assert task(prompts=PROMPTS[:1]).asks == ("prompt",)
+    assert task(prompts=PROMPTS[:1]).asks == ()
 
 
 def test_a_schema_that_is_too_long_to_show_is_not_shown() -> None:
@@ -144,3 +144,17 @@ def test_an_array_is_an_answer_where_the_schema_asks_for_one() -> None:
     assert asking.parse('["a", "b"]', example) == (["a", "b"], None)
     assert asking.parse('{"a": 1}', example) == (None, "not an array but an object")
     assert task().parse('["a"]', task().example(CARLA)) == (None, "not an object but an array")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "ways"),
+    [
+        (("{text}",), ()),
+        (("JSON: {text}", "{text}"), ("prompt",)),
+        (("{keys}: {text}",), ("keys",)),
+        (("{keys}: {text}", "{text}"), ("prompt", "keys")),
+    ],
+)
+def test_a_task_with_one_prompt_asks_nothing_in_other_words(prompts: tuple[str, ...], ways: tuple[str, ...]) -> None:
+    options = TaskOptions.model_validate({"name": "text_to_json", "prompts": prompts})
+    assert TextToJson(options).asks == ways
