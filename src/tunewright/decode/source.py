@@ -2,7 +2,8 @@
 
 A schema marks them. `"x-verbatim": true` holds a string to a run of the document that cuts no word or number, as
 printed or with one space for each white space in it (an address of three lines); `"x-verbatim": "amount"` to one of
-its numbers in plain form (ASCII digits, no grouping). Such a value cannot be made up: what is left to get wrong is
+its numbers in plain form (ASCII digits, no grouping); `"x-verbatim": "name"` to a run that may also end before a mark
+of a note, and a list of such to runs one behind the other. Such a value cannot be made up: what is left to get wrong is
 which part of the document it is. Prior art: pointer networks (Vinyals et al. 2015), and the `verbatim-string` type of
 NuExtract, which asks a model for this and does not enforce it.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -62,7 +64,7 @@ class Said:
         closes.add(len(data))
         self.data = bytes(data)
         self.opens = tuple(opens)
-        """Byte offsets at which a value may begin: never inside a word or number."""
+        """Byte offsets at which a value may begin, in order, never inside a word or number: as many in both forms."""
         self.closes = frozenset(closes)
         """Byte offsets at which a value may end."""
         self.noted = self.closes | noted
@@ -109,6 +111,7 @@ class Verbatim:
     """
 
     __slots__ = (
+        "_behind",
         "_empty",
         "_escaped",
         "_expects_key",
@@ -128,6 +131,7 @@ class Verbatim:
         self._expects_key = self._inside = self._escaped = False
         self._empty = True
         self._key: bytes | None = None
+        self._behind = 0  # of the places where a value may begin: those before the end of a list's last name
         self.places: list[Place] | None = None
         """Inside a verbatim value: where it may stand. None elsewhere."""
 
@@ -176,7 +180,12 @@ class Verbatim:
         places, self.places = self.places, None
         if ends:
             self._inside = False
-            return places is None or (not self._empty and any(at in closes for _, closes, at in places))
+            if places is None:
+                return True
+            ends = [(data, at) for data, closes, at in places if at in closes]
+            said = [bisect_left(said.opens, at) for data, at in ends for said in self._source.said if said.data is data]
+            self._behind = min(said, default=0)
+            return bool(ends) and not self._empty
         self._empty = False
         if places is None:
             return True
@@ -198,6 +207,7 @@ class Verbatim:
             self._expects_key = byte == _OBJECT
             items = {} if byte == _OBJECT else resolve(self._nodes[-1], self._root).get("items", {})
             self._nodes = (*self._nodes, items)
+            self._behind = 0
         elif byte in b"}]" and self._kinds:
             self._kinds, self._nodes = self._kinds[:-1], self._nodes[:-1]
             self._expects_key = False
@@ -219,7 +229,10 @@ class Verbatim:
             return [(value, frozenset((len(value),)), 0) for value in source.amounts]
         if mark not in (True, NAME):
             return None
-        return [(said.data, said.ends(mark), at) for said in source.said for at in said.opens]
+        # Names of a list are printed one behind the other. Without this, a model that copies goes on behind the wrong
+        # one of two with a surname in common, and round in circles.
+        first = self._behind if mark == NAME and self._kinds and self._kinds[-1] != _OBJECT else 0
+        return [(said.data, said.ends(mark), at) for said in source.said for at in said.opens[first:]]
 
 
 # -- which strings are verbatim
@@ -282,7 +295,8 @@ def mark(
 
 
 def unsaid(schemas: Mapping[str, dict[str, JSON]], records: Sequence[Record]) -> dict[str, tuple[int, int]]:
-    """Path → (values that do not stand in their documents, values), of strings that schemas mark as verbatim.
+    """Path → (values that do not stand in their documents, or names not behind those before them, values), of strings
+    that schemas mark as verbatim.
 
     schemas: by doc_type. Under the grammar no reply can give such a value.
     """
@@ -292,12 +306,18 @@ def unsaid(schemas: Mapping[str, dict[str, JSON]], records: Sequence[Record]) ->
         own = marks.get(str(record.doc_type)) or (next(iter(marks.values())) if len(marks) == 1 else {})
         if not own:
             continue
-        texts = record.text, " ".join(record.text.split())
+        text = " ".join(record.text.split())
+        behind: dict[str, int] = {}
         for path, value in leaves(record.target).items():
             place = re.sub(r"\[\d+\]", "[]", path)
             if own.get(place) in (True, NAME) and isinstance(value, str) and value:
                 lost, count = found.get(place, (0, 0))
-                found[place] = lost + all(value not in text for text in texts), count + 1
+                names, value = path.rpartition("[")[0], " ".join(value.split())
+                listed = own[place] == NAME and path.endswith("]")
+                stands = text.find(value, behind.get(names, 0) if listed else 0)
+                found[place] = lost + (stands < 0), count + 1
+                if listed and stands >= 0:
+                    behind[names] = stands + len(value)
     return {place: numbers for place, numbers in found.items() if numbers[0]}
 
 

@@ -13,7 +13,7 @@ import tiny_models
 from tunewright.core.records import Record
 from tunewright.decode.engine import generate
 from tunewright.decode.grammar import Grammar, GrammarError, vocabulary
-from tunewright.decode.source import Source, Verbatim, mark
+from tunewright.decode.source import Source, Verbatim, mark, unsaid
 from tunewright.text.schema import leaves
 from tunewright.text.serialise import dumps
 
@@ -243,6 +243,55 @@ def test_a_name_may_end_before_its_marks_of_notes(value: dict, good: bool) -> No
     assert Verbatim(PEOPLE, source).feed(dumps(value).encode()) == good
     [(key, text)] = value.items()
     assert source.says(text, "name" if key == "who" else True) == good
+
+
+LISTED = "Ravi Saxena, Noor Rao,\nOm Das, Vinod Saxena, Lee Wu1\nWu School\nCorrespondence: Noor Rao, Ravi Saxena"
+LISTS = {
+    "type": "object",
+    "properties": {
+        "who": {"type": "array", "items": {"type": "string", "x-verbatim": "name"}},
+        "groups": {"type": "array", "items": {"type": "array", "items": {"type": "string", "x-verbatim": "name"}}},
+        "people": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"name": {"type": "string", "x-verbatim": "name"}}},
+        },
+        "words": {"type": "array", "items": {"type": "string", "x-verbatim": True}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [
+        ({"who": ["Ravi Saxena", "Noor Rao", "Om Das", "Vinod Saxena", "Lee Wu"]}, True),
+        ({"who": ["Ravi Saxena", "Om Das", "Noor Rao"]}, True),  # the one that is printed again
+        ({"who": ["Rao,\nOm Das", "Vinod Saxena"]}, True),
+        ({"who": ["Vinod Saxena", "Om Das"]}, False),
+        ({"who": ["Om Das", "Om Das"]}, False),
+        ({"who": ["Lee Wu", "Wu School"]}, True),
+        ({"who": ["Lee Wu", "Wu School", "Lee Wu"]}, False),
+        ({"who": ["Rao, Om Das", "Noor Rao", "Vinod Saxena"]}, False),  # with a space for the end of the line
+        ({"who": ["Noor Rao, Ravi Saxena", "Lee"]}, False),
+        ({"groups": [["Om Das"], ["Ravi Saxena"]], "who": ["Ravi Saxena"]}, True),  # every list by itself
+        ({"people": [{"name": "Om Das"}, {"name": "Ravi"}]}, True),  # and names in lists alone
+        ({"words": ["Om Das", "Ravi", "Ravi"]}, True),
+    ],
+)
+def test_names_of_a_list_stand_one_behind_the_other(value: dict, good: bool) -> None:
+    source = Source(LISTED)
+    assert Verbatim(LISTS, source).feed(dumps(value).encode()) == good
+    lost = unsaid({"page": LISTS}, [Record("1", LISTED, value)])
+    assert bool(lost) != good
+
+
+def test_a_list_of_names_ends_with_its_document() -> None:
+    """Names go on to the end of the text at the most, whatever the model would have: one that copies may go in circles."""
+    loaded = tiny_models.loaded("wren", 3)
+    names = {"type": "object", "properties": {"who": LISTS["properties"]["who"]}, "required": ["who"]}
+    grammar = Grammar(loaded.tokenizer, names)
+    [reply] = generate(loaded, [[20, 30]], max_new_tokens=400, grammars=grammar, sources=[Source("Om Om Om Om")])
+    assert reply.finish == "stop"
+    assert " ".join(json.loads(reply.text)["who"]) in ("", "Om", "Om Om", "Om Om Om", "Om Om Om Om")
 
 
 def test_a_schema_with_such_marks_and_scores_is_enforced() -> None:
