@@ -183,8 +183,9 @@ def divide(
     if lost:
         shown = [f"{path} {count:,} of {total:,}" for path, (count, total) in lost.items()]
         events.say(
-            f"warning: answers that do not stand in their documents, though the schema says x-verbatim: "
-            f"{', '.join(shown)}. They stay, and no reply that is held to the document can give them"
+            "warning: answers that do not stand in their documents, or names of a list not in their order, "
+            f"though the schema says x-verbatim: {', '.join(shown)}. They stay, and no reply that is held to the "
+            "document can give them"
         )
     files.write_json(folder / "schemas.json", schemas)
     if recipe.data.conversations is not None:

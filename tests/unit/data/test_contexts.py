@@ -70,6 +70,63 @@ def test_a_row_with_its_own_context_needs_no_other_and_squads_answers_are_read(t
     assert (record.text, record.question, record.target) == ("Its own.\n\nQ?", "Q?", "x")
 
 
+def test_squads_file_is_read_as_it_is(tmp_path):
+    ada = {"id": "1", "question": "Who wrote it? ", "answers": [{"text": "Ada", "answer_start": 0}, {"text": "Ada B."}]}
+    none = {"id": "2", "question": "When?", "answers": [], "is_impossible": True, "plausible_answers": [{"text": "1"}]}
+    articles = [
+        {"title": "Ada", "paragraphs": [{"context": "Ada wrote it.", "qas": [ada, none]}, {"context": "x", "qas": []}]},
+        {
+            "title": "Om",
+            "paragraphs": [
+                {"context": "Om ran 5 km.", "qas": [{"question": "Far?", "answers": {"text": ["5 km"]}}, 7]}
+            ],
+        },
+    ]
+    (tmp_path / "train-v2.0.json").write_text(json.dumps({"version": "v2.0", "data": articles}, indent=1))
+    found = load(str(tmp_path / "train-v2.0.json"))
+    first, second = found.records
+    assert (first.id, first.text, first.question, first.target) == (
+        "1",
+        "Ada wrote it.\n\nWho wrote it?",
+        "Who wrote it?",
+        "Ada",
+    )
+    assert (second.text, second.target) == ("Om ran 5 km.\n\nFar?", "5 km")
+    assert [record.group for record in found.records] == ["Ada", "Om"]
+    assert sorted(row.reason for row in found.rejected) == ["a question is a number, not an object", "no answer"]
+
+
+def test_a_paragraph_and_a_table_with_their_questions_are_read(tmp_path):
+    """A paragraph of SQuAD by itself, and TAT-QA's own file."""
+    write(
+        tmp_path / "data.jsonl",
+        [{"title": "t", "context": "Om ran.", "qas": [{"id": "a", "question": "Who?", "answers": ["Om"]}]}],
+    )
+    [record] = load(str(tmp_path)).records
+    assert (record.id, record.text, record.target, record.group) == ("a", "Om ran.\n\nWho?", "Om", "t")
+    report = {
+        "table": {"uid": "t1", "table": [["", "2019"], ["Sales", "5"]]},
+        "paragraphs": [{"uid": "p2", "order": 2, "text": "Two."}, {"uid": "p1", "order": 1, "text": "One."}],
+        "questions": [
+            {"uid": "q1", "order": 1, "question": "Sales?", "answer": 5, "scale": "million", "derivation": ""},
+            {"uid": "q2", "order": 2, "question": "Years?", "answer": ["2019"], "scale": ""},
+        ],
+    }
+    (tmp_path / "reports.json").write_text(json.dumps([report]))
+    found = load(str(tmp_path / "reports.json"))
+    assert [(record.id, record.group, record.target) for record in found.records] == [
+        ("q1", "t1", "5 million"),
+        ("q2", "t1", ["2019"]),
+    ]
+    assert found.records[0].context == " | 2019\nSales | 5\nOne.\nTwo."
+
+
+def test_a_column_of_questions_that_asks_nothing_of_its_row_stays_a_column(tmp_path):
+    write(tmp_path / "data.jsonl", [{"text": "t", "target": "x", "questions": ["a", "b"], "paragraphs": ["c"]}])
+    [record] = load(str(tmp_path)).records
+    assert (record.text, record.target) == ("t", "x")
+
+
 def test_a_column_of_that_name_is_no_question_elsewhere(tmp_path):
     write(tmp_path / "data.jsonl", [{"context_id": "a", "text": "t", "target": "x"}])
     assert len(load(str(tmp_path)).records) == 1

@@ -21,7 +21,7 @@ from tunewright.core.errors import DataError, UsageError, did_you_mean, nearest
 from tunewright.core.recipe import TranscriptOptions
 from tunewright.core.records import Record
 from tunewright.data.read import _layouts
-from tunewright.data.read._contexts import KEY, Contexts
+from tunewright.data.read._contexts import KEY, Contexts, unfolded
 from tunewright.data.read._layouts import LAYOUTS, Misfit
 from tunewright.data.read._shared import Rejected, Row, excerpt, split_of
 
@@ -75,6 +75,7 @@ class Reading(Iterator[Record]):
         self.unprinted: Counter[str] = Counter()
         self._columns = dict(columns or {})
         self._stem = Path(name).name.split(".")[0] or "row"
+        rows = unfolded(rows)
         self._rows = iter(rows if contexts is None else contexts.join(rows))
         self._sample: list[Row] = []
         _check_names(layout, self._columns)

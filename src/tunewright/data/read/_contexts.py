@@ -1,6 +1,11 @@
-"""What rows ask about, where it stands beside them: `contexts.jsonl`, one context a row, joined by `context_id`.
+"""What rows ask about, where it stands beside them or around them.
 
-A context is {id, text}, or {id, table, paragraphs}: a table is rows of cells, written with ` | ` between them.
+Beside them: `contexts.jsonl`, one context a row, joined by `context_id`. A context is {id, text}, or
+{id, table, paragraphs}: a table is rows of cells, written with ` | ` between them.
+
+Around them: SQuAD's articles {title, paragraphs: [{context, qas: [{id, question, answers}]}]} and its paragraphs by
+themselves (Rajpurkar et al. 2016), and TAT-QA's {table: {uid, table}, paragraphs: [{order, text}], questions:
+[{uid, question, answer, scale}]} (Zhu et al. 2021).
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from typing import Any
 from tunewright.core.errors import DataError
 from tunewright.core.records import JSON
 from tunewright.data.read import jsonl
-from tunewright.data.read._shared import Rejected, Row, excerpt
+from tunewright.data.read._shared import Rejected, Row, excerpt, kind
 
 FILES = ("contexts.jsonl", "contexts.jsonl.gz")
 
@@ -79,6 +84,54 @@ class Contexts:
             first = self.unreadable[0]
             said += f"; {len(self.unreadable)} cannot be read, the first in line {first.line}: {first.reason}"
         return [said]
+
+
+def unfolded(rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:
+    """The rows, those that hold questions about what they tell as a row for each question, with its context.
+
+    Rows of one article have its title in `article`, those of one context a `context_id`, if it has a name.
+    """
+    for row in rows:
+        held = None if isinstance(row, Rejected) else _held(row.value)
+        if isinstance(row, Rejected) or held is None:
+            yield row
+            continue
+        number = 0
+        for shared, questions in held:
+            for question in questions:
+                number += 1
+                if not isinstance(question, dict):
+                    yield Rejected(row.line, f"a question is {kind(question)}, not an object", excerpt(question))
+                    continue
+                name = question.get("id", question.get("uid", f"{row.line}.{number}"))
+                yield Row(row.line, {**shared, **question, "id": name})
+
+
+def _held(row: dict[str, JSON]) -> list[tuple[dict[str, JSON], list[JSON]]] | None:
+    """What a row's questions have in common, and these; None where it holds none."""
+    title = {"article": row["title"]} if isinstance(row.get("title"), str) else {}
+    parts = row["paragraphs"] if isinstance(row.get("paragraphs"), list) else []
+    if parts and all(isinstance(part, dict) and isinstance(part.get("qas"), list) for part in parts):
+        return [({**title, **_context(part)}, part["qas"]) for part in parts]
+    if isinstance(row.get("qas"), list):
+        return [({**title, **_context(row)}, row["qas"])]
+    asked = row.get("questions")
+    if isinstance(asked, list) and asked and all(isinstance(one, dict) and "question" in one for one in asked):
+        return [({**title, **_context(row)}, asked)]
+    return None
+
+
+def _context(row: dict[str, JSON]) -> dict[str, JSON]:
+    """A context and its name, of a row that holds it with its questions."""
+    table, parts = row.get("table"), row.get("paragraphs")
+    name = row.get("id", row.get("uid", table.get("uid") if isinstance(table, dict) else None))
+    if isinstance(table, dict):
+        table = table.get("table")
+    if isinstance(parts, list) and all(isinstance(part, dict) for part in parts):
+        parts = sorted(parts, key=lambda part: part["order"] if isinstance(part.get("order"), int) else 0)
+        parts = [part.get("text") for part in parts]
+    found = written({**row, "table": table, "paragraphs": parts})
+    return {"context": found} | ({KEY: str(name)} if isinstance(name, str | int) else {})
 
 
 def written(row: dict[str, Any]) -> str | None:

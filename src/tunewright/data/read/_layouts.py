@@ -262,10 +262,11 @@ def _question_answer(row: Row) -> Turn:
 
 
 def _first(answers: JSON) -> JSON:
-    """The first of several right answers: a list of them, or SQuAD's {text: [...]}."""
+    """The first of several right answers: a list of them, or SQuAD's [{text}, …] or {text: […]}."""
     if isinstance(answers, dict):
         answers = answers.get("text")
-    return answers[0] if isinstance(answers, list) and answers else None
+    first = answers[0] if isinstance(answers, list) and answers else None
+    return first.get("text") if isinstance(first, dict) else first
 
 
 def _paper(row: Row) -> Turn:
