@@ -182,10 +182,11 @@ class Verbatim:
             self._inside = False
             if places is None:
                 return True
-            ends = [(data, at) for data, closes, at in places if at in closes]
-            said = [bisect_left(said.opens, at) for data, at in ends for said in self._source.said if said.data is data]
-            self._behind = min(said, default=0)
-            return bool(ends) and not self._empty
+            stands = [(data, at) for data, closes, at in places if at in closes]
+            texts = self._source.said
+            behind = [bisect_left(said.opens, at) for data, at in stands for said in texts if said.data is data]
+            self._behind = min(behind, default=0)
+            return bool(stands) and not self._empty
         self._empty = False
         if places is None:
             return True
