@@ -20,9 +20,16 @@ ARXIV = re.compile(r"(?<![\w.])(?:\d{4}\.\d{4,5}|[a-z]+(?:-[a-z]+)?(?:\.[A-Z]{2}
 _RESOLVER = re.compile(
     r"^(?:https?://)?(?:dx\.|www\.)?(?:doi\.org|arxiv\.org)/(?:abs/|pdf/)?|^(?:doi|arxiv)\s*:\s*", re.I
 )
+_QUALIFIER = re.compile(r"\s+[:(].*$")
 _VERSION = re.compile(r"(?<=\d)v\d+$")
 _INITIALS = regex.compile(r"(?<=\b\p{Lu})\.?\s*(?=\p{Lu}\b)|(?<=\b\p{Lu})\.")
 _NAME_MARKS = regex.compile(r"(?<=[\p{L}.])[\d\s,*†‡§¶#\p{No}]+$")
+
+
+def journal(name: str) -> str:
+    """A journal's name as it is compared: catalogues disagree on case, and on a subtitle or a place behind it."""
+    found = " ".join(nfc(name).split()).casefold()
+    return _QUALIFIER.sub("", found) or found
 
 
 def identifier(value: str) -> str:

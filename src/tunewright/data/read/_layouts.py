@@ -287,7 +287,8 @@ def _paper(row: Row) -> Turn:
     unprinted = tuple(key for key, value in told.items() if value and target[key] is None)
     target = {key: " ".join(value.split()) if isinstance(value, str) else value for key, value in target.items()}
     journal = _optional(row, "journal")
-    return Turn(text, target, group=journal, slices=(("journal", journal),) if journal else (), unprinted=unprinted)
+    slices = (("journal", journal),) if journal else ()
+    return Turn(text, target, group=papers.journal(journal) if journal else None, slices=slices, unprinted=unprinted)
 
 
 def _labelled(row: Row) -> Turn:
