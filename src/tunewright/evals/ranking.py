@@ -26,6 +26,7 @@ from tunewright.evals.retrieval import Weights, cosine, sentences
 from tunewright.evals.table import clusters_of
 from tunewright.models.load import Loaded
 from tunewright.tasks._shared import written
+from tunewright.text.accepted import accepted_texts
 from tunewright.text.unicode import nfc
 
 WORDS = "words"
@@ -46,7 +47,7 @@ def choices(records: Sequence[Record], distractors: int, subject: str | None = N
     """The questions that have others about their subject, in order, with at most so many other answers.
 
     subject: the column of the data that makes a subject; None: the context, or without one the group. Distractors are
-    other answers than the right one, drawn by the ids alone, and each stands once.
+    other answers than the right ones, drawn by the ids alone, and each stands once.
     """
     of: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -57,7 +58,8 @@ def choices(records: Sequence[Record], distractors: int, subject: str | None = N
         others: dict[str, str] = {}
         for other in sorted(of[_subject(record, subject)], key=lambda each: number_of(f"{record.id}\n{each.id}")):
             others.setdefault(_plain(written(other.target)), written(other.target))
-        others.pop(_plain(right), None)
+        for text in (right, *accepted_texts(record)):
+            others.pop(_plain(text), None)
         if others:
             found.append(Choice(record, (right, *list(others.values())[:distractors])))
     return found

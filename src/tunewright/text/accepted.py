@@ -2,7 +2,8 @@
 
 `provenance["accept"]` of a record whose target is a list of calls, [{name, arguments}], holds for each of them, in the
 same order, what is accepted, {name: {argument: [values]}}; "" among the values: the argument may be left out. So it
-stands in the Berkeley Function-Calling Leaderboard. Calls may be made in any order.
+stands in the Berkeley Function-Calling Leaderboard. Calls may be made in any order. Of a record whose target is a text
+it holds the texts that are right, as several people answered a question of SQuAD.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from tunewright.core.records import JSON, Record
 from tunewright.text.outcomes import equal, outcomes
+from tunewright.text.words import answer_words, f1
 
 LEFT_OUT = ""
 
@@ -18,6 +20,9 @@ LEFT_OUT = ""
 def target_for(record: Record, reply: JSON) -> JSON:
     """What a reply is compared with: the record's target, with the values of `reply` where those are accepted, too."""
     accept, target = record.provenance.get("accept"), record.target
+    if isinstance(target, str) and isinstance(reply, str):
+        texts = [target, *accepted_texts(record)]
+        return max(texts, key=lambda text: (answer_words(text) == answer_words(reply), f1(text, reply)))
     if not isinstance(accept, list) or not isinstance(target, list) or not isinstance(reply, list):
         return target
     if len(accept) != len(target) or not all(map(_is_call, target)):
@@ -33,6 +38,13 @@ def target_for(record: Record, reply: JSON) -> JSON:
             call = {**call, "arguments": _arguments(call["arguments"], said["arguments"], arguments)}
         placed.append((float(at), place, call))
     return [call for _, _, call in sorted(placed, key=lambda one: one[:2])]
+
+
+def accepted_texts(record: Record) -> list[str]:
+    """The texts that are right as well as a record's target, where that is a text."""
+    accept = record.provenance.get("accept")
+    texts = accept if isinstance(accept, list) and isinstance(record.target, str) else []
+    return [text for text in texts if isinstance(text, str)]
 
 
 def _arguments(gold: dict[str, JSON], said: dict[str, JSON], known: dict[str, Any]) -> dict[str, JSON]:

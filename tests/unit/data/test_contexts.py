@@ -64,9 +64,10 @@ def test_two_contexts_of_one_id_are_refused(folder):
 
 
 def test_a_row_with_its_own_context_needs_no_other_and_squads_answers_are_read(tmp_path):
-    row = {"context_id": "a", "context": "Its own.", "question": " Q? ", "answers": {"text": ["x", "y"]}}
+    row = {"context_id": "a", "context": "Its own.", "question": " Q? ", "answers": {"text": ["x", "y", "x", " ", "y"]}}
     write(tmp_path / "data.jsonl", [row])
     [record] = load(str(tmp_path)).records
+    assert record.provenance["accept"] == ["y"]
     assert (record.text, record.question, record.target) == ("Its own.\n\nQ?", "Q?", "x")
 
 

@@ -38,6 +38,10 @@ def test_distractors_are_other_answers_about_the_same_subject():
 def test_the_same_answer_is_no_distractor_and_who_is_alone_is_left_out():
     twins = [record("1", "q?", "Yes.", "g"), record("2", "p?", " yes. ", "g"), record("3", "r?", "no", None)]
     assert ranking.choices(twins, 4) == []
+    several = record("1", "q?", "Yes", "g")
+    several = several.replace(provenance={"accept": ["No", "Maybe"]})
+    [first, second] = ranking.choices([several, record("2", "p?", "no", "g"), record("3", "r?", "never", "g")], 4)[:2]
+    assert (first.candidates, set(second.candidates)) == (("Yes", "never"), {"no", "Yes", "never"})
     context = [record(str(i), f"C{i // 2}\n\nq{i}?", f"a{i}", "one", question=f"q{i}?") for i in range(4)]
     assert [set(one.candidates) for one in ranking.choices(context, 4)] == [{"a0", "a1"}] * 2 + [{"a2", "a3"}] * 2
 

@@ -58,7 +58,11 @@ class Misfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a layout makes of a row. unprinted: what the row tells and its text does not, which is null therefore."""
+    """What a layout makes of a row.
+
+    accept: texts that are right as well as the target. unprinted: what the row tells and its text does not, which is
+    null therefore.
+    """
 
     text: str
     target: JSON = None
@@ -66,6 +70,7 @@ class Turn:
     group: str | None = None
     slices: tuple[tuple[str, str], ...] = ()
     question: str | None = None
+    accept: tuple[str, ...] = ()
     unprinted: tuple[str, ...] = ()
 
 
@@ -249,24 +254,30 @@ def _prompt_reference(row: Row) -> Turn:
 def _question_answer(row: Row) -> Turn:
     question = _text(row, "question").strip()
     context = _optional(row, "context")
-    answer = row.get("answer") if not _blank(row.get("answer")) else _first(row.get("answers"))
-    if _blank(answer):
-        raise Misfit("no answer")
-    answer = _in_words(answer)
     scale = _optional(row, "scale")
-    if scale and not isinstance(answer, list | dict):
-        answer = f"{answer} {scale}"
+    right = [
+        _scaled(_in_words(answer), scale)
+        for answer in (row.get("answer"), *_several(row.get("answers")))
+        if not _blank(answer)
+    ]
+    if not right:
+        raise Misfit("no answer")
+    answer, others = right[0], dict.fromkeys(text for text in right[1:] if isinstance(text, str) and text != right[0])
     if context and context.strip():
-        return Turn(f"{context}\n\n{question}", answer, question=question)
-    return Turn(question, answer)
+        return Turn(f"{context}\n\n{question}", answer, question=question, accept=tuple(others))
+    return Turn(question, answer, accept=tuple(others))
 
 
-def _first(answers: JSON) -> JSON:
-    """The first of several right answers: a list of them, or SQuAD's [{text}, …] or {text: […]}."""
+def _several(answers: JSON) -> list[JSON]:
+    """Answers that are right: a list of them, or SQuAD's [{text}, …] or {text: […]}."""
     if isinstance(answers, dict):
         answers = answers.get("text")
-    first = answers[0] if isinstance(answers, list) and answers else None
-    return first.get("text") if isinstance(first, dict) else first
+    listed = answers if isinstance(answers, list) else []
+    return [one.get("text") if isinstance(one, dict) else one for one in listed]
+
+
+def _scaled(answer: JSON, scale: str | None) -> JSON:
+    return f"{answer} {scale}" if scale and not isinstance(answer, list | dict) else answer
 
 
 def _paper(row: Row) -> Turn:
@@ -431,6 +442,8 @@ def record(row: Row, layout: Layout, *, line: int, file: str, stem: str, group_c
     provenance |= own
     if _synthetic(row):
         provenance["synthetic"] = True
+    if turn.accept:
+        provenance["accept"] = list(turn.accept)
     if turn.unprinted:
         provenance["unprinted"] = list(turn.unprinted)
     if turn.slices:

@@ -12,10 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import regex
 
 from tunewright.core.records import JSON, Example, Prediction
-from tunewright.text.numbers import ascii_digits
 from tunewright.text.schema import SCORE, in_schema_order, resolve
 from tunewright.text.serialise import dumps
 from tunewright.text.unicode import nfc
@@ -33,16 +31,6 @@ def strings(example: Example, prediction: Prediction) -> tuple[str, str]:
     if prediction.failure is not None or value is None:
         return nfc(reference), nfc(prediction.text)
     return nfc(reference), nfc(dumps(in_schema_order(value, example.schema)))
-
-
-_MARKS = regex.compile(r"[\p{P}\p{S}\p{Cf}]+")
-_ARTICLES = frozenset({"a", "an", "the"})
-
-
-def answer_words(text: str) -> list[str]:
-    """A free answer's words in order: folded, digits as 0-9, without punctuation, signs and English articles."""
-    bare = _MARKS.sub("", ascii_digits(nfc(text)).casefold())
-    return [word for word in bare.split() if word not in _ARTICLES]
 
 
 def container(example: Example) -> type:

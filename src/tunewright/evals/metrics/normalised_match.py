@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tunewright.core.records import Example, Prediction
-from tunewright.evals.metrics._shared import answer_words, ratio, strings
+from tunewright.evals.metrics._shared import ratio, strings
+from tunewright.text.words import answer_words
 
 name = "normalised_match"
 proportions = frozenset({"normalised_match"})

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from tunewright.core.records import Example, Prediction
-from tunewright.evals.metrics._shared import answer_words, ratio, strings
+from tunewright.evals.metrics._shared import ratio, strings
 from tunewright.text.mentions import mentions, same
+from tunewright.text.words import answer_words
 
 name = "numeric_match"
 proportions = frozenset({"numeric_match"})
