@@ -123,9 +123,11 @@ def test_a_paragraph_and_a_table_with_their_questions_are_read(tmp_path):
 
 
 def test_a_column_of_questions_that_asks_nothing_of_its_row_stays_a_column(tmp_path):
-    write(tmp_path / "data.jsonl", [{"text": "t", "target": "x", "questions": ["a", "b"], "paragraphs": ["c"]}])
-    [record] = load(str(tmp_path)).records
-    assert (record.text, record.target) == ("t", "x")
+    rows = [
+        {"text": "t", "target": "x", "questions": asked, "paragraphs": ["c"]} for asked in (["a"], [{"question": "a"}])
+    ]
+    write(tmp_path / "data.jsonl", rows)
+    assert [(record.text, record.target) for record in load(str(tmp_path)).records] == [("t", "x")] * 2
 
 
 def test_a_column_of_that_name_is_no_question_elsewhere(tmp_path):

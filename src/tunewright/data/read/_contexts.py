@@ -109,6 +109,8 @@ def unfolded(rows: Iterable[Row | Rejected]) -> Iterator[Row | Rejected]:
 
 def _held(row: dict[str, JSON]) -> list[tuple[dict[str, JSON], list[JSON]]] | None:
     """What a row's questions have in common, and these; None where it holds none."""
+    if "json" in row or "target" in row:  # has its own answer
+        return None
     title = {"article": row["title"]} if isinstance(row.get("title"), str) else {}
     parts = row["paragraphs"] if isinstance(row.get("paragraphs"), list) else []
     if parts and all(isinstance(part, dict) and isinstance(part.get("qas"), list) for part in parts):
