@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,8 @@ def same(fast: list[Reply], slow: list[Reply]) -> bool:
         (f.ids, f.text, f.finish, f.closed, f.failure) == (s.ids, s.text, s.finish, s.closed, s.failure)
         and len(f.logprobs or []) == len(s.logprobs or [])
         and all(a == b or abs(a - b) < 1e-3 for a, b in zip(f.logprobs or [], s.logprobs or [], strict=True))
+        and [other[:2] for other in f.others or []] == [other[:2] for other in s.others or []]
+        and all(abs(a[2] - b[2]) < 1e-3 for a, b in zip(f.others or [], s.others or [], strict=True))
         for f, s in zip(fast, slow, strict=True)
     )
 
@@ -87,6 +90,32 @@ def test_batches_with_drafts_draw_what_one_row_draws(family: str, seed: int, gra
     assert not same(list(generate(loaded, asked, **given, sampling=other, numbers=numbers)), slow)
     if held is not None:
         assert all(held.accepts(reply.text) for reply in slow)
+
+
+@pytest.mark.parametrize(("family", "seed"), [("wren", 0), ("llama3", 1), ("gpt2", 2)])
+@pytest.mark.parametrize("grammar", [False, True])
+def test_tokens_beside_the_chosen_ones_are_told_alike(
+    family: str, seed: int, grammar: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunewright.decode.row.LIKELY", 1e-5)  # what random weights say is never likely
+    loaded = tiny_models.loaded(family, seed)
+    held = Grammar(loaded.tokenizer, SCHEMA, stop_ids=loaded.chat.stop_ids) if grammar else None
+    asked = prompts(6, seed)
+    slow = [plain(loaded, prompt, max_new_tokens=60, grammar=held, logprobs=True, others=True) for prompt in asked]
+    fast = list(generate(loaded, asked, max_new_tokens=60, grammars=held, batch_size=4, logprobs=True, others=True))
+    assert same(fast, slow)
+    assert all(reply.others for reply in fast)
+    changed = replace(slow[0], others=slow[0].others[:-1])
+    assert not same(fast, [changed, *slow[1:]])
+    for prompt, reply in zip(asked, slow, strict=True):
+        place, token, chance = reply.others[len(reply.others) // 2]
+        assert token != reply.ids[place]
+        opened = plain(
+            loaded, prompt, max_new_tokens=60, grammar=held, logprobs=True, opening=[*reply.ids[:place], token]
+        )
+        assert opened.finish != "error"  # every one of them begins a reply
+        assert opened.ids[: place + 1] == [*reply.ids[:place], token]
+        assert chance <= reply.logprobs[place] or grammar  # what the grammar refuses may be likelier than both
 
 
 @pytest.mark.parametrize("family", ["wren", "llama3", "gpt2"])

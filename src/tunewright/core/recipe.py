@@ -649,9 +649,20 @@ class DecodeOptions(Options):
         description="Without the grammar: temperatures of further attempts where a reply is no valid answer, such as "
         "[0.3, 0.6, 0.9], after a greedy one. Systems then also answer so, as `progressive`.",
     )
+    candidates: Positive = Field(
+        1,
+        description="Under the grammar: most replies to each document, the greedy one and those that part from it "
+        "where the model doubted most; the likeliest of them is the answer. 1: the greedy one alone.",
+    )
     verbatim: bool = Field(
         True, description="Under the grammar, hold values that the schema marks `x-verbatim` to what the document says."
     )
+
+    @model_validator(mode="after")
+    def _held(self) -> DecodeOptions:
+        if self.candidates > 1 and not self.grammar:
+            raise ValueError("used with candidates of 1, or with grammar: true")
+        return self
 
 
 MODEL_FREE = ("rules", "classical")
@@ -1153,6 +1164,7 @@ class Recipe(Options):
             "without evaluate.ranking, which needs a model's probabilities": asked.ranking.distractors > 0,
             "without evaluate.prompts": bool(asked.prompts),
             "without decode.retry_temperatures": bool(self.decode.retry_temperatures),
+            "without decode.candidates": self.decode.candidates > 1,
             "without data.max_document_tokens, which are counted by a local model": (
                 self.data.max_document_tokens is not None
             ),

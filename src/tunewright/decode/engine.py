@@ -54,6 +54,7 @@ def _rows(
     sources: Sequence[Source | None] | None,
     first: int,
     logprobs: bool,
+    others: bool,
     numbers: Sequence[int] | None = None,
     openings: Sequence[Sequence[int]] | None = None,
 ) -> list[Row]:
@@ -69,6 +70,8 @@ def _rows(
             row.number = numbers[index]
         if logprobs:
             row.reply.logprobs = []
+        if others:
+            row.reply.others = []
         if not prompt:
             row.fail("the prompt is empty")
         elif budget < 1:
@@ -91,6 +94,7 @@ def generate(
     batch_size: int = 64,
     drafts: bool = True,
     logprobs: bool = False,
+    others: bool = False,
     sampling: Sampling | None = None,
     numbers: Sequence[int] | None = None,
     openings: Sequence[Sequence[int]] | None = None,
@@ -100,7 +104,8 @@ def generate(
     prompts: token ids, from `Chat.prompt_ids`. max_new_tokens: most tokens of a reply, less where the context ends.
     grammars: one for all, or one (or None) for each. sources: the document that each reply's verbatim values come from,
     where its grammar's schema marks any. drafts: verify several tokens per pass; the replies are the same.
-    logprobs: ask for every token's log-probability. sampling: draw tokens; None: always the best one.
+    logprobs: ask for every token's log-probability. others: ask for likely tokens beside those chosen.
+    sampling: draw tokens; None: always the best one.
     numbers: of the replies, for what is drawn; None: 0, 1, 2 …
     openings: token ids that a reply begins with, whatever the model would say; they are part of it.
 
@@ -113,7 +118,7 @@ def generate(
     if sources is not None and len(sources) != len(prompts):
         raise UsageError(f"{len(prompts)} prompts but {len(sources)} sources")
     if not supported(loaded.model, max(map(len, prompts), default=0) + max_new_tokens):
-        for row in _rows(loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs, numbers, openings):
+        for row in _rows(loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs, others, numbers, openings):
             if not row.done:
                 _plain(loaded, row, sampling)
             yield _finished(loaded, row)
@@ -121,7 +126,7 @@ def generate(
     reader = Reader(loaded.model)
     for first in range(0, len(prompts), WINDOW * batch_size):
         window = prompts[first : first + WINDOW * batch_size]
-        rows = _rows(loaded, window, max_new_tokens, grammars, sources, first, logprobs, numbers, openings)
+        rows = _rows(loaded, window, max_new_tokens, grammars, sources, first, logprobs, others, numbers, openings)
         with reader.ready():
             _Batch(reader, [row for row in rows if not row.done], batch_size, drafts, logprobs, sampling).run()
         for row in rows:
@@ -332,6 +337,7 @@ def plain(
     grammar: Grammar | None = None,
     source: Source | None = None,
     logprobs: bool = False,
+    others: bool = False,
     sampling: Sampling | None = None,
     number: int = 0,
     opening: Sequence[int] = (),
@@ -341,7 +347,7 @@ def plain(
     The measure for `generate`, and the way for models whose attention knows no ragged batches. number: of the
     reply, for what is drawn.
     """
-    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, [source], 0, logprobs, [number], [opening])
+    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, [source], 0, logprobs, others, [number], [opening])
     if not row.done:
         _plain(loaded, row, sampling)
     return _finished(loaded, row)
@@ -372,6 +378,8 @@ def _plain(loaded: Loaded, row: Row, sampling: Sampling | None) -> None:
                 row.done = True
             else:
                 chosen = log_chance(exact, token) if free else 0.0
+                if free:
+                    row.weigh(exact, token)
                 row.push(token, chosen if row.reply.logprobs is not None else None)
             if turning is not None and len(row.prompt) + len(row.ids) == turning + 1:
                 memory = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,12 @@ from llguidance import LLMatcher
 from tunewright.decode.drafts import LONGEST_MATCH, Lookup
 from tunewright.decode.grammar import Grammar, Strings, closing
 from tunewright.decode.source import Source, Verbatim
+
+BESIDE = 4
+"""How many of a place's likeliest tokens are looked at for others than the one chosen."""
+
+LIKELY = 0.01
+"""Probability from which another token is told."""
 
 
 @dataclass(slots=True)
@@ -22,6 +29,8 @@ class Reply:
     text is still a whole answer, closed from token `closed` on), "error" (`failure` says why; other prompts go on).
     logprobs: the model's log-probability of every token, before any mask, and 0.0 where the grammar left no choice;
     None unless asked for.
+    others: (place in `ids`, token, its log-probability) of tokens that were allowed there beside the one chosen, and
+    likely: what a reply that parts from this one could go on with. None unless asked for.
     passes: forward passes this row took part in. seconds: its share of the time.
     """
 
@@ -30,6 +39,7 @@ class Reply:
     finish: str = "stop"
     failure: str | None = None
     logprobs: list[float] | None = None
+    others: list[tuple[int, int, float]] | None = None
     closed: int | None = None
     prompt_tokens: int = 0
     passes: int = 0
@@ -137,6 +147,7 @@ class Row:
             chance = None
             if chances is not None:
                 chance = chances[place] if token == best[place] else log_chance(exact[place], token)
+            self.weigh(exact[place], token)
             self.push(token, chance)
             if token != draft or self.done:
                 self.force()
@@ -178,6 +189,17 @@ class Row:
         scores = scores[: words.size]
         allowed = torch.from_numpy(mask[: len(scores)]).to(scores.device)
         return int(scores.masked_fill(~allowed, -torch.inf).argmax())
+
+    def weigh(self, scores: torch.Tensor, chosen: int) -> None:
+        """Tell, where that is asked for, which others could have come next. scores: the model's, `[vocabulary]`."""
+        if self.reply.others is None:
+            return
+        chances, tokens = scores.float().log_softmax(-1).topk(min(BESIDE, len(scores)))
+        for chance, token in zip(chances.tolist(), tokens.tolist(), strict=True):
+            if chance < math.log(LIKELY):
+                return
+            if token != chosen and token not in self.stops and (self.matcher is None or self._allowed(token)):
+                self.reply.others.append((len(self.ids), token, chance))
 
     def push(self, token: int, logprob: float | None) -> None:
         room = self.budget - len(self.ids) - 1

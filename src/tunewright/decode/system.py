@@ -14,6 +14,7 @@ from tunewright.core.errors import UsageError
 from tunewright.core.recipe import DecodeOptions
 from tunewright.core.records import JSON, Example, Prediction, Record, Span, number_of
 from tunewright.decode import engine
+from tunewright.decode.candidates import likelihood, partings
 from tunewright.decode.grammar import Grammar, vocabulary
 from tunewright.decode.sampling import Sampling
 from tunewright.decode.source import Source
@@ -34,7 +35,8 @@ class LocalSystem:
 
     name: what the results are filed under (base, few-shot, tuned). decoding: "free", "grammar" to hold every reply to
     its example's schema, or "progressive": free, and where the reply is no valid answer drawn again, ever warmer
-    (`decode.retry_temperatures`); one that is still none is a failure.
+    (`decode.retry_temperatures`); one that is still none is a failure. With `decode.candidates` the grammar's answer is
+    the likeliest of so many replies (`candidates`).
     shots: records shown as earlier turns; of these, the ones of the example's own type.
     over_length, max_length: as in training (`train.over_length`). Where that cuts documents, prompts over `max_length`
     tokens, and those that leave no room for a reply in the model's context, are cut here in the same way; otherwise
@@ -95,8 +97,40 @@ class LocalSystem:
         begun = self.loaded.chat.opening_ids(opening) if opening else []
         if self.decoding == "progressive":
             yield from self._progressive(examples, prompts, begun)
+        elif self.options.candidates > 1 and all(self.grammar(example.schema) for example in examples):
+            size = engine.WINDOW * self.options.batch_size
+            for first in range(0, len(examples), size):
+                yield from self._likeliest(examples[first : first + size], prompts[first : first + size], begun)
         else:
             yield from self._answers(examples, prompts, begun)
+
+    def _likeliest(
+        self, examples: Sequence[Example], prompts: Sequence[Prompt], begun: list[int]
+    ) -> Iterator[Prediction]:
+        """Of the greedy reply to each example and those that part from it, the one that the model finds likeliest."""
+        words = vocabulary(self.loaded.tokenizer).bytes
+        greedy = list(self._replies(examples, prompts, [begun] * len(examples), others=True))
+        found = [[(likelihood(reply, words), reply)] for reply in greedy]
+        ways = [
+            (place, parting)
+            for place, reply in enumerate(greedy)
+            if reply.finish != "error"
+            for parting in partings(reply, words, self.options.candidates - 1)
+        ]
+        others = self._replies(
+            [examples[place] for place, _ in ways],
+            [prompts[place] for place, _ in ways],
+            [parting.ids for _, parting in ways],
+            others=True,
+        )
+        for (place, parting), reply in zip(ways, others, strict=True):
+            found[place].append((parting.chance + likelihood(reply, words), parting.of(reply)))
+        for example, prompt, own in zip(examples, prompts, found, strict=True):
+            _, best = max(own, key=lambda one: one[0])
+            spent = [reply for _, reply in own]
+            costs = {name: sum(getattr(one, name) for one in spent) for name in ("seconds", "prompt_tokens", "passes")}
+            costs["tokens"] = sum(len(one.ids) for one in spent)
+            yield replace(self.prediction(example, best), cut=prompt.cut, **costs)
 
     def _progressive(
         self, examples: Sequence[Example], prompts: Sequence[Prompt], begun: list[int]
@@ -132,7 +166,20 @@ class LocalSystem:
         begun: list[int],
         sampling: Sampling | None = None,
     ) -> Iterator[Prediction]:
-        replies = engine.generate(
+        replies = self._replies(examples, prompts, [begun] * len(examples), sampling)
+        for example, prompt, reply in zip(examples, prompts, replies, strict=True):
+            yield replace(self.prediction(example, reply), cut=prompt.cut)
+
+    def _replies(
+        self,
+        examples: Sequence[Example],
+        prompts: Sequence[Prompt],
+        openings: Sequence[list[int]],
+        sampling: Sampling | None = None,
+        *,
+        others: bool = False,
+    ) -> Iterator[engine.Reply]:
+        return engine.generate(
             self.loaded,
             [prompt.ids for prompt in prompts],
             max_new_tokens=self.options.max_new_tokens,
@@ -140,12 +187,11 @@ class LocalSystem:
             sources=[self._source(example) for example in examples],
             batch_size=self.options.batch_size,
             logprobs=True,
+            others=others,
             sampling=sampling,
             numbers=[number_of(example.id) for example in examples],
-            openings=[begun] * len(examples) if begun else None,
+            openings=openings,
         )
-        for example, prompt, reply in zip(examples, prompts, replies, strict=True):
-            yield replace(self.prediction(example, reply), cut=prompt.cut)
 
     def _prompt(self, example: Example) -> Prompt:
         """An example's prompt, its document cut where the recipe says so; as it is where that is not enough."""

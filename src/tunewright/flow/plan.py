@@ -530,6 +530,7 @@ class _Shape:
         shots = recipe.evaluate.shots if cell.startswith("few-shot") else 0
         read = prompt * (1 + 0.8 * shots) * self.layers * layer.read
         # An untuned model often goes on to the end of its budget.
+        count *= recipe.decode.candidates if cell.endswith("grammar") else 1
         passes = reply if cell.startswith("tuned") else (reply + recipe.decode.max_new_tokens) / 2
         batch = min(recipe.decode.batch_size, count) or 1
         one_pass = self.layers * LAYER_SECONDS + batch * 2 * (self.body + self.vocabulary * self.width) / (

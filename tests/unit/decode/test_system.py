@@ -18,6 +18,7 @@ from tunewright.decode.engine import Reply
 from tunewright.decode.grammar import GrammarError
 from tunewright.decode.system import LocalSystem, confidence, spans, value_places
 from tunewright.tasks.extraction import Extraction
+from tunewright.text.schema import validate
 from tunewright.text.serialise import dumps
 
 SCHEMA = {
@@ -210,3 +211,69 @@ def test_further_attempts_of_a_model_are_the_same_every_time() -> None:
     together = answers(asked)
     assert {attempts for _, _, attempts in together.values()} == {2}
     assert answers(asked[3:]) | answers(asked[:3]) == together
+
+
+def loaded_ids(text: str) -> list[int]:
+    return LOADED.tokenizer(text, add_special_tokens=False).input_ids
+
+
+def test_of_several_candidates_the_likeliest_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {name: f'{{"name": "{name}", "total": null}}' for name in "abc"}
+    ids = {name: loaded_ids(text) for name, text in texts.items()}
+    place = next(at for at, token in enumerate(ids["a"]) if token != ids["b"][at])
+    told = {  # (probability of its name, of what follows, how it ended) of the greedy reply and of those that part
+        "first": [(0.4, 0.55, "stop"), (0.32, 0.9, "stop"), (0.28, 0.5, "stop")],
+        "second": [(0.4, 0.6, "stop"), (0.32, 0.7, "stop"), (0.28, 0.95, "length")],  # closed at the budget: no answer
+        "third": [(0.4, 0.8, "length"), (0.32, 0.9, "length"), (0.28, 0.9, "length")],  # none beats the first
+        "sure": [(0.9, 0.6, "stop"), (0.06, 1, "stop"), (0.04, 1, "stop")],  # has most of it: nothing can be likelier
+        "failed": [(0.4, 0.6, "error"), (0.32, 0.9, "stop"), (0.28, 0.9, "stop")],
+    }
+    bills = [BILLS[0].replace(id=key, text=f"Bill {key}") for key in told]
+    asked = []
+
+    def generate(loaded, prompts, *, openings, **_):
+        for prompt, opening in zip(prompts, openings, strict=True):
+            key = next(key for key in told if key in loaded.tokenizer.decode(prompt))
+            name = next(name for name in "abc" if not opening or opening == ids[name][: place + 1])
+            asked.append((key, name if opening else ""))
+            chance, behind, finish = told[key]["abc".index(name)]
+            end = len(ids[name]) - 1
+            # Half of all the model's probability is on what the grammar refuses.
+            others = [(end, loaded_ids("!")[0], math.log((1 - behind) / 2 + 1e-9))]
+            each = [0.0] * end + [math.log(behind / 2)]
+            if not opening:  # the engine tells nothing of what it was given
+                each[place] = math.log(chance / 2)
+                others += [
+                    (place, ids[other][place], math.log(told[key][i][0] / 2)) for i, other in enumerate("abc") if i
+                ]
+            costs = {"passes": 3, "seconds": 1.0, "prompt_tokens": 7, "failure": "so" if finish == "error" else None}
+            yield Reply(ids[name], texts[name], finish, logprobs=each, others=others, **costs)
+
+    monkeypatch.setattr("tunewright.decode.system.engine.generate", generate)
+    options = OPTIONS.model_copy(update={"candidates": 3, "batch_size": 2})
+    system = LocalSystem("tuned", LOADED, TASK, decoding="grammar", options=options)
+    found = {one.id: one for one in system.predict([TASK.example(bill) for bill in bills])}
+    assert list(found) == list(told)
+    assert [one.value and one.value["name"] for one in found.values()] == ["b", "a", "a", "a", None]
+    assert asked[:5] == [(key, "") for key in told]
+    assert asked[5:] == [(key, other) for key in ("first", "second", "third") for other in "bc"]
+    assert [one.passes for one in found.values()] == [9, 9, 9, 3, 3]
+    assert (found["first"].seconds, found["first"].prompt_tokens) == (3.0, 21)
+    assert math.prod(found["first"].confidence.values()) == pytest.approx(0.16)
+
+
+def test_candidates_are_other_answers_and_the_same_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunewright.decode.row.LIKELY", 1e-5)
+    short = {"type": "string", "maxLength": 3}
+    task = Extraction(schemas={"bill": {**SCHEMA, "properties": {"name": short, "total": short}}})
+    asked = [task.example(bill) for bill in BILLS]
+
+    def answers(candidates, some):
+        options = OPTIONS.model_copy(update={"candidates": candidates})
+        found = list(LocalSystem("base", LOADED, task, decoding="grammar", options=options).predict(some))
+        assert all(not list(validate(one.value, example.schema)) for one, example in zip(found, some, strict=True))
+        return {one.id: one.text for one in found}
+
+    several = answers(12, asked)
+    assert several != answers(1, asked)
+    assert answers(12, asked[3:]) | answers(12, asked[:3]) == several

@@ -494,6 +494,7 @@ def test_a_service_that_repeats_the_key_in_everything(service: FakeOpenAI, sourc
         ("evaluate.likelihood=true", "without evaluate.likelihood"),
         ("evaluate.ranking.distractors=2", "without evaluate.ranking"),
         ("decode.retry_temperatures=[0.5]", "without decode.retry_temperatures"),
+        ("decode.candidates=3", "without decode.candidates"),
         ("train.over_length=truncate_tail", "refuse or drop"),
         ("hosted.suffix=a b", "suffix"),
         ("hosted.api_key=x", "unknown key"),
