@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 import tiny_models
 from tunewright.decode import engine
+from tunewright.decode.candidates import likelihood
 from tunewright.decode.engine import Reply, generate, plain
 from tunewright.decode.grammar import Grammar
 from tunewright.decode.sampling import Sampling
@@ -116,6 +118,30 @@ def test_tokens_beside_the_chosen_ones_are_told_alike(
         assert opened.finish != "error"  # every one of them begins a reply
         assert opened.ids[: place + 1] == [*reply.ids[:place], token]
         assert chance <= reply.logprobs[place] or grammar  # what the grammar refuses may be likelier than both
+
+
+@pytest.mark.parametrize(("family", "seed"), [("wren", 0), ("llama3", 1), ("gpt2", 2)])
+def test_replies_that_can_no_longer_be_likely_enough_are_given_up(
+    family: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunewright.decode.row.LIKELY", 1e-5)
+    loaded = tiny_models.loaded(family, seed)
+    held = Grammar(loaded.tokenizer, OTHER, stop_ids=loaded.chat.stop_ids)
+    words, asked = held.vocabulary.bytes, prompts(9, seed)
+    given = {"max_new_tokens": 60, "logprobs": True, "others": True}
+    whole = list(generate(loaded, asked, grammars=held, batch_size=4, **given))
+    likely = [likelihood(reply, words) for reply in whole]
+    assert all(math.isfinite(one) for one in likely)
+    floors = [one + (-1e-4 if place % 3 else 1.0) for place, one in enumerate(likely)]
+    fast = list(generate(loaded, asked, grammars=held, batch_size=4, floors=floors, **given))
+    slow = [
+        plain(loaded, prompt, grammar=held, floor=floor, **given) for prompt, floor in zip(asked, floors, strict=True)
+    ]
+    assert same(fast, slow)
+    for place, (reply, full) in enumerate(zip(fast, whole, strict=True)):
+        assert reply.finish == ("stop" if place % 3 else "length")
+        assert reply.ids == full.ids if place % 3 else reply.ids == full.ids[: len(reply.ids)]
+    assert sum(len(reply.ids) for reply in fast) < sum(len(reply.ids) for reply in whole)
 
 
 @pytest.mark.parametrize("family", ["wren", "llama3", "gpt2"])

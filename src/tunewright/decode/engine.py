@@ -13,6 +13,7 @@ tests hold the two against each other. What makes `generate` faster changes none
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -57,6 +58,7 @@ def _rows(
     others: bool,
     numbers: Sequence[int] | None = None,
     openings: Sequence[Sequence[int]] | None = None,
+    floors: Sequence[float] | None = None,
 ) -> list[Row]:
     """Rows of a window; those that cannot be decoded are done already."""
     stops, context = loaded.chat.stop_ids, loaded.context
@@ -72,6 +74,8 @@ def _rows(
             row.reply.logprobs = []
         if others:
             row.reply.others = []
+        if floors is not None:
+            row.floor = floors[index]
         if not prompt:
             row.fail("the prompt is empty")
         elif budget < 1:
@@ -98,6 +102,7 @@ def generate(
     sampling: Sampling | None = None,
     numbers: Sequence[int] | None = None,
     openings: Sequence[Sequence[int]] | None = None,
+    floors: Sequence[float] | None = None,
 ) -> Iterator[Reply]:
     """Replies to `prompts`, in their order.
 
@@ -108,6 +113,8 @@ def generate(
     sampling: draw tokens; None: always the best one.
     numbers: of the replies, for what is drawn; None: 0, 1, 2 …
     openings: token ids that a reply begins with, whatever the model would say; they are part of it.
+    floors: with `others`, a `candidates.likelihood` for each reply; one that cannot reach it any more is given up, with
+    finish "length".
 
     A prompt that cannot be decoded (empty, longer than the context) is a Reply with finish "error"; the others go on.
     """
@@ -118,7 +125,9 @@ def generate(
     if sources is not None and len(sources) != len(prompts):
         raise UsageError(f"{len(prompts)} prompts but {len(sources)} sources")
     if not supported(loaded.model, max(map(len, prompts), default=0) + max_new_tokens):
-        for row in _rows(loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs, others, numbers, openings):
+        for row in _rows(
+            loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs, others, numbers, openings, floors
+        ):
             if not row.done:
                 _plain(loaded, row, sampling)
             yield _finished(loaded, row)
@@ -126,7 +135,9 @@ def generate(
     reader = Reader(loaded.model)
     for first in range(0, len(prompts), WINDOW * batch_size):
         window = prompts[first : first + WINDOW * batch_size]
-        rows = _rows(loaded, window, max_new_tokens, grammars, sources, first, logprobs, others, numbers, openings)
+        rows = _rows(
+            loaded, window, max_new_tokens, grammars, sources, first, logprobs, others, numbers, openings, floors
+        )
         with reader.ready():
             _Batch(reader, [row for row in rows if not row.done], batch_size, drafts, logprobs, sampling).run()
         for row in rows:
@@ -341,13 +352,16 @@ def plain(
     sampling: Sampling | None = None,
     number: int = 0,
     opening: Sequence[int] = (),
+    floor: float = -math.inf,
 ) -> Reply:
     """Decoding as the definition has it: one row, one token a pass, the mask applied to every score.
 
     The measure for `generate`, and the way for models whose attention knows no ragged batches. number: of the
     reply, for what is drawn.
     """
-    [row] = _rows(loaded, [prompt], max_new_tokens, grammar, [source], 0, logprobs, others, [number], [opening])
+    [row] = _rows(
+        loaded, [prompt], max_new_tokens, grammar, [source], 0, logprobs, others, [number], [opening], [floor]
+    )
     if not row.done:
         _plain(loaded, row, sampling)
     return _finished(loaded, row)
@@ -380,6 +394,8 @@ def _plain(loaded: Loaded, row: Row, sampling: Sampling | None) -> None:
                 chosen = log_chance(exact, token) if free else 0.0
                 if free:
                     row.weigh(exact, token)
+                    if row.done:
+                        break
                 row.push(token, chosen if row.reply.logprobs is not None else None)
             if turning is not None and len(row.prompt) + len(row.ids) == turning + 1:
                 memory = None

@@ -60,6 +60,7 @@ class Row:
     ):
         self.index, self.prompt, self.budget, self.grammar, self.stops = index, list(prompt), budget, grammar, stops
         self.number = index
+        self.floor, self.chance = -math.inf, 0.0
         self.reply = Reply(prompt_tokens=len(self.prompt))
         self.ids = self.reply.ids
         self.done = False
@@ -148,6 +149,8 @@ class Row:
             if chances is not None:
                 chance = chances[place] if token == best[place] else log_chance(exact[place], token)
             self.weigh(exact[place], token)
+            if self.done:
+                return place
             self.push(token, chance)
             if token != draft or self.done:
                 self.force()
@@ -191,15 +194,31 @@ class Row:
         return int(scores.masked_fill(~allowed, -torch.inf).argmax())
 
     def weigh(self, scores: torch.Tensor, chosen: int) -> None:
-        """Tell, where that is asked for, which others could have come next. scores: the model's, `[vocabulary]`."""
+        """Tell, where that is asked for, which others could have come next. scores: the model's, `[vocabulary]`.
+
+        A reply that is less likely among these than it has to be goes no further.
+        """
         if self.reply.others is None:
             return
-        chances, tokens = scores.float().log_softmax(-1).topk(min(BESIDE, len(scores)))
-        for chance, token in zip(chances.tolist(), tokens.tolist(), strict=True):
+        chances = scores.float().log_softmax(-1)
+        own = float(chances[chosen])
+        total = math.exp(own)
+        for chance, token in zip(*(told.tolist() for told in chances.topk(min(BESIDE, len(scores)))), strict=True):
             if chance < math.log(LIKELY):
-                return
+                break
             if token != chosen and token not in self.stops and (self.matcher is None or self._allowed(token)):
                 self.reply.others.append((len(self.ids), token, chance))
+                total += 0.0 if self._alike(token, chosen) else math.exp(chance)
+        self.chance += own - math.log(total)
+        if self.chance < self.floor:
+            self.reply.finish, self.done = "length", True
+
+    def _alike(self, one: int, other: int) -> bool:
+        """Whether two tokens may be the beginning of one text."""
+        if self.grammar is None:
+            return False
+        one_says, other_says = self.grammar.vocabulary.bytes[one], self.grammar.vocabulary.bytes[other]
+        return one_says.startswith(other_says) or other_says.startswith(one_says)
 
     def push(self, token: int, logprob: float | None) -> None:
         room = self.budget - len(self.ids) - 1

@@ -122,6 +122,7 @@ class LocalSystem:
             [prompts[place] for place, _ in ways],
             [parting.ids for _, parting in ways],
             others=True,
+            floors=[found[place][0][0] - parting.chance for place, parting in ways],
         )
         for (place, parting), reply in zip(ways, others, strict=True):
             found[place].append((parting.chance + likelihood(reply, words), parting.of(reply)))
@@ -178,6 +179,7 @@ class LocalSystem:
         sampling: Sampling | None = None,
         *,
         others: bool = False,
+        floors: Sequence[float] | None = None,
     ) -> Iterator[engine.Reply]:
         return engine.generate(
             self.loaded,
@@ -191,6 +193,7 @@ class LocalSystem:
             sampling=sampling,
             numbers=[number_of(example.id) for example in examples],
             openings=openings,
+            floors=floors,
         )
 
     def _prompt(self, example: Example) -> Prompt:
