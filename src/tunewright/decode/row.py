@@ -201,15 +201,16 @@ class Row:
         if self.reply.others is None:
             return
         chances = scores.float().log_softmax(-1)
-        own = float(chances[chosen])
-        total = math.exp(own)
+        beside = 0.0
         for chance, token in zip(*(told.tolist() for told in chances.topk(min(BESIDE, len(scores)))), strict=True):
             if chance < math.log(LIKELY):
                 break
             if token != chosen and token not in self.stops and (self.matcher is None or self._allowed(token)):
                 self.reply.others.append((len(self.ids), token, chance))
-                total += 0.0 if self._alike(token, chosen) else math.exp(chance)
-        self.chance += own - math.log(total)
+                beside += 0.0 if self._alike(token, chosen) else math.exp(chance)
+        if beside:
+            own = float(chances[chosen])
+            self.chance += own - math.log(math.exp(own) + beside)
         if self.chance < self.floor:
             self.reply.finish, self.done = "length", True
 

@@ -108,7 +108,7 @@ class LocalSystem:
         self, examples: Sequence[Example], prompts: Sequence[Prompt], begun: list[int]
     ) -> Iterator[Prediction]:
         """Of the greedy reply to each example and those that part from it, the one that the model finds likeliest."""
-        words = vocabulary(self.loaded.tokenizer).bytes
+        words = vocabulary(self.loaded.tokenizer, self.loaded.chat.stop_ids).bytes
         greedy = list(self._replies(examples, prompts, [begun] * len(examples), others=True))
         found = [[(likelihood(reply, words), reply)] for reply in greedy]
         ways = [

@@ -45,6 +45,9 @@ EFFICIENCY = 0.35
 LAYER_SECONDS = 5e-4
 """Time of one layer in one decoding pass beside its matrices, on a processor."""
 
+CANDIDATE = 0.2
+"""What each further candidate of a reply takes beside it: many replies need none, and many are given up early."""
+
 DRAWN = 2
 """Texts that are drawn for one that is kept, about."""
 
@@ -530,13 +533,15 @@ class _Shape:
         shots = recipe.evaluate.shots if cell.startswith("few-shot") else 0
         read = prompt * (1 + 0.8 * shots) * self.layers * layer.read
         # An untuned model often goes on to the end of its budget.
-        count *= recipe.decode.candidates if cell.endswith("grammar") else 1
         passes = reply if cell.startswith("tuned") else (reply + recipe.decode.max_new_tokens) / 2
         batch = min(recipe.decode.batch_size, count) or 1
         one_pass = self.layers * LAYER_SECONDS + batch * 2 * (self.body + self.vocabulary * self.width) / (
             speed * EFFICIENCY
         )
-        return count * read + math.ceil(count / batch) * passes * one_pass
+        seconds = count * read + math.ceil(count / batch) * passes * one_pass
+        if cell.endswith("grammar"):
+            seconds *= 1 + CANDIDATE * (recipe.decode.candidates - 1)
+        return seconds
 
     def writing(
         self, recipe: Recipe, texts: dict[str, int], prompt: float, reply: float, speed: float, layer: pace.Pace
