@@ -658,12 +658,6 @@ class DecodeOptions(Options):
         True, description="Under the grammar, hold values that the schema marks `x-verbatim` to what the document says."
     )
 
-    @model_validator(mode="after")
-    def _held(self) -> DecodeOptions:
-        if self.candidates > 1 and not self.grammar:
-            raise ValueError("used with candidates of 1, or with grammar: true")
-        return self
-
 
 MODEL_FREE = ("rules", "classical")
 """Systems that need no model: labels and regular expressions; words and phrases learnt from train."""

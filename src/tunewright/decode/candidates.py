@@ -58,12 +58,12 @@ def partings(reply: Reply, words: Sequence[bytes], count: int) -> list[Parting]:
 
 
 def likelihood(reply: Reply, words: Sequence[bytes]) -> float:
-    """Log-probability of a reply among what was allowed, behind what it was opened with; minus infinity for one that
-    failed or was closed at its budget.
+    """Log-probability of a reply among what was allowed, behind what it was opened with; of one that was closed at its
+    budget, of what was written till then.
 
     The reply is decoded with `logprobs` and `others`; words: every token's bytes.
     """
-    return sum(_allowed(reply, words)[0]) if reply.finish == "stop" else -math.inf
+    return sum(_allowed(reply, words)[0])
 
 
 def _allowed(reply: Reply, words: Sequence[bytes]) -> tuple[list[float], list[tuple[int, int, float, float]]]:

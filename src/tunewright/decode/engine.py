@@ -13,6 +13,7 @@ tests hold the two against each other. What makes `generate` faster changes none
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,9 @@ PASS_TOKENS = 16384
 
 SHORTEST_PREFIX = 16
 """Tokens from which sharing a prefix pays."""
+
+AGAIN = 512
+"""Tokens of a prompt, for each further row that has it, from which these rows are read by themselves."""
 
 FREE_WIDTH = 128
 """Tokens whose computing costs as much as a pass costs by itself: what weighs a draft against its padding."""
@@ -195,7 +199,7 @@ class _Batch:
         while self.queue and len(rows) < len(free):
             row = self.queue[0]
             shares = row.prefix == head.prefix and row.prompt[: row.prefix] == head.prompt[: head.prefix]
-            longest = max(longest, len(row.prompt) - row.prefix)
+            longest = max(longest, len(row.prompt) + len(row.ids) - row.prefix)
             if not shares or (rows and longest * (len(rows) + 1) > PASS_TOKENS):
                 break
             row.lane = free[len(rows)]
@@ -313,8 +317,8 @@ class _Batch:
 
 def _in_clusters(rows: list[Row]) -> list[Row]:
     """Rows in the order they are read: those that share a prefix together, and among these the longest first."""
-    rows = sorted(rows, key=lambda row: row.prompt)
     clusters: list[tuple[int, list[Row]]] = []
+    several, rows = _asked_again(rows)
     for row in rows:
         if clusters:
             length, members = clusters[-1]
@@ -326,11 +330,23 @@ def _in_clusters(rows: list[Row]) -> list[Row]:
                 continue
         clusters.append((len(row.prompt) - 1, [row]))
     ordered = []
-    for length, members in clusters:
+    for length, members in [*clusters, *((len(same[0].prompt) - 1, same) for same in several)]:
         for row in members:
             row.prefix = length if len(members) > 1 else 0
         ordered += sorted(members, key=lambda row: (-len(row.prompt), row.index))
     return ordered
+
+
+def _asked_again(rows: list[Row]) -> tuple[list[list[Row]], list[Row]]:
+    """Rows of one prompt, where reading it once saves more than a pass costs; and the others, sorted by prompt."""
+    several, others = [], []
+    for _, same in itertools.groupby(sorted(rows, key=lambda row: row.prompt), key=lambda row: row.prompt):
+        own = list(same)
+        if (len(own) - 1) * len(own[0].prompt) > AGAIN:
+            several.append(own)
+        else:
+            others += own
+    return several, others
 
 
 def _common(a: Sequence[int], b: Sequence[int], limit: int) -> int:

@@ -213,6 +213,12 @@ class Row:
             self.chance += own - math.log(math.exp(own) + beside)
         if self.chance < self.floor:
             self.reply.finish, self.done = "length", True
+            self._forget()
+
+    def _forget(self) -> None:
+        """Drop what stood beside a token that is not written after all."""
+        if self.reply.others is not None:
+            self.reply.others = [other for other in self.reply.others if other[0] < len(self.ids)]
 
     def _alike(self, one: int, other: int) -> bool:
         """Whether two tokens may be the beginning of one text."""
@@ -257,6 +263,7 @@ class Row:
 
     def _close(self, plan: list[int] | None) -> None:
         self.reply.finish, self.done, self.reply.closed = "length", True, len(self.ids)
+        self._forget()
         self.ids += plan or []
         if self.reply.logprobs is not None:
             self.reply.logprobs += [-float("inf")] * len(plan or [])

@@ -3,7 +3,8 @@
 A schema marks them. `"x-verbatim": true` holds a string to a run of the document that cuts no word or number, as
 printed or with one space for each white space in it (an address of three lines); `"x-verbatim": "amount"` to one of
 its numbers in plain form (ASCII digits, no grouping); `"x-verbatim": "name"` to a run that may also end before a mark
-of a note, and a list of such to runs one behind the other. Such a value cannot be made up: what is left to get wrong is
+of a note, and a list of such to runs one behind the other. Where the string has a pattern, too, only runs that obey it
+count (one from `^` to `$`, without alternatives). Such a value cannot be made up: what is left to get wrong is
 which part of the document it is. Prior art: pointer networks (Vinyals et al. 2015), and the `verbatim-string` type of
 NuExtract, which asks a model for this and does not enforce it.
 """
@@ -15,6 +16,7 @@ import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,10 +35,25 @@ _NUMBERS = (regex.compile(r"\p{Nd}(?:[\p{Nd},]*\p{Nd})?(?:\.\p{Nd}+)?"), regex.c
 _QUOTE, _BACKSLASH, _OBJECT, _COMMA = b'"\\{,'
 
 
+Place = tuple[bytes, frozenset[int], int]
+"""Where a value may stand so far: bytes to copy from, where it may end, how far it is."""
+
+
+@cache
+def _form(pattern: str) -> regex.Pattern[str] | None:
+    """What a whole value obeys, by a schema's pattern; None for one that may hold of a part of it."""
+    if not (pattern.startswith("^") and pattern.endswith("$")) or "|" in pattern or pattern.endswith("\\$"):
+        return None
+    try:
+        return regex.compile(pattern[1:-1])
+    except regex.error:
+        return None
+
+
 class Said:
     """A text in the bytes that a JSON string writes it with, and where its words begin and end there."""
 
-    __slots__ = ("closes", "data", "noted", "opens")
+    __slots__ = ("_fitting", "_places", "_text", "closes", "data", "noted", "opens")
 
     def __init__(self, text: str):
         text = text.rstrip()
@@ -44,12 +61,14 @@ class Said:
         opens: list[int] = []
         closes: set[int] = set()
         noted: set[int] = set()
+        places: list[int] = []  # every character's byte offset
         before, before_blank, letter = (
             False,
             True,
             False,
         )  # the character before: part of a word? white space? a letter?
         for character in text:
+            places.append(len(data))
             wordlike, blank = is_wordlike(character), character.isspace()
             if letter and character.isdigit():
                 noted.add(len(data))
@@ -69,10 +88,31 @@ class Said:
         """Byte offsets at which a value may end."""
         self.noted = self.closes | noted
         """Byte offsets at which a name may end: also between a letter and a digit."""
+        self._text, self._places = text, [*places, len(data)]
+        self._fitting: dict[tuple[bool, str], list[Place]] = {}
 
     def ends(self, mark: JSON) -> frozenset[int]:
         """Byte offsets at which a value with this mark may end."""
         return self.noted if mark == NAME else self.closes
+
+    def runs(self, mark: JSON, pattern: JSON) -> Sequence[Place]:
+        """Where a value with this mark and pattern may stand, in order."""
+        form = _form(pattern) if isinstance(pattern, str) else None
+        if form is None:
+            ends = self.ends(mark)
+            return [(self.data, ends, at) for at in self.opens]
+        key = (mark == NAME, form.pattern)
+        if key not in self._fitting:
+            closes = [(end, bisect_left(self._places, end)) for end in sorted(self.ends(mark))]
+            found: list[Place] = []
+            for at in self.opens:
+                first = bisect_left(self._places, at)
+                if form.match(self._text, first):
+                    fitting = frozenset(end for end, last in closes if form.fullmatch(self._text, first, last))
+                    if fitting:
+                        found.append((self.data[: max(fitting)], fitting, at))
+            self._fitting[key] = found
+        return self._fitting[key]
 
 
 class Source:
@@ -98,10 +138,6 @@ class Source:
             for said in self.said
             for at in said.opens
         )
-
-
-Place = tuple[bytes, frozenset[int], int]
-"""Where a value may stand so far: bytes to copy from, where it may end, how far it is."""
 
 
 class Verbatim:
@@ -183,8 +219,12 @@ class Verbatim:
             if places is None:
                 return True
             stands = [(data, at) for data, closes, at in places if at in closes]
-            texts = self._source.said
-            behind = [bisect_left(said.opens, at) for data, at in stands for said in texts if said.data is data]
+            behind = [
+                bisect_left(said.opens, at)
+                for data, at in stands
+                for said in self._source.said
+                if said.data.startswith(data)
+            ]
             self._behind = min(behind, default=0)
             return bool(stands) and not self._empty
         self._empty = False
@@ -224,8 +264,8 @@ class Verbatim:
 
     def _begin(self) -> list[Place] | None:
         """Where a value that opens here may stand; None where it need not be verbatim."""
-        mark = resolve(self._nodes[-1], self._root).get(VERBATIM)
-        source = self._source
+        node = resolve(self._nodes[-1], self._root)
+        mark, source = node.get(VERBATIM), self._source
         if mark == AMOUNT:
             return [(value, frozenset((len(value),)), 0) for value in source.amounts]
         if mark not in (True, NAME):
@@ -233,7 +273,12 @@ class Verbatim:
         # Names of a list are printed one behind the other. Without this, a model that copies goes on behind the wrong
         # one of two with a surname in common, and round in circles.
         first = self._behind if mark == NAME and self._kinds and self._kinds[-1] != _OBJECT else 0
-        return [(said.data, said.ends(mark), at) for said in source.said for at in said.opens[first:]]
+        return [
+            place
+            for said in source.said
+            for place in said.runs(mark, node.get("pattern"))
+            if first == 0 or (first < len(said.opens) and place[2] >= said.opens[first])
+        ]
 
 
 # -- which strings are verbatim

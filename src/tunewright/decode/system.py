@@ -110,7 +110,8 @@ class LocalSystem:
         """Of the greedy reply to each example and those that part from it, the one that the model finds likeliest."""
         words = vocabulary(self.loaded.tokenizer, self.loaded.chat.stop_ids).bytes
         greedy = list(self._replies(examples, prompts, [begun] * len(examples), others=True))
-        found = [[(likelihood(reply, words), reply)] for reply in greedy]
+        best = [(likelihood(reply, words), reply) for reply in greedy]
+        spent, given = [[reply] for reply in greedy], [0] * len(greedy)
         ways = [
             (place, parting)
             for place, reply in enumerate(greedy)
@@ -122,16 +123,19 @@ class LocalSystem:
             [prompts[place] for place, _ in ways],
             [parting.ids for _, parting in ways],
             others=True,
-            floors=[found[place][0][0] - parting.chance for place, parting in ways],
+            floors=[best[place][0] - parting.chance for place, parting in ways],
         )
         for (place, parting), reply in zip(ways, others, strict=True):
-            found[place].append((parting.chance + likelihood(reply, words), parting.of(reply)))
-        for example, prompt, own in zip(examples, prompts, found, strict=True):
-            _, best = max(own, key=lambda one: one[0])
-            spent = [reply for _, reply in own]
-            costs = {name: sum(getattr(one, name) for one in spent) for name in ("seconds", "prompt_tokens", "passes")}
-            costs["tokens"] = sum(len(one.ids) for one in spent)
-            yield replace(self.prediction(example, best), cut=prompt.cut, **costs)
+            chance = parting.chance + likelihood(reply, words)
+            if reply.finish == "stop" and chance > best[place][0]:
+                best[place] = chance, parting.of(reply)
+            spent[place].append(reply)
+            given[place] += len(parting.ids)
+        for place, (example, prompt, (_, reply)) in enumerate(zip(examples, prompts, best, strict=True)):
+            own = spent[place]
+            costs = {name: sum(getattr(one, name) for one in own) for name in ("seconds", "prompt_tokens", "passes")}
+            costs["tokens"] = sum(len(one.ids) for one in own) - given[place]
+            yield replace(self.prediction(example, reply), cut=prompt.cut, **costs)
 
     def _progressive(
         self, examples: Sequence[Example], prompts: Sequence[Prompt], begun: list[int]

@@ -67,7 +67,8 @@ def describe_task(job: Run, folder: Path) -> None:
     """Write TASK into a folder of weights: the base, the task's options, the schemas by doc_type, the length rule."""
     options = task_options(job)
     row = {"base": job.recipe.model, "task": options.model_dump(), "schemas": schemas(job), "length": length_of(job)}
-    row |= {"reading": reading_of(job.recipe), "decode": {"max_new_tokens": job.recipe.decode.max_new_tokens}}
+    row["reading"] = reading_of(job.recipe)
+    row["decode"] = job.recipe.decode.model_dump(include={"max_new_tokens", "candidates"})
     files.write_json(folder / TASK, row)
 
 

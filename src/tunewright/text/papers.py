@@ -11,8 +11,10 @@ from tunewright.text.unicode import nfc
 LEAST_IDENTIFIER = 6
 """Characters below which a record's id is a number of some list and no identifier of a paper."""
 
-DOI = re.compile(r"(?<![\w.])10\.\d{4,9}/[^\s\"<>|]+[^\s\"<>|.,;:)\]}'’”]")
+DOI = re.compile(r"(?<![\w.])10\.\d{4,9}(?:\.\d+)*/[^\s\"<>|]+[^\s\"<>|.,;:)\]}'’”]")
 """A digital object identifier where it stands in a text, without the mark that ends a sentence."""
+
+_WHOLE_DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
 
 ARXIV = re.compile(r"(?<![\w.])(?:\d{4}\.\d{4,5}|[a-z]+(?:-[a-z]+)?(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?(?![\w])")
 """An identifier of arXiv, of either form (2301.12345v2, math/0211159)."""
@@ -70,10 +72,11 @@ def printed(id: str, text: str) -> str | None:
 
 
 def printed_doi(doi: str, text: str) -> str | None:
-    """A DOI as its paper prints it, whatever resolver, label or case it was given with; None where it is not there."""
+    """A DOI as its paper prints it, whatever resolver, label or case it was given with; None where it is not there
+    or is none."""
     wanted = identifier(doi)
     for found in DOI.finditer(text):
         if identifier(found.group()) == wanted:
             return found.group()
     plain = re.search(rf"(?<![\w.]){re.escape(wanted)}(?!\w)", text, re.IGNORECASE) if wanted else None
-    return plain.group() if plain else None
+    return plain.group() if plain and _WHOLE_DOI.fullmatch(plain.group()) else None

@@ -24,7 +24,6 @@ def test_what_was_refused_costs_a_reply_nothing() -> None:
     assert likelihood(copied, WORDS) == 0.0
     doubtful = reply([A, B, C], [0.1, 0.1, 0.1], [(1, X, 0.3)])
     assert likelihood(doubtful, WORDS) == pytest.approx(math.log(0.25))
-    assert likelihood(reply([A], [0.1], [], finish="length"), WORDS) == -math.inf
 
 
 def test_partings_come_by_how_likely_the_other_token_was() -> None:
@@ -51,6 +50,14 @@ def test_other_tokens_of_the_same_text_are_no_other_reply(token: int, same: bool
 def test_where_the_reply_has_most_of_the_probability_nothing_is_looked_for() -> None:
     assert partings(reply([A], [0.41], [(0, X, 0.4)]), WORDS, 5) == []
     assert len(partings(reply([A], [0.39], [(0, X, 0.4)]), WORDS, 5)) == 1
+
+
+def test_a_reply_that_was_closed_counts_with_what_was_written_till_then() -> None:
+    told = {"logprobs": [math.log(0.3), -math.inf], "others": [(0, X, math.log(0.6))], "closed": 1}
+    closed = Reply([A, B], finish="length", **told)
+    assert likelihood(closed, WORDS) == pytest.approx(math.log(1 / 3))
+    [parting] = partings(closed, WORDS, 5)
+    assert math.exp(parting.chance) == pytest.approx(2 / 3)
 
 
 def test_a_reply_that_parts_is_told_with_its_beginning() -> None:

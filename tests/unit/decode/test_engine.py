@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 import torch
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 import tiny_models
 from tunewright.core.errors import UsageError
 from tunewright.decode.drafts import Lookup
-from tunewright.decode.engine import generate
+from tunewright.decode.engine import _in_clusters, generate
 from tunewright.decode.grammar import Grammar
+from tunewright.decode.row import Row
 
 LOADED = tiny_models.loaded("wren", 3)
 OPEN = {
@@ -82,6 +84,20 @@ def test_rows_that_cannot_be_decoded_do_not_stop_the_others() -> None:
 def test_the_context_ends_the_budget() -> None:
     [reply] = generate(LOADED, [[25] * (LOADED.context - 4)], max_new_tokens=50)
     assert len(reply.ids) <= 4
+
+
+def test_a_prompt_that_is_asked_several_times_is_read_once() -> None:
+    def prefixes(length: int, times: list[int]) -> list[set[int]]:
+        dice = random.Random(0)
+        prompts = [[7] * 200 + [dice.randrange(100) for _ in range(length)] for _ in times]
+        asked = [prompt for prompt, count in zip(prompts, times, strict=True) for _ in range(count)]
+        rows = _in_clusters([Row(at, prompt, 10, None, frozenset()) for at, prompt in enumerate(asked)])
+        assert sorted(row.index for row in rows) == list(range(len(asked)))
+        return [{row.prefix for row in rows if row.prompt == prompt} for prompt in prompts]
+
+    assert prefixes(1800, [1, 3, 2, 3]) == [{0}, {1999}, {1999}, {1999}]
+    assert prefixes(1800, [1, 1, 3]) == [{200}, {200}, {1999}]
+    assert prefixes(40, [2, 1, 2]) == [{200}, {200}, {200}]  # short ones go through together
 
 
 def test_usage_is_checked() -> None:

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ import tiny_models
 from tunewright.core.records import Record
 from tunewright.decode.engine import generate
 from tunewright.decode.grammar import Grammar, GrammarError, vocabulary
+from tunewright.decode.row import Row
 from tunewright.decode.source import Source, Verbatim, mark, unsaid
 from tunewright.text.schema import leaves
 from tunewright.text.serialise import dumps
@@ -157,6 +159,40 @@ def test_bounds_that_leave_no_verbatim_way_on_are_met_all_the_same() -> None:
     grammar = Grammar(loaded.tokenizer, schema)
     [reply] = generate(loaded, [[20, 30]], max_new_tokens=40, grammars=grammar, sources=[Source("Lakshmi")])
     assert grammar.accepts(reply.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "dois"),
+    [
+        ("Paper with no identifier at all.", set()),
+        ("Paper of 10.5 mm, 10.1234 of them", set()),
+        ("Paper doi:10.1234/\nabc.5", set()),
+        ("Paper doi:10.1234/abc.5 end", {"10.1234/abc.5", "10.1234/abc.", "10.1234/abc"}),
+        ('Paper “10.1234/a” and \\ 10.55555.1/b\n"c', {"10.1234/a", "10.55555.1/b", "10.1234/a”"}),
+    ],
+)
+def test_a_pattern_leaves_only_the_runs_that_obey_it(text: str, dois: set[str]) -> None:
+    loaded = tiny_models.loaded("wren", 0)
+    doi = {"type": ["string", "null"], "x-verbatim": True, "pattern": r"^10\.[0-9]{4,9}(\.[0-9]+)*/\S+$"}
+    schema = {"type": "object", "properties": {"doi": doi}, "required": ["doi"], "additionalProperties": False}
+    grammar = Grammar(loaded.tokenizer, schema, stop_ids=loaded.chat.stop_ids)
+    dice, found = torch.Generator().manual_seed(0), set()
+    for _ in range(40):
+        row = Row(0, [1], 120, grammar, loaded.chat.stop_ids, Source(text))
+        row.force()
+        while not row.done:
+            row.push(row.best_allowed(torch.randn(len(loaded.tokenizer), generator=dice)), None)
+            row.force()
+        found.add(json.loads(loaded.chat.decode(row.ids))["doi"])
+    assert found - {None} == dois
+    assert None in found
+
+
+@pytest.mark.parametrize("pattern", ["10", "^a|b$", "^a", "^(?<never$", "^Paper\\$"])
+def test_patterns_that_say_nothing_of_a_whole_value_leave_every_run(pattern: str) -> None:
+    [said] = Source("Paper of 10 mm").said
+    assert said.runs(True, pattern) == said.runs(True, None)
+    assert len(said.runs(True, None)) == 4
 
 
 def test_a_mark_of_another_kind_is_refused() -> None:

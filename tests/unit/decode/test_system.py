@@ -14,6 +14,7 @@ from tunewright.core.contracts import System
 from tunewright.core.errors import UsageError
 from tunewright.core.recipe import DecodeOptions
 from tunewright.core.records import Record
+from tunewright.decode import engine
 from tunewright.decode.engine import Reply
 from tunewright.decode.grammar import GrammarError
 from tunewright.decode.system import LocalSystem, confidence, spans, value_places
@@ -224,7 +225,7 @@ def test_of_several_candidates_the_likeliest_is_the_answer(monkeypatch: pytest.M
     told = {  # (probability of its name, of what follows, how it ended) of the greedy reply and of those that part
         "first": [(0.4, 0.55, "stop"), (0.32, 0.9, "stop"), (0.28, 0.5, "stop")],
         "second": [(0.4, 0.6, "stop"), (0.32, 0.7, "stop"), (0.28, 0.95, "length")],  # closed at the budget: no answer
-        "third": [(0.4, 0.8, "length"), (0.32, 0.9, "length"), (0.28, 0.9, "length")],  # none beats the first
+        "third": [(0.4, 0.6, "length"), (0.32, 0.9, "length"), (0.28, 0.9, "length")],  # none is whole
         "sure": [(0.9, 0.6, "stop"), (0.06, 1, "stop"), (0.04, 1, "stop")],  # has most of it: nothing can be likelier
         "failed": [(0.4, 0.6, "error"), (0.32, 0.9, "stop"), (0.28, 0.9, "stop")],
     }
@@ -258,6 +259,9 @@ def test_of_several_candidates_the_likeliest_is_the_answer(monkeypatch: pytest.M
     assert asked[:5] == [(key, "") for key in told]
     assert asked[5:] == [(key, other) for key in ("first", "second", "third") for other in "bc"]
     assert [one.passes for one in found.values()] == [9, 9, 9, 3, 3]
+    assert [one.tokens for one in found.values()] == [
+        len(ids["a"]) + more * (len(ids["a"]) - place - 1) for more in (2, 2, 2, 0, 0)
+    ]
     assert (found["first"].seconds, found["first"].prompt_tokens) == (3.0, 21)
     assert math.prod(found["first"].confidence.values()) == pytest.approx(0.16)
 
@@ -277,3 +281,21 @@ def test_candidates_are_other_answers_and_the_same_every_time(monkeypatch: pytes
     several = answers(12, asked)
     assert several != answers(1, asked)
     assert answers(12, asked[3:]) | answers(12, asked[:3]) == several
+    generate = engine.generate
+    monkeypatch.setattr(engine, "generate", lambda *given, floors=None, **named: generate(*given, **named))
+    assert answers(12, asked) == several  # what is given up would not have been the answer
+
+
+def test_candidates_of_replies_that_run_out_of_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunewright.decode.row.LIKELY", 1e-5)
+    names = [f"field_{i}" for i in range(25)]
+    party = {"type": "object", "properties": {name: {"type": "string", "maxLength": 5} for name in names}}
+    party["required"] = names
+    schema = {"type": "object", "properties": {"party": {"anyOf": [{"type": "null"}, party]}}, "required": ["party"]}
+    task = Extraction(schemas={"bill": schema})
+    asked = [task.example(bill) for bill in BILLS[:2]]
+    for budget in range(90, 97):  # some of these leave no way to close at all
+        options = OPTIONS.model_copy(update={"candidates": 4, "max_new_tokens": budget})
+        system = LocalSystem("base", LOADED, task, decoding="grammar", options=options)
+        found = list(system.predict(asked, opening='{"party": {"'))
+        assert {(one.id, one.finish) for one in found} == {(bill.id, "length") for bill in BILLS[:2]}

@@ -134,7 +134,8 @@ def test_a_model_reads_documents_as_it_was_trained(tmp_path):
     prepared.describe_task(job, tmp_path)
     brought = files.read_json(tmp_path / prepared.TASK)
     assert brought["reading"] == {"clean_pages": True, "max_document_tokens": 330, "keep_lines": ["doi"]}
-    assert brought["decode"] == {"max_new_tokens": job.recipe.decode.max_new_tokens}
+    decode = job.recipe.decode
+    assert brought["decode"] == {"max_new_tokens": decode.max_new_tokens, "candidates": decode.candidates}
 
     class Loaded:
         chat = chat_of("wren")
