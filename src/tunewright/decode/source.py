@@ -4,7 +4,7 @@ A schema marks them. `"x-verbatim": true` holds a string to a run of the documen
 printed or with one space for each white space in it (an address of three lines); `"x-verbatim": "amount"` to one of
 its numbers in plain form (ASCII digits, no grouping); `"x-verbatim": "name"` to a run that may also end before a mark
 of a note, and a list of such to runs one behind the other. Where the string has a pattern, too, only runs that obey it
-count (one from `^` to `$`, without alternatives). Such a value cannot be made up: what is left to get wrong is
+count (a pattern from `^` to `$`, without alternatives, that few runs obey). Such a value cannot be made up: what is left to get wrong is
 which part of the document it is. Prior art: pointer networks (Vinyals et al. 2015), and the `verbatim-string` type of
 NuExtract, which asks a model for this and does not enforce it.
 """
@@ -37,6 +37,10 @@ _QUOTE, _BACKSLASH, _OBJECT, _COMMA = b'"\\{,'
 
 Place = tuple[bytes, frozenset[int], int]
 """Where a value may stand so far: bytes to copy from, where it may end, how far it is."""
+
+
+MOST_RUNS = 200_000
+"""Runs of a document that are held against a pattern: one that more could obey, such as `^.+$`, leaves every run."""
 
 
 @cache
@@ -104,13 +108,14 @@ class Said:
         key = (mark == NAME, form.pattern)
         if key not in self._fitting:
             closes = [(end, bisect_left(self._places, end)) for end in sorted(self.ends(mark))]
+            begun = [(at, first) for at in self.opens if form.match(self._text, first := bisect_left(self._places, at))]
             found: list[Place] = []
-            for at in self.opens:
-                first = bisect_left(self._places, at)
-                if form.match(self._text, first):
-                    fitting = frozenset(end for end, last in closes if form.fullmatch(self._text, first, last))
-                    if fitting:
-                        found.append((self.data[: max(fitting)], fitting, at))
+            if len(begun) * len(closes) > MOST_RUNS:
+                begun, found = [], [(self.data, self.ends(mark), at) for at in self.opens]
+            for at, first in begun:
+                fitting = frozenset(end for end, last in closes if form.fullmatch(self._text, first, last))
+                if fitting:
+                    found.append((self.data[: max(fitting)], fitting, at))
             self._fitting[key] = found
         return self._fitting[key]
 

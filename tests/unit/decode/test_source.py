@@ -195,6 +195,14 @@ def test_patterns_that_say_nothing_of_a_whole_value_leave_every_run(pattern: str
     assert len(said.runs(True, None)) == 4
 
 
+def test_a_pattern_that_most_runs_obey_is_left_to_the_grammar() -> None:
+    text = " ".join(f"word{i}" for i in range(3000))
+    [said] = Source(text).said
+    assert said.runs(True, "^.+$") == said.runs(True, None)
+    [(data, ends, at)] = said.runs(True, "^word2999.*$")
+    assert (data[at:], ends) == (b"word2999", {len(said.data)})
+
+
 def test_a_mark_of_another_kind_is_refused() -> None:
     with pytest.raises(GrammarError, match="x-verbatim"):
         Grammar(
