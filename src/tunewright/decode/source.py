@@ -4,9 +4,9 @@ A schema marks them. `"x-verbatim": true` holds a string to a run of the documen
 printed or with one space for each white space in it (an address of three lines); `"x-verbatim": "amount"` to one of
 its numbers in plain form (ASCII digits, no grouping); `"x-verbatim": "name"` to a run that may also end before a mark
 of a note, and a list of such to runs one behind the other. Where the string has a pattern, too, only runs that obey it
-count (a pattern from `^` to `$`, without alternatives, that few runs obey). Such a value cannot be made up: what is left to get wrong is
-which part of the document it is. Prior art: pointer networks (Vinyals et al. 2015), and the `verbatim-string` type of
-NuExtract, which asks a model for this and does not enforce it.
+count (a pattern from `^` to `$`, without alternatives, that few runs obey). Such a value cannot be made up: what is
+left to get wrong is which part of the document it is. Prior art: pointer networks (Vinyals et al. 2015), and the
+`verbatim-string` type of NuExtract, which asks a model for this and does not enforce it.
 """
 
 from __future__ import annotations
