@@ -372,9 +372,9 @@ LAYOUT_ROWS = {
     "prompt_reference": ({"prompt": "P", "reference": "R"}, "P", "R", None),
     "question_answer": ({"question": "Q", "answer": "A", "context": "C"}, "C\n\nQ", "A", None),
     "paper": (
-        {"article_text": "T by A, 10.1/x", "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1/x"},
-        "T by A, 10.1/x",
-        {"id": None, "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1/x"},
+        {"article_text": "T by A, 10.1234/x", "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1234/x"},
+        "T by A, 10.1234/x",
+        {"id": None, "title": "T", "authors": ["A"], "abstract": None, "doi": "10.1234/x"},
         None,
     ),
     "labelled": ({"text": "T", "label": 1}, "T", "1", None),
