@@ -54,32 +54,43 @@ class HostedSystem:
         yield from unless_all_refused(self._predict(examples), lambda one: one.failure if _is_refused(one) else None)
 
     def _predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
-        failed: tuple[HostedError, Prediction] | None = None
+        failed: tuple[HostedError, Prediction, float] | None = None
+        held: list[Prediction] = []
         given = 0
-        for example, answer in zip(examples, self._in_order(examples), strict=True):
+        for example, (began, answer, ended) in zip(examples, self._in_order(examples), strict=True):
             if isinstance(answer, HostedError):
                 if failed is not None:
                     raise answer
-                failed = answer, Prediction(example.id, "", failure=answer.message, finish="error")
+                failed = answer, Prediction(example.id, "", failure=answer.message, finish="error"), ended
+                continue
+            given += 1
+            if failed is not None and began < failed[2]:
+                held.append(answer)  # asked for before the failure was there: it does not show that the service is well
                 continue
             if failed is not None:
                 yield failed[1]
-                failed = None
+                yield from held
+                failed, held = None, []
             yield answer
-            given += 1
         if failed is not None:
             if not given:
                 raise failed[0]
             yield failed[1]
+            yield from held
 
-    def _in_order(self, examples: Sequence[Example]) -> Iterator[Prediction | HostedError]:
-        early: dict[int, Prediction | HostedError] = {}
+    def _in_order(self, examples: Sequence[Example]) -> Iterator[tuple[float, Prediction | HostedError, float]]:
+        """Answers, each with when it was asked for and when it was there."""
+        early: dict[int, tuple[float, Prediction | HostedError, float]] = {}
         following = 0
-        for place, answer in as_they_come(self._answer, examples, self._concurrency, ahead=AHEAD * self._concurrency):
+        for place, answer in as_they_come(self._timed, examples, self._concurrency, ahead=AHEAD * self._concurrency):
             early[place] = answer
             while following in early:
                 yield early.pop(following)
                 following += 1
+
+    def _timed(self, example: Example) -> tuple[float, Prediction | HostedError, float]:
+        began = time.perf_counter()
+        return began, self._answer(example), time.perf_counter()
 
     def _answer(self, example: Example) -> Prediction | HostedError:
         """An answer, or the failure of the service that a later attempt might not meet."""

@@ -9,6 +9,7 @@ import pytest
 
 from fake_openai import KEY, FakeOpenAI
 from tunewright.core.errors import HostedError
+from tunewright.core.hosting import Reply
 from tunewright.core.recipe import HostedOptions, TaskOptions
 from tunewright.core.records import Prediction, Record
 from tunewright.hosted._system import HostedSystem, as_they_come, drawn, unless_all_refused
@@ -192,3 +193,33 @@ def test_answers_given_before_a_failure_stand(service: FakeOpenAI):
     assert [next(answers).text for _ in range(3)] == texts[:3]
     with pytest.raises(HostedError):
         next(answers)
+
+
+@pytest.mark.parametrize(("ends", "stand"), [(True, ["0"]), (False, ["0", "1", "2", "3", "4", "5"])])
+def test_an_answer_that_was_under_way_does_not_show_that_the_service_is_well(ends: bool, stand: list[str]):
+    answered = threading.Event()
+
+    class Failing:
+        """Fails at 1 after 2, asked for at the same time, was answered; from then on always, or never."""
+
+        def generate(self, messages: Any, **_: Any) -> Reply:
+            number = messages[-1]["content"]
+            if number == "1":
+                assert answered.wait(10)
+                raise HostedError("down", passing=True)
+            if number == "2":
+                answered.set()
+            if ends and number > "2":
+                raise HostedError("down", passing=True)
+            return Reply(number, "stop", 1, 1)
+
+    system = HostedSystem("base", Failing(), "m", TASK, max_tokens=9, seed=4, concurrency=2)
+    records = [Record(str(i), str(i), "x") for i in range(6)]
+    come: list[Prediction] = []
+    if ends:
+        with pytest.raises(HostedError, match="down"):
+            come.extend(system.predict([TASK.example(record) for record in records]))
+    else:
+        come.extend(system.predict([TASK.example(record) for record in records]))
+        assert [one.failure for one in come][1] == "down"
+    assert [one.id for one in come] == stand
