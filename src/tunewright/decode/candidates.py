@@ -43,7 +43,7 @@ def partings(reply: Reply, words: Sequence[bytes], count: int) -> list[Parting]:
     than half of all probability, or where the beginning is less likely than the whole of it.
     """
     chosen, others = _allowed(reply, words)
-    whole = likelihood(reply, words)
+    whole = sum(chosen)
     if whole > math.log(0.5):
         return []
     begun = [0.0, *itertools.accumulate(chosen)]

@@ -128,20 +128,21 @@ def generate(
         raise UsageError(f"{len(prompts)} prompts but {len(grammars)} grammars")
     if sources is not None and len(sources) != len(prompts):
         raise UsageError(f"{len(prompts)} prompts but {len(sources)} sources")
+
+    def rows_of(some: Sequence[Sequence[int]], first: int) -> list[Row]:
+        return _rows(
+            loaded, some, max_new_tokens, grammars, sources, first, logprobs, others, numbers, openings, floors
+        )
+
     if not supported(loaded.model, max(map(len, prompts), default=0) + max_new_tokens):
-        for row in _rows(
-            loaded, prompts, max_new_tokens, grammars, sources, 0, logprobs, others, numbers, openings, floors
-        ):
+        for row in rows_of(prompts, 0):
             if not row.done:
                 _plain(loaded, row, sampling)
             yield _finished(loaded, row)
         return
     reader = Reader(loaded.model)
     for first in range(0, len(prompts), WINDOW * batch_size):
-        window = prompts[first : first + WINDOW * batch_size]
-        rows = _rows(
-            loaded, window, max_new_tokens, grammars, sources, first, logprobs, others, numbers, openings, floors
-        )
+        rows = rows_of(prompts[first : first + WINDOW * batch_size], first)
         with reader.ready():
             _Batch(reader, [row for row in rows if not row.done], batch_size, drafts, logprobs, sampling).run()
         for row in rows:

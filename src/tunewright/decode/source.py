@@ -278,12 +278,11 @@ class Verbatim:
         # Names of a list are printed one behind the other. Without this, a model that copies goes on behind the wrong
         # one of two with a surname in common, and round in circles.
         first = self._behind if mark == NAME and self._kinds and self._kinds[-1] != _OBJECT else 0
-        return [
-            place
-            for said in source.said
-            for place in said.runs(mark, node.get("pattern"))
-            if first == 0 or (first < len(said.opens) and place[2] >= said.opens[first])
-        ]
+        found: list[Place] = []
+        for said in source.said:
+            begins = said.opens[first] if first < len(said.opens) else len(said.data)
+            found += (place for place in said.runs(mark, node.get("pattern")) if place[2] >= begins)
+        return found
 
 
 # -- which strings are verbatim

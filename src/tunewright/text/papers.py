@@ -11,10 +11,12 @@ from tunewright.text.unicode import nfc
 LEAST_IDENTIFIER = 6
 """Characters below which a record's id is a number of some list and no identifier of a paper."""
 
-DOI = re.compile(r"(?<![\w.])10\.\d{4,9}(?:\.\d+)*/[^\s\"<>|]+[^\s\"<>|.,;:)\]}'’”]")
+_REGISTRANT = r"10\.\d{4,9}(?:\.\d+)*/"
+
+DOI = re.compile(r"(?<![\w.])" + _REGISTRANT + r"[^\s\"<>|]+[^\s\"<>|.,;:)\]}'’”]")
 """A digital object identifier where it stands in a text, without the mark that ends a sentence."""
 
-_WHOLE_DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
+_WHOLE_DOI = re.compile(_REGISTRANT + r"\S+")
 
 ARXIV = re.compile(r"(?<![\w.])(?:\d{4}\.\d{4,5}|[a-z]+(?:-[a-z]+)?(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?(?![\w])")
 """An identifier of arXiv, of either form (2301.12345v2, math/0211159)."""
