@@ -12,8 +12,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-# Threads of one test process. Two are enough, and more would fight on a machine that does other work.
-THREADS ?= 2
+# Tests run in WORKERS processes of THREADS threads each (WORKERS=0: all in one).
+WORKERS ?= 2
+THREADS ?= 1
 DEMO_RECIPE ?= invoices
 ARGS ?=
 
@@ -34,11 +35,11 @@ demo: $(VENV)/.package ## the whole job: synthesise, fine-tune, compare, report 
 
 test: $(VENV)/.package $(VENV)/.test ## the test suite (bounded threads; no network)
 	@export OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) HF_HUB_OFFLINE=1; \
-	$(BIN)/python -m pytest -m "not slow and not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not gpu" $(ARGS)
 
 test-all: $(VENV)/.package $(VENV)/.test ## the test suite with its long forms
 	@export OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) HF_HUB_OFFLINE=1; \
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.package $(VENV)/.test $(VENV)/.check ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
