@@ -224,10 +224,11 @@ def benchmark(
 
     methods: names such as full, lora, qlora; none: those of the recipe's `benchmark.methods`. rates: learning rates
     tried for each; None: as the recipe says. epochs: passes over the data, one whole run for each. skip: methods that
-    are left out; "benchmark": only train. folds: cross-validate the whole runs over so many; None: as the recipe says.
-    curves: also measure each method with less training data and on texts with noise (curves.json, curves.csv). Returns
-    the folder: report.html, methods.json, methods.csv, methods.md and the runs below it. The same call after an
-    interruption goes on.
+    are left out, of all: only systems without training are measured; "benchmark": only train (trained.json). folds:
+    cross-validate the whole runs over so many; None: as the recipe says. curves: also measure each method with less
+    training data and on texts with noise (curves.json, curves.csv). Returns the folder: report.html, methods.json,
+    methods.csv, methods.md and the runs below it. The same call after an interruption goes on, and one that asks for
+    more keeps what stands.
 
     >>> folder = benchmark("smoke", methods=["full", "lora"], rates=1)
     >>> sorted(path.name for path in folder.glob("methods.*"))
@@ -521,7 +522,8 @@ def generate_json(
     Face id. schema: a JSON Schema; None: the run's own. instruction: what to do, in place of the task's own; for models
     that are no run, "Extract these fields as JSON". prefix: how the answer begins.
 
-    Raises UsageError for a schema of something else than an object, or none; ModelError where no answer comes of it,
+    Raises UsageError for a schema of something else than an object, or none, and for a model that is tuned to answer in
+    text; ModelError where no answer comes of it,
     because the reply would not end or the prefix begins no answer of the schema.
 
     >>> schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

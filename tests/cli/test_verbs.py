@@ -181,7 +181,8 @@ def test_init_writes_a_job_that_the_next_command_prepares(world, tunewright):
 def test_a_data_set_of_ones_own_is_asked_as_it_is_and_gets_no_answers_of_other_shapes(monkeypatch, tunewright):
     asked = {}
     monkeypatch.setattr(api, "benchmark", lambda recipe, *, sets, **_: asked.update(sets=sets) or Path("nowhere"))
-    code, _, err = tunewright("benchmark", "text-to-json", "--dataset", "mine.json", "--set", "seed=3")
+    line = ("benchmark", "text-to-json", "--dataset", "mine.json", "--set", "seed=3", "--skip", "benchmark")
+    code, _, err = tunewright(*line)
     assert code == 0, err
     recipe = recipe_file.read("text-to-json", asked["sets"], environment={})
     assert (recipe.task.prompts, recipe.task.test_prompts, recipe.seed) == (("{text}",), (), 3)

@@ -25,7 +25,7 @@ VERBS = {
     "compare": "Say which system of a run is better, and by how much.",
     "report": "Write the report of a run again.",
     "benchmark": "Fine-tune by several methods, each at its best learning rate.",
-    "tune": "Search for better options: learning rate, batch, rank, method …",
+    "tune": "Search for better options: learning rate, batch, rank, targets …",
     "domains": "Train adapters of several domains, blend them, compare them.",
     "hosted": "Look at the job that a provider does for a run, or cancel it.",
     "merge": "Fold a run's adapter into its base model, and check the result.",

@@ -23,7 +23,10 @@ from tunewright.cli import _options as options
     help="Methods with commas between: full,lora,qlora,dora …; without it, the recipe's benchmark.methods.",
 )
 @click.option(
-    "--skip", metavar="LIST", help="Methods to leave out. With `benchmark` among them: train, and measure nothing."
+    "--skip",
+    metavar="LIST",
+    help="Methods to leave out; of all: measure what needs no training. With `benchmark` among them: train, and "
+    "measure nothing.",
 )
 @click.option(
     "--dataset",
@@ -66,7 +69,8 @@ def verb(
 
     Every method gets the learning rate that is best for it on validation, after a quarter of a training. One table:
     quality with intervals, what was forgotten of general text, trained parameters, memory, time, size. One page,
-    report.html, with plots and what the paired comparisons say. Resumes.
+    report.html, with plots and what the paired comparisons say. Resumes, and keeps what is there when more is asked:
+    methods, systems, folds, epochs, curves, or to measure what was only trained.
 
     \b
       tunewright benchmark invoices
@@ -79,10 +83,11 @@ def verb(
     from tunewright.core import files
     from tunewright.core.events import Progress
 
+    skipped = skip.split(",") if skip else []
     folder = api.benchmark(
         recipe,
         methods=methods.split(",") if methods else (),
-        skip=skip.split(",") if skip else (),
+        skip=skipped,
         folds=folds,
         curves=curves,
         rates=rates,
@@ -93,11 +98,13 @@ def verb(
         data=data,
         progress=Progress(quiet=quiet),
     )
-    if not (folder / "methods.json").is_file():
-        click.echo(f"trained  {folder / 'methods'}")
-        return
+    only_trained = "benchmark" in skipped
     if as_json:
-        options.print_json({"folder": str(folder), **files.read_json(folder / "methods.json")})
+        told = folder / ("trained.json" if only_trained else "methods.json")
+        options.print_json({"folder": str(folder), **files.read_json(told)})
+        return
+    if only_trained:
+        click.echo(f"trained  {folder / 'methods'}")
         return
     click.echo((folder / "methods.md").read_text(encoding="utf-8"))
     click.echo(f"report  {folder / 'report.html'}")

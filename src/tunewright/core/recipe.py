@@ -703,7 +703,9 @@ class EvaluateOptions(Options):
         description="Processes that answer side by side; 0: one per core, for small models on a CPU.",
     )
     exams: tuple[str, ...] = Field(
-        (), description="More test sets by name, never trained on; skipped with a word where absent."
+        (),
+        description="More test sets by name, never trained on; skipped with a word where absent. The tuned system "
+        "answers them as it is used, the others without a grammar.",
     )
     likelihood: bool = Field(
         False,

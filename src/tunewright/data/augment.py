@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import regex
@@ -19,8 +19,9 @@ import regex
 from tunewright.core.recipe import AugmentOptions
 from tunewright.core.records import JSON, Record
 from tunewright.data import front
-from tunewright.text import align
+from tunewright.text import align, dates
 from tunewright.text import schema as schemas_of
+from tunewright.text.numerals import number_in, size_of
 
 ASKING = ("prompt", "keys", "head", "mixed_head")
 """Ways that are for tasks that can ask for a record in several ways."""
@@ -39,12 +40,16 @@ JOINTS = ((". ", "; ", " / ", "\n"), (" ", "\n"))
 """What stands between two texts: behind one without a stop, and behind one that has it."""
 
 STOPS = ".!?।"
+_MARKS = STOPS + ",;:()[]\"'"
 
 COPIED = 0.95
 """Share of a key's strings that stand in their texts from which one is taken for copied, and may be another's."""
 
 SWAPPED = 0.7
 """How many of a record's values that may be another's are, on average."""
+
+LONGEST_DAY = 4
+"""Words of a day that is written out, at most: "5 January 2023", "on Thu 5 Jan"."""
 
 LEAST_SLIP = 5
 """Letters of a word from which two of them may be exchanged."""
@@ -186,10 +191,15 @@ def _narrowed(record: Record, schema: dict[str, JSON], keys: list[list[str]]) ->
     return made, schemas_of.narrowed(schema, keys)
 
 
+Unsaid = frozenset[tuple[str, tuple[str, JSON]]]
+"""What an answer says, by key, that does not stand in its text beside the strings that are copied from it."""
+
+
 class _Values:
     """What stands at each key of records that are alike: strings that are copied from their texts.
 
-    Items of an array share one key. A key's strings are in order, each as often as it was met.
+    Items of an array share one key. A key's strings are in order, each as often as it was met. They are kept by what
+    else their answers say that their texts don't: a country may be known from the city alone, an intent from the dish.
     """
 
     def __init__(self, records: Sequence[Record]):
@@ -198,16 +208,23 @@ class _Values:
             for path, leaf in schemas_of.leaves(record.target).items():
                 if isinstance(leaf, str) and leaf:
                     met.setdefault(_key(path), []).append((leaf, record))
-        self.strings = {
+        copied = {
             key: pairs
             for key, pairs in met.items()
             if sum(leaf in record.text for leaf, record in pairs) >= COPIED * len(pairs)
         }
+        self.unsaid = {record.id: _unsaid(record, copied.keys()) for record in records} if copied else {}
+        self.strings: dict[str, dict[Unsaid, list[tuple[str, Record]]]] = {key: {} for key in copied}
+        for key, pairs in copied.items():
+            for leaf, record in pairs:
+                if leaf in record.text:
+                    self.strings[key].setdefault(self.unsaid[record.id], []).append((leaf, record))
 
     def swapped(self, record: Record, schema: dict[str, JSON], dice: random.Random) -> tuple[Made | None, list[Record]]:
         """(the record with other records' values, those records); None where it has none that could be another's.
 
-        Only values that stand in the text once, as words of their own, and not across another value.
+        Only values that stand in the text once, as words of their own, and not across another value; and only those of
+        records that agree in all that is not read from the text by itself.
         """
         leaves = schemas_of.leaves(record.target)
         places = {
@@ -225,8 +242,8 @@ class _Values:
         }
         text, changed, others = record.text, {}, []
         for path, (start, end) in sorted(alone.items(), key=lambda one: -one[1][0]):
-            leaf, other = dice.choice(self.strings[_key(path)])
-            if dice.random() < SWAPPED and leaf != leaves[path] and leaf in other.text:
+            leaf, other = dice.choice(self.strings[_key(path)][self.unsaid[record.id]])
+            if dice.random() < SWAPPED and leaf != leaves[path]:
                 text, changed[path] = text[:start] + leaf + text[end:], leaf
                 others.append(other)
         if not changed:
@@ -237,6 +254,36 @@ class _Values:
 
 def _key(path: str) -> str:
     return re.sub(r"\[\d+\]", "[]", path)
+
+
+def _unsaid(record: Record, copied: Collection[str]) -> Unsaid:
+    rest, strings, others = record.text, [], []
+    for path, leaf in schemas_of.leaves(record.target).items():
+        if _key(path) in copied and isinstance(leaf, str) and leaf and leaf in record.text:
+            strings.append(leaf)
+            for start, end in align.exact(leaf, record.text):
+                rest = rest[:start] + "\0" * (end - start) + rest[end:]
+        elif leaf is not None:
+            others.append((_key(path), leaf))
+    return frozenset(
+        (key, _typed(leaf))
+        for key, leaf in others
+        if not _told(leaf, rest) or any(_told(leaf, string) for string in strings)
+    )
+
+
+def _told(leaf: JSON, text: str) -> bool:
+    """Whether a text says a value by itself: in its characters, as an amount, a number in words, or a day."""
+    place = align.locate(leaf, text)
+    if place is not None and align.stands_alone(*place, text):
+        return True
+    words = [word.strip(_MARKS) for word in text.split()]
+    if isinstance(leaf, int) and not isinstance(leaf, bool):
+        return any(number_in(word) == leaf for word in words)
+    if not isinstance(leaf, str) or not dates.readings(leaf):
+        return False
+    runs = (" ".join(words[at : at + size]) for at in range(len(words)) for size in range(1, LONGEST_DAY + 1))
+    return any(dates.same_day(leaf, run) for run in runs)
 
 
 def _across(one: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -281,14 +328,14 @@ Places = list[tuple[int, int]]
 def roughened(record: Record, share: float, seed: int, schema: dict[str, JSON] | None = None) -> Record:
     """The record with a share of its words changed, and no value: what a system makes of such texts is to be seen.
 
-    Of the words of letters outside of what the answer says, this share is changed, a larger one what a smaller one does
-    and more. Each is written small, said twice, or has two letters exchanged. Where a value does not stand in the text
-    as it is, nobody knows which words it is read from, and none gets slips; a value that `schema` gives a choice of is
-    read from no single word.
+    Of the words of letters outside of what the answer says that are no numbers, this share is changed, a larger one
+    what a smaller one does and more. Each is written small, said twice, or has two letters exchanged. Where a value
+    does not stand in the text as it is, nobody knows which words it is read from, and none gets slips; a value that
+    `schema` gives a choice of is read from no single word.
     """
     dice = random.Random(f"{seed}/{record.id}")
     kept, slips = _said(record, schema)
-    words = [match.span() for match in _LETTERS.finditer(record.text) if _free(match.span(), kept)]
+    words = _words(record.text, kept)
     dice.shuffle(words)
     otherwise = {place: _otherwise(record.text[slice(*place)], slips, dice) for place in words}
     chosen = sorted(words[: int(share * len(words) + dice.random())])  # the share on average, in short texts as well
@@ -320,19 +367,11 @@ def _otherwise(word: str, slips: bool, dice: random.Random) -> str:
 
 def _said(record: Record, schema: dict[str, JSON] | None = None) -> tuple[Places, bool]:
     """Where the answer's values stand in the text, and whether all of them do that are not chosen from a few."""
-    leaves = list(_read(record.target, schema or {}))
-    said = [leaf for leaf, _ in leaves if isinstance(leaf, str) and leaf and leaf in record.text]
-    silent = [leaf for leaf, chosen in leaves if not chosen and leaf not in said]
+    leaves = {path: leaf for path, leaf in schemas_of.leaves(record.target).items() if leaf is not None}
+    said = [leaf for leaf in leaves.values() if isinstance(leaf, str) and leaf and leaf in record.text]
+    chosen = schemas_of.chosen(record.target, schema or {})
+    silent = [leaf for path, leaf in leaves.items() if path not in chosen and leaf not in said]
     return [place for leaf in said for place in align.exact(leaf, record.text)], not silent
-
-
-def _read(value: JSON, schema: dict[str, JSON], steps: tuple[str | int, ...] = ()) -> Iterator[tuple[JSON, bool]]:
-    """(every scalar of an answer that is not null, whether the schema gives a choice of it)"""
-    if isinstance(value, dict | list):
-        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _read(inner, schema, (*steps, step))
-    elif value is not None:
-        yield value, not {"enum", "const"}.isdisjoint(schemas_of.at_path(schema, steps))
 
 
 def _slip(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
@@ -357,17 +396,26 @@ def _lower(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
 
 def _double(text: str, kept: Places, dice: random.Random) -> tuple[str, Places]:
     """A word outside of `kept` is said twice."""
-    words = [match for match in _WORD.finditer(text) if _free(match.span(), kept)]
+    words = _words(text, kept)
     if not words:
         return text, kept
-    word = dice.choice(words)
-    longer = len(word.group()) + 1
-    moved = [(start + longer, end + longer) if start >= word.end() else (start, end) for start, end in kept]
-    return f"{text[: word.end()]} {word.group()}{text[word.end() :]}", moved
+    first, last = dice.choice(words)
+    longer = last - first + 1
+    moved = [(start + longer, end + longer) if start >= last else (start, end) for start, end in kept]
+    return f"{text[:last]} {text[first:last]}{text[last:]}", moved
 
 
 _KEEPING: tuple[Callable[[str, Places, random.Random], tuple[str, Places]], ...] = (_lower, _double)
 """Changes that leave every word there."""
+
+
+def _words(text: str, kept: Places) -> Places:
+    """The words of letters outside of `kept`, but for numbers: "two two" may be twenty-two."""
+    return [
+        match.span()
+        for match in _LETTERS.finditer(text)
+        if _free(match.span(), kept) and number_in(match.group()) is None and size_of(match.group()) is None
+    ]
 
 
 def _free(place: tuple[int, int], kept: Places) -> bool:

@@ -331,10 +331,14 @@ def _in_clusters(rows: list[Row]) -> list[Row]:
                 continue
         clusters.append((len(row.prompt) - 1, [row]))
     ordered = []
-    for length, members in [*clusters, *((len(same[0].prompt) - 1, same) for same in several)]:
+    for length, members in clusters:
         for row in members:
-            row.prefix = length if len(members) > 1 else 0
+            row.prefix = row.shared = length if len(members) > 1 else 0
         ordered += sorted(members, key=lambda row: (-len(row.prompt), row.index))
+    for same in several:
+        for row in same:
+            row.prefix = len(row.prompt) - 1
+        ordered += sorted(same, key=lambda row: row.index)
     return ordered
 
 

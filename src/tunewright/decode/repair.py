@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tunewright.core.records import JSON
 
@@ -16,6 +18,12 @@ LONGEST = 200_000
 """Longest reply that is looked at, in characters."""
 
 DEEPEST = 64
+
+EFFORT = 400_000
+"""Characters that are read at most, from one bracket after another."""
+
+ATTEMPT = 50
+"""Characters that a bracket counts for besides those read from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +44,14 @@ _WORDS: dict[str, JSON] = {"null": None, "true": True, "false": False}
 _OTHER_WORDS: dict[str, JSON] = {"None": None, "True": True, "False": False, "undefined": None, "nil": None}
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _BARE = re.compile(r"[^\s:,{}\[\]\"']+")
+_CLOSES = re.compile(r"\s*(?:[,:}\]]|\Z)")
+_BEGUN = re.compile(r'.\s*"\w', re.DOTALL)
 
 
 def repair(text: str, wanted: type = dict) -> Repaired:
     """The first JSON object in `text` (wanted: list for an array), with the liberties it took.
 
+    Brackets that are no JSON and hold no quotes are prose where another object follows (`Use {key: value}: {"a": 1}`).
     Never raises; the value is None where there is none.
     """
     if len(text) > LONGEST:
@@ -56,28 +67,79 @@ def repair(text: str, wanted: type = dict) -> Repaired:
 
 
 def _read(body: str, opening: str, name: str, steps: list[str]) -> Repaired:
-    """The first object or array of a text."""
+    """The first object or array of a text that is no prose, else the first that can be read."""
     start = body.find(opening)
     if start < 0:
         return Repaired(None, (*steps, f"no {name}"))
-    if body[:start].strip():
-        steps.append("text before")
-    reader = _Reader(body, start, steps)
-    try:
-        value = reader.value(0)
-    except (_Lost, RecursionError, ValueError):
+    readings = _readings(body, opening)
+    first = best = next(readings, None)
+    if first and first.prose:
+        best = next((one for one in readings if not one.prose), first)
+    if body[: best.start if best else start].strip():
+        steps.append("text before" if best is first else f"another {name} before")
+    if best is None:
         return Repaired(None, (*steps, "beyond repair"))
-    rest = body[reader.at :].strip()
+    steps += best.steps
+    rest = body[best.end :].strip()
     if rest:
         steps.append(f"another {name} after" if opening in rest else "text after")
-    return Repaired(value, tuple(dict.fromkeys(steps)))
+    return Repaired(best.value, tuple(dict.fromkeys(steps)))
+
+
+class _Reading(NamedTuple):
+    """value: what `text[start:end]` says. prose: it is no strict JSON and holds no quotes."""
+
+    start: int
+    end: int
+    value: JSON
+    steps: list[str]
+    prose: bool
+
+
+def _readings(body: str, opening: str) -> Iterator[_Reading]:
+    """What can be read from one opening bracket after another, none within another.
+
+    Where something is mended, but nothing is in it, only the first bracket counts.
+    """
+    closings = _closings(body, opening)
+    first = start = body.find(opening)
+    left = EFFORT
+    while start >= 0 and left > 0:
+        reader = _Reader(body, start)
+        try:
+            value = reader.value(0)
+        except (_Lost, RecursionError, ValueError):
+            # A part of a broken object is never taken for the whole.
+            if start not in closings and _BEGUN.match(body, start):
+                return
+            behind = closings.get(start, start + 1)
+        else:
+            if value or not reader.steps or start == first:
+                yield _Reading(start, reader.at, value, reader.steps, bool(reader.steps) and not reader.quoted)
+            behind = reader.at
+        left -= reader.at - start + ATTEMPT
+        start = body.find(opening, behind)
+
+
+def _closings(body: str, opening: str) -> dict[int, int]:
+    """Where each opening bracket stands → the place behind the one that closes it."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for bracket in re.finditer(r"[{}]" if opening == "{" else r"[\[\]]", body):
+        if bracket.group() == opening:
+            opened.append(bracket.start())
+        elif opened:
+            found[opened.pop()] = bracket.end()
+    return found
 
 
 class _Reader:
     """A JSON parser that forgives, and notes what."""
 
-    def __init__(self, text: str, at: int, steps: list[str]):
-        self.text, self.at, self.steps = text, at, steps
+    def __init__(self, text: str, at: int):
+        self.text, self.at = text, at
+        self.steps: list[str] = []
+        self.quoted = False
 
     def note(self, step: str) -> None:
         self.steps.append(step)
@@ -130,6 +192,7 @@ class _Reader:
 
     def string(self, quote: str) -> str:
         close = _QUOTES[quote]
+        self.quoted = True
         if quote != '"':
             self.note("other quotes")
         out: list[str] = []
@@ -151,8 +214,7 @@ class _Reader:
 
     def ends_here(self) -> bool:
         """Whether a single quote closes a string rather than being an apostrophe."""
-        rest = self.text[self.at + 1 :].lstrip()
-        return not rest or rest[0] in ",:}]"
+        return _CLOSES.match(self.text, self.at + 1) is not None
 
     def escape(self) -> str:
         match = re.compile(

@@ -17,7 +17,9 @@ BESIDE = 4
 """How many of a place's likeliest tokens are looked at for others than the one chosen."""
 
 LIKELY = 0.01
-"""Probability from which another token is told."""
+"""Probability from which another token is told. Where all that is likelier is refused, what is chosen counts as
+certain: to weigh it among what is left, however unlikely, found names a little worse on papers kept for validation.
+"""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ class Row:
         self.plan: list[int] | None = None
         self.lookup: Lookup | None = None
         self.prefix = 0
+        self.shared = 0  # tokens of the prompt that others begin with too: nothing is copied from them
         self.lane = -1
         self.known = 0
         self.drafts: list[int] = []
@@ -84,7 +87,7 @@ class Row:
     def begin(self, known: int, lookup: bool) -> None:
         """Take a lane that holds the first `known` tokens of the prompt."""
         self.known = self.prefix = known
-        self.lookup = Lookup(self.prompt[known:]) if lookup else None
+        self.lookup = Lookup(self.prompt[self.shared :]) if lookup else None
         self.force()
 
     def open(self, tokens: Sequence[int]) -> None:
@@ -177,6 +180,7 @@ class Row:
         return self.verbatim is None or self.verbatim.copy().feed(words.bytes[token])
 
     def best_allowed(self, scores: torch.Tensor) -> int:
+        """The highest-scoring token that may be written next; -1 where there is none. scores: `[vocabulary]`."""
         assert self.matcher is not None
         assert self.grammar is not None
         words = self.grammar.vocabulary
@@ -270,6 +274,7 @@ class Row:
 
     def fail(self, why: str) -> None:
         self.reply.finish, self.reply.failure, self.done = "error", why, True
+        self._forget()
 
 
 def log_chance(scores: torch.Tensor, token: int) -> float:

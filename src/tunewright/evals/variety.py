@@ -6,7 +6,8 @@
   the same labels and lengths; less is more varied.
 - `coverage`: how much of what unknown people say stands in the synthetic texts, beside as many words of train.
 - `profile`: rates of what is not fluent (`text.disfluency`) by label, real and synthetic, with intervals: real ones
-  over people (bootstrap), synthetic ones over texts.
+  over people (bootstrap), synthetic ones over texts. In the place of the type-token ratio, which falls with the length
+  of a text, stands its moving average (MATTR; Covington & McFall 2010, Journal of Quantitative Linguistics 17(2)).
 - `mauve`: told only why it is not given.
 """
 
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.core.records import Record
-from tunewright.evals import matching
+from tunewright.evals import matching, paired
 from tunewright.evals.classifiers import Texts, tokens
 from tunewright.evals.intervals import cluster_sums, resampled_sums
 from tunewright.text import disfluency
@@ -42,6 +43,16 @@ ORDER = 4
 
 MAUVE_TEXTS = 5000
 """Texts on each side that MAUVE is made of (Pillutla et al. 2021, section 4 and appendix)."""
+
+WINDOW = 10
+"""Words of a window of the moving-average type-token ratio; of shorter texts it says nothing."""
+
+_COUNTS = (*disfluency.COUNTS, "window_types", "window_words")
+
+RATES = {name: of for name, of in disfluency.RATES.items() if name != "type_token_ratio"} | {
+    "moving_average_type_token_ratio": ("window_types", "window_words")
+}
+"""What the profile tells: one count over another."""
 
 
 def distinct(real: Sequence[Record], synthetic: Sequence[Record], size: int, *, seed: int) -> dict[str, Any]:
@@ -191,57 +202,71 @@ def coverage_in_folds(
 def profile(
     texts: Texts, real: Sequence[Record], synthetic: Sequence[Record], *, level: float, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Rates of each label on both sides: rows of {"label", "rate", "real", "synthetic", "difference", "verdict", …}.
+    """Rates of each label on both sides: rows of {"label", "rate", "real", "synthetic", "difference", "p", "p_holm",
+    "verdict", …}; none for a rate that no text of one side has.
 
-    Each of the three is {"value", "low", "high"}, percentile intervals of the bootstrap, each taken alone. verdict:
-    "more" or "less" of it in synthetic texts where the interval of the difference is without zero, else "no difference
-    shown".
+    Each of the three is {"value", "low", "high"}, expanded percentile intervals of the bootstrap (`paired`), each taken
+    alone; the difference has as many clusters as the side with fewer. verdict: "more" or "less" of it in synthetic
+    texts where the interval of the difference is without zero and p, by Holm over all rows, is below 1 - level; else
+    "no difference shown". people: real ones that the rate is of.
     """
-    rows = []
-    tails = [(1 - level) / 2, (1 + level) / 2]
+    rows: list[dict[str, Any]] = []
     made = matching.by_label(synthetic)
     for label, own in matching.by_label(real).items():
         if label not in made:
             continue
         sides = [[real[place] for place in own], [synthetic[place] for place in made[label]]]
         told = [_rates(texts, records, resamples, seed + number) for number, records in enumerate(sides)]
-        for rate in disfluency.RATES:
-            (one, ones), (other, others) = ((values[rate], drawn[rate]) for values, drawn in told)
-            apart = others - ones
-            low, high = (float(edge) for edge in np.quantile(apart, tails))
-            verdict = "more" if low > 0 else "less" if high < 0 else "no difference shown"
+        for rate in [name for name in RATES if all(name in side for side in told)]:
+            (one, ones, people), (other, others, alone) = (side[rate] for side in told)
+            clusters = min(people, alone)
+            tested = paired.by_bootstrap(other - one, others - ones, clusters, clusters, level)
             rows.append(
                 {
                     "label": label,
                     "rate": rate,
-                    "real": _estimate(one, ones, tails),
-                    "synthetic": _estimate(other, others, tails),
-                    "difference": {"value": other - one, "low": low, "high": high},
-                    "verdict": verdict,
+                    "real": _estimate(one, ones, people, level),
+                    "synthetic": _estimate(other, others, alone, level),
+                    "difference": {"value": other - one, "low": tested["low"], "high": tested["high"]},
+                    "p": tested["p"],
                     "texts": [len(side) for side in sides],
-                    "people": len(np.unique(matching.people(sides[0]))),
+                    "people": people,
                 }
             )
+    for row, p in zip(rows, paired.holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
+        apart = row["difference"]
+        shown = paired.verdict(apart | {"difference": apart["value"], "p_holm": p}, level)
+        row["verdict"] = {"better": "more", "worse": "less"}.get(shown, shown)
     return rows
 
 
-def _rates(
-    texts: Texts, records: Sequence[Record], resamples: int, seed: int
-) -> tuple[dict[str, float], dict[str, Array]]:
-    """Rates and their bootstrap over people; texts of nobody are each alone."""
-    counts = texts.slips(texts.rows(record.text for record in records))
-    sums = cluster_sums(counts, matching.people(records))
-    drawn = resampled_sums(sums, resamples, seed)
-    names = disfluency.COUNTS
-    values = disfluency.rates(dict(zip(names, counts.sum(axis=0), strict=True)))
-    return (
-        {name: float(value) for name, value in values.items()},
-        disfluency.rates(dict(zip(names, drawn.T, strict=True))),
-    )
+def _rates(texts: Texts, records: Sequence[Record], resamples: int, seed: int) -> dict[str, tuple[float, Array, int]]:
+    """Rate → its value, `[resamples]` of it over people, and how many people it is of; texts of nobody are each alone.
+
+    A resample in which nobody has it counts as the value. Rates over nothing are left out.
+    """
+    slips = texts.slips(texts.rows(record.text for record in records))
+    sums = cluster_sums(np.hstack([slips, [_windows(record.text) for record in records]]), matching.people(records))
+    drawn, total = resampled_sums(sums, resamples, seed), sums.sum(axis=0)
+    found = {}
+    for name, counts in RATES.items():
+        one, other = map(_COUNTS.index, counts)
+        if total[other]:
+            value, over = float(total[one] / total[other]), drawn[:, other]
+            again = np.where(over > 0, drawn[:, one] / np.maximum(over, 1), value)
+            found[name] = value, again, int(np.count_nonzero(sums[:, other]))
+    return found
 
 
-def _estimate(value: float, drawn: Array, tails: Sequence[float]) -> dict[str, float]:
-    low, high = np.quantile(drawn, tails)
+def _windows(text: str) -> tuple[int, int]:
+    """Different words in each run of `WINDOW` words, and words in it, summed over all runs of a text."""
+    runs = list(_grams(disfluency.tokens(text), WINDOW))
+    return sum(len(set(run)) for run in runs), WINDOW * len(runs)
+
+
+def _estimate(value: float, drawn: Array, clusters: int, level: float) -> dict[str, float]:
+    low, high = np.quantile(drawn, paired.tails(clusters, level))
     return {"value": value, "low": float(low), "high": float(high)}
 
 

@@ -86,7 +86,14 @@ def cells(job: Run) -> list[Cell]:
         for system in asked
         for decoding in decodings(job.recipe, system)
         for on in (TEST, *exams(job))
+        if on == TEST or decoding == on_exams(job.recipe, system)
     ]
+
+
+def on_exams(recipe: Recipe, system: str) -> str:
+    """How a system answers exams: the one that the run is about as it is used, the others free."""
+    chief, decoding = main_cell(recipe).split("/")
+    return decoding if system == chief else "free"
 
 
 def decodings(recipe: Recipe, system: str) -> tuple[str, ...]:

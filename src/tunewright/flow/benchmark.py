@@ -1,14 +1,17 @@
 """Ways of fine-tuning side by side: one recipe, several methods, each at the learning rate that suits it.
 
     runs/<name>-methods/
-      benchmark.json       what was asked; the same command goes on with it
+      benchmark.json       what was asked last
       trials/<method>-<rate>/    runs up to training, short: validation loss chooses the rate
-      methods/<method>-<epochs>/  whole runs at the chosen rate
+      methods/<method>-<epochs>/  whole runs at the chosen rate; of folds beside one split, `-<folds>-folds` behind it
+      methods/<system>/    systems without training, where no run of a method has asked them
       kept/<run>.json      bits per byte on general text, before and after
       curves/              with --curves: runs on parts of the training data, answers to texts with noise
+      trained.json         with --skip benchmark: what was trained
       methods.json methods.csv methods.md curves.json curves.csv report.html
 
-A study is a folder of runs: each is resumed, read and reported like any other.
+A study is a folder of runs: each is resumed, read and reported like any other. So more can be asked of it later: what
+stands is kept, and the tables and the page are written anew about all that is asked now.
 """
 
 from __future__ import annotations
@@ -24,9 +27,10 @@ from typing import Any
 from tunewright.core import files, recipe_file
 from tunewright.core.errors import RunError, UsageError, did_you_mean
 from tunewright.core.events import Progress
-from tunewright.core.recipe import MODEL_FREE, PRESETS, EvaluateOptions, MethodOptions, Recipe
+from tunewright.core.recipe import MODEL_FREE, PRESETS, BenchmarkOptions, EvaluateOptions, MethodOptions, Recipe
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
+from tunewright.core.run import runs as runs_below
 from tunewright.flow import answer, curves, hosted, job, judge, methods, prepared
 from tunewright.flow import folds as several
 from tunewright.flow.outcome import TEST, Outcome, main_cell, saved_bytes
@@ -58,9 +62,10 @@ class Study:
     """What is asked. rates: how many are tried for each method. search_share: how long a trial is, of a whole training.
 
     epochs: how many passes the whole runs make, one run each; none: as the recipe says. The first method is what the
-    others are compared with. measured: whether anything is evaluated, or only trained. folds: so many parts the whole
-    runs are cross-validated over, 0 for one split. curves: whether scores are also measured against the amount of
-    training data and against noise in the texts (`flow.curves`).
+    others are compared with; without any, only systems that need no training are measured. measured: whether anything
+    is evaluated, or only trained. folds: so many parts the whole runs are cross-validated over, 0 for one split.
+    curves: whether scores are also measured against the amount of training data and against noise in the texts
+    (`flow.curves`).
     """
 
     methods: tuple[str, ...]
@@ -85,19 +90,20 @@ class Study:
     ) -> Study:
         """What the recipe asks, with changes. skip: methods that are left out; "benchmark": nothing is evaluated.
 
-        Raises UsageError for a name that is no method, where none is left, for curves that cannot be drawn, and for a
-        task whose answers are not scored.
+        Raises UsageError for a name that is no method, where nothing is left to do, for curves that cannot be drawn,
+        and for a task whose answers are not scored.
         """
         asked = recipe.benchmark
         judge.check_scored(recipe)
-        for method in (*methods, *asked.methods, *skip):
-            if method not in PRESETS and method != EVALUATION:
+        for method in (*methods, *asked.methods, *(name for name in skip if name != EVALUATION)):
+            if method not in PRESETS:
                 hint = did_you_mean(method, PRESETS) or f"known: {', '.join(PRESETS)}"
                 raise UsageError(f"there is no method '{method}'", hint=hint)
         left = tuple(method for method in methods or asked.methods if method not in skip)
-        if not left:
-            raise UsageError("no method is left to compare", hint=f"of {', '.join(methods or asked.methods)}")
         measured, parts = EVALUATION not in skip, recipe.evaluate.folds if folds is None else folds
+        if not left and (curves or not measured or not _without_training(recipe)):
+            hint = f"leave one of {', '.join(methods or asked.methods)} out of --skip"
+            raise UsageError("no method is left to train", hint=hint)
         if curves and (parts or not measured):
             raise UsageError("curves are measured on one split", hint="leave out --folds, and --skip benchmark")
         return cls(left, rates or asked.rates, asked.search_share, tuple(epochs), measured, parts, curves)
@@ -117,7 +123,8 @@ def benchmark(
 ) -> Path:
     """Train and measure every method of `study` on a recipe; returns the folder of the study.
 
-    Raises RunError where the folder belongs to another study.
+    What stands in the folder, of this command or of an earlier one, is kept, and the rest is done. Raises RunError
+    where the folder is of another recipe, or of rates that were chosen otherwise.
     """
     from tunewright.train.material import remembering
 
@@ -125,23 +132,32 @@ def benchmark(
     recipe = job.settled(recipe)
     several.check(with_folds(recipe, study.folds))
     folder = Path(runs) / (name or f"{recipe.name}-methods")
-    _claim(folder, recipe, study)
+    folder.mkdir(parents=True, exist_ok=True)
     with files.one_writer(folder, "wait for it, stop it, or give this one its own --name"), remembering():
+        _claim(folder, recipe, study)
         rows: list[dict[str, Any]] = []
         points: list[dict[str, Any]] = []
         for method in study.methods:
             rate, tried = best_rate(recipe, study, method, folder, data, progress)
             for epochs in study.epochs or (recipe.train.num_train_epochs,):
                 run = _whole(recipe, study, method, rate, epochs, folder, data, progress)
-                if study.measured:
-                    rows = [*(rows or _untrained(run, folder)), _row(run, recipe, method, rate, epochs, tried, folder)]
-                    _write(folder, rows, recipe, study)
+                row = _trained(run, method, rate, epochs, tried, folder)
+                if not study.measured:
+                    rows.append(row)
+                    files.write_json(folder / "trained.json", {"rows": rows})
+                    continue
+                rows = rows or _untrained(recipe, study, folder, data, progress)
+                rows.append(row | _measured(run, recipe, folder))
+                _write(folder, rows, recipe, study)
             if study.curves:
                 # Of several lengths of training, the last.
-                part = functools.partial(_part, recipe, method, rate, epochs, folder, data, progress)
-                points += curves.of(run, method, part, folder, progress)
+                home = _home(folder, method, epochs)
+                part = functools.partial(_part, recipe, method, rate, epochs, home, data, progress)
+                points += curves.of(_noisy(run, recipe, study, method), method, part, home, progress)
                 curves.write(folder, points)
                 _report(folder)
+        if not study.methods:
+            _write(folder, _untrained(recipe, study, folder, data, progress), recipe, study)
     return folder
 
 
@@ -151,17 +167,49 @@ def with_folds(recipe: Recipe, folds: int) -> Recipe:
     return recipe.model_copy(update={"evaluate": evaluate})
 
 
+def _evaluated(recipe: Recipe, **changed: Any) -> Recipe:
+    return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update=changed)})
+
+
 def _claim(folder: Path, recipe: Recipe, study: Study) -> None:
-    asked = {"recipe": recipe_file.plain(recipe), "study": json.loads(json.dumps(study.to_row()))}
+    """Note what is asked now. Curves that are not asked for leave the page; what they were made of stays."""
     path = folder / "benchmark.json"
     if path.is_file():
-        if files.read_json(path) != asked:
+        before = files.read_json(path)
+        # Read again, what was written before a key was known has that key's default.
+        earlier = recipe_file.parse(json.dumps(before["recipe"]), str(path), environment={}, written=True)
+        known = {key: before["study"][key] for key in ("rates", "search_share")}
+        one, other = _common(earlier, **known), _common(recipe, study.rates, study.search_share)
+        if recipe_file.identity(one) != recipe_file.identity(other):
+            changed = ", ".join(key for key, _, _ in recipe_file.differences(one, other))
             raise RunError(
-                "is a comparison of another recipe or of other methods", where=str(folder), hint="give another --name"
+                f"is a comparison for another recipe ({changed} changed)", where=str(folder), hint="give another --name"
             )
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, asked)
+    files.write_json(path, {"recipe": recipe_file.plain(recipe), "study": study.to_row()})
+    if study.measured and not study.curves:
+        for name in (curves.FILE, "curves.csv"):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _common(recipe: Recipe, rates: int, search_share: float) -> Recipe:
+    """What makes a study this one: its recipe and how rates are chosen; not its methods, systems and folds."""
+    chosen = BenchmarkOptions(rates=rates, search_share=search_share)
+    return _evaluated(recipe, systems=("tuned",), folds=0).model_copy(update={"benchmark": chosen})
+
+
+def _settled(recipe: Recipe, place: Path, *names: str) -> tuple[Recipe, str]:
+    """(recipe, name) of a run below `place`: the first of `names` that is its own, or free.
+
+    One that stands keeps the systems that it asks and its page `benchmark`, which say nothing about its training.
+    """
+    for name in names:
+        if not (place / name / "recipe.yaml").is_file():
+            return recipe, name
+        stands = Run.open(place / name).recipe
+        same = _evaluated(recipe, systems=stands.evaluate.systems).model_copy(update={"benchmark": stands.benchmark})
+        if recipe_file.identity(same) == recipe_file.identity(stands):
+            return same, name
+    return recipe, names[-1]
 
 
 def variant(recipe: Recipe, method: str, rate: float, **train: Any) -> Recipe:
@@ -171,8 +219,7 @@ def variant(recipe: Recipe, method: str, rate: float, **train: Any) -> Recipe:
     options = MethodOptions.model_validate({"name": method, **sizes})
     optim = recipe.train.optim if method in WHOLE else "adamw"
     changed = recipe.train.model_copy(update={"learning_rate": rate, "optim": optim, **train})
-    evaluate = recipe.evaluate.model_copy(update={"folds": 0})
-    return recipe.model_copy(update={"method": options, "train": changed, "evaluate": evaluate})
+    return _evaluated(recipe, folds=0).model_copy(update={"method": options, "train": changed})
 
 
 def grid(recipe: Recipe, study: Study, method: str) -> list[float]:
@@ -232,7 +279,7 @@ def _trial(
         save_steps=recipe.train.save_steps or recipe.train.eval_steps,
         load_best_model_at_end=True,
     )
-    name = f"{method}-{rate:g}"
+    short, name = _settled(short, folder / "trials", f"{method}-{rate:g}")
     lost = folder / "trials" / f"{name}.json"
     if lost.is_file():
         return math.inf
@@ -265,17 +312,42 @@ def _whole(
     progress: Progress | None,
 ) -> Run:
     """A whole run of a method."""
-    chosen = with_folds(variant(recipe, method, rate, num_train_epochs=epochs), study.folds)
     # Systems without training are asked once, in the first run; all answer the same sample of the test documents.
     first = method == study.methods[0] and epochs == (study.epochs or (epochs,))[0]
-    systems = tuple(dict.fromkeys((*recipe.evaluate.systems, "tuned"))) if first else ("tuned",)
-    evaluate = chosen.evaluate.model_copy(update={"systems": systems, "exams": (), "gates": {}})
-    limited = chosen.model_copy(update={"evaluate": evaluate})
+    asked = _without_training(recipe) if first else ()
+    systems = (*(system for system in asked if _asked_in(folder, recipe, study, system) is None), "tuned")
+    chosen = _evaluated(variant(recipe, method, rate, num_train_epochs=epochs), systems=systems)
+    return _done(chosen, study, folder, f"{method}-{epochs:g}", data, progress)
+
+
+def _done(
+    recipe: Recipe,
+    study: Study,
+    folder: Path,
+    name: str,
+    data: Path | str | None,
+    progress: Progress | None,
+) -> Run:
+    """A run below methods/, over the folds that are asked for: `name` belongs to those that came first."""
     until = "report" if study.measured else "train"
-    name = f"{method}-{epochs:g}"
-    return Run.open(
-        job.run(limited, runs=folder / "methods", name=name, data=data, until=until, progress=progress).path
-    )
+    place = folder / "methods"
+    limited = _evaluated(with_folds(recipe, study.folds), exams=(), gates={})
+    limited, name = _settled(limited, place, name, f"{name}-{study.folds}-folds")
+    return Run.open(job.run(limited, runs=place, name=name, data=data, until=until, progress=progress).path)
+
+
+def _home(folder: Path, method: str, epochs: float) -> Path:
+    """Where a method's curves stand: in a folder of their own, where the study's are of another length of training."""
+    share = curves.LEARNING[0]
+    part = folder / "curves" / f"{method}-{share:g}"
+    other = (part / "recipe.yaml").is_file() and Run.open(part).recipe.train.num_train_epochs != epochs / share
+    return folder / f"{epochs:g}-epochs" if other else folder
+
+
+def _noisy(run: Run, recipe: Recipe, study: Study, method: str) -> Run:
+    """A whole run, as what answers texts with noise: systems without a model beside the first method."""
+    beside = _without_training(recipe) if method == study.methods[0] else ()
+    return Run(run.path, _evaluated(run.recipe, systems=(*beside, "tuned")))
 
 
 def _part(
@@ -290,32 +362,54 @@ def _part(
 ) -> Run:
     """A run on a share of the training data, in as many steps as on all of it: smaller shares are seen more often."""
     chosen = variant(recipe, method, rate, num_train_epochs=epochs / share)
-    evaluate = chosen.evaluate.model_copy(update={"systems": ("tuned",), "exams": (), "gates": {}})
     less = chosen.data.model_copy(update={"train_share": share})
-    part = chosen.model_copy(update={"evaluate": evaluate, "data": less})
-    done = job.run(part, runs=folder / "curves", name=f"{method}-{share:g}", data=data, progress=progress)
-    return Run.open(done.path)
+    part = _evaluated(chosen, systems=("tuned",), exams=(), gates={}).model_copy(update={"data": less})
+    part, name = _settled(part, folder / "curves", f"{method}-{share:g}")
+    return Run.open(job.run(part, runs=folder / "curves", name=name, data=data, progress=progress).path)
 
 
-def _untrained(run: Run, folder: Path) -> list[dict[str, Any]]:
-    """Rows of the table: systems without training, as the first run asked them."""
-    cells = Outcome.of(run).cells[TEST]
-    decoding = main_cell(run.recipe).split("/")[1]
+def _without_training(recipe: Recipe) -> tuple[str, ...]:
+    """The recipe's systems that need no training, as they stand in the table."""
+    return tuple(system for system in (*MODEL_FREE, "base", "few-shot") if system in recipe.evaluate.systems)
+
+
+def _decoding(recipe: Recipe, system: str) -> str:
+    return "free" if system in MODEL_FREE else main_cell(recipe).split("/")[1]
+
+
+def _asked_in(folder: Path, recipe: Recipe, study: Study, system: str) -> Run | None:
+    """The run in which a system without training has answered; None where none has."""
+    scores = f"systems/{system}/scores-{_decoding(recipe, system)}.json"
+    found = sorted(runs_below(folder / "methods"), key=lambda run: run.name)
+    alike = (run for run in found if run.recipe.evaluate.folds == study.folds)
+    return next((run for run in alike if (run.path / scores).is_file()), None)
+
+
+def _untrained(
+    recipe: Recipe, study: Study, folder: Path, data: Path | str | None, progress: Progress | None
+) -> list[dict[str, Any]]:
+    """Rows of the table: systems without training. What no run has asked yet is asked in one of its own."""
+    systems = _without_training(recipe)
+    waiting = tuple(system for system in systems if _asked_in(folder, recipe, study, system) is None)
+    if waiting:
+        _done(_evaluated(recipe, systems=waiting), study, folder, "-".join(waiting), data, progress)
     rows = []
-    for system in (*MODEL_FREE, "base", "few-shot"):
-        cell = f"{system}/free" if system in MODEL_FREE else f"{system}/{decoding}"
-        if cell in cells:
-            rows.append(
-                {
-                    "method": system,
-                    "n": cells[cell]["n"],
-                    "metrics": _scores(cells[cell]),
-                    "free": _free(cells, system),
-                    "latency": _latency(cells[cell]),
-                    "run": str(run.path.relative_to(folder)),
-                    "cell": cell,
-                }
-            )
+    for system in systems:
+        run, cell = _asked_in(folder, recipe, study, system), f"{system}/{_decoding(recipe, system)}"
+        assert run is not None
+        job.go_on(run, data=data, until="data", progress=progress)  # refuses data that changed since
+        cells = Outcome.of(run).cells[TEST]
+        rows.append(
+            {
+                "method": system,
+                "n": cells[cell]["n"],
+                "metrics": _scores(cells[cell]),
+                "free": _free(cells, system),
+                "latency": _latency(cells[cell]),
+                "run": str(run.path.relative_to(folder)),
+                "cell": cell,
+            }
+        )
     return rows
 
 
@@ -333,34 +427,38 @@ def _free(cells: dict[str, dict[str, Any]], system: str) -> dict[str, Any]:
     return {name: scores[name] for name in ("json_validity", "json_validity_cleaned") if name in scores}
 
 
-def _row(
-    run: Run, recipe: Recipe, method: str, rate: float, epochs: float, tried: dict[float, float], folder: Path
+def _trained(
+    run: Run, method: str, rate: float, epochs: float, tried: dict[float, float], folder: Path
 ) -> dict[str, Any]:
-    """One row of the table: a whole run of a method."""
+    """One row of the table, without scores: a whole run of a method."""
     metrics = _trainings(run)
-    cells, cell = Outcome.of(run).cells[TEST], main_cell(run.recipe)
-    row = {
+    return {
         "method": method,
         "epochs": epochs,
         "learning_rate": rate,
         "tried": {f"{rate:g}": loss for rate, loss in sorted(tried.items())},
-        "n": cells[cell]["n"],
-        "metrics": _scores(cells[cell]),
-        "free": _free(cells, "tuned"),
-        "latency": _latency(cells[cell]),
         "validation_loss": metrics["best_loss"],
         "trainable_parameters": metrics["trainable_parameters"],
         "parameters": metrics["parameters"],
         "train_seconds": metrics["total_seconds"],
         "peak_memory_bytes": metrics["peak_memory_bytes"],
         "saved_bytes": saved_bytes((run.folds or [run.path])[0]),
-        **({} if run.folds else {"kept": _kept(run, recipe, folder)}),
+        **({"mean_rank": metrics["mean_rank"]} if "mean_rank" in metrics else {}),
         "run": str(run.path.relative_to(folder)),
+    }
+
+
+def _measured(run: Run, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """The scores of a whole run's row."""
+    cells, cell = Outcome.of(run).cells[TEST], main_cell(run.recipe)
+    return {
+        "n": cells[cell]["n"],
+        "metrics": _scores(cells[cell]),
+        "free": _free(cells, "tuned"),
+        "latency": _latency(cells[cell]),
+        **({} if run.folds else {"kept": _kept(run, recipe, folder)}),
         "cell": cell,
     }
-    if "mean_rank" in metrics:
-        row["mean_rank"] = metrics["mean_rank"]
-    return row
 
 
 def _trainings(run: Run) -> dict[str, Any]:
@@ -415,9 +513,9 @@ def _pairs(folder: Path, rows: Sequence[dict[str, Any]], recipe: Recipe) -> Iter
     both answered, Holm over all."""
     from tunewright.evals import paired
 
-    if len(rows) < 2:
-        return
     trained = [row for row in rows if "epochs" in row]
+    if len(rows) < 2 or not trained:
+        return
     first = Run.open(folder / trained[0]["run"])
     answers = {}
     for row in rows:

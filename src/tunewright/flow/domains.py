@@ -1,11 +1,11 @@
 """Several domains: an adapter for each, one for all, and blends of the first, every one of them on every domain.
 
     runs/<name>/
-      domains.json           what was asked; the same command goes on with it
+      domains.json           what was asked last; the same command goes on with it, also with other blends
+      documents/<recipe>/    each recipe's documents: no domain is tested on what another trains on
       rates/<recipe>/        short trainings: validation loss chooses each domain's learning rate
       alone/<recipe>/        a run up to training for each recipe
-      joint/                 one adapter trained on what all of them train on, for as many steps together, at the lowest
-                             of their rates
+      joint/                 one adapter trained on what all of them train on, each example as often as alone
       blends/<how>/          adapters made of those alone
       measured/              likelihoods and answers, one file for an adapter on a domain
       matrix.json matrix.md report.html
@@ -16,6 +16,8 @@ is blended has to be an adapter.
 
 from __future__ import annotations
 
+import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ from tunewright.core import files, recipe_file
 from tunewright.core.errors import RunError, UsageError
 from tunewright.core.events import Events, Progress
 from tunewright.core.recipe import TEXT_TASKS, Recipe
-from tunewright.core.records import Example, Prediction
+from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.flow import benchmark, hosted, job, likelihood, prepared
 from tunewright.report import domains as page
@@ -44,7 +46,9 @@ class Study:
 
     @classmethod
     def of(cls, recipes: Sequence[Recipe], blends: Sequence[str]) -> Study:
-        """Raises UsageError for fewer than two recipes, of one name, of several models, or that answer with JSON."""
+        """Raises UsageError for fewer than two recipes, of one name, of several models, that answer with JSON, or whose
+        adapters cannot be blended as asked.
+        """
         from tunewright.models.blend import BLENDS
 
         names = [recipe.name for recipe in recipes]
@@ -63,6 +67,12 @@ class Study:
         for how in blends:
             if how not in BLENDS:
                 raise UsageError(f"there is no blend '{how}'", hint=f"known: {', '.join(BLENDS)}")
+        ranks = sorted({recipe.method.lora_r for recipe in recipes})
+        if len(ranks) > 1 and (unfit := [how for how in blends if how != "cat"]):
+            raise UsageError(
+                f"adapters of the ranks {' and '.join(map(str, ranks))} have no {' and no '.join(unfit)} blend",
+                hint=f"--set method.lora_r={ranks[-1]}, or --blends cat",
+            )
         return cls(tuple(map(job.settled, recipes)), tuple(blends))
 
     @property
@@ -95,11 +105,12 @@ def compare(
     """Train and measure all of a study; returns its folder. Raises RunError where the folder is another study's."""
     folder = Path(runs) / name
     folder.mkdir(parents=True, exist_ok=True)
-    asked = {"recipes": [recipe_file.plain(recipe) for recipe in study.recipes], "blends": list(study.blends)}
-    if (folder / "domains.json").is_file() and files.read_json(folder / "domains.json") != asked:
-        raise RunError("is a comparison of other domains", where=str(folder), hint="give another --name")
     with files.one_writer(folder, "wait for it, stop it, or give this one its own --name"):
-        files.write_json(folder / "domains.json", asked)
+        _claim(folder, study)
+        read = folder / "documents"
+        for one in study.recipes:
+            job.run(one, runs=read, name=one.name, data=data, until="data", progress=progress)
+        apart([Run.open(read / one.name) for one in study.recipes])
         done = []
         for one in study.recipes:
             recipe = alone(one, folder / "rates" / one.name, data, progress)
@@ -119,24 +130,86 @@ def compare(
     return folder
 
 
+def _claim(folder: Path, study: Study) -> None:
+    path = folder / "domains.json"
+    if path.is_file():
+        # Read again, what was written before a key was known has that key's default.
+        earlier = [
+            recipe_file.parse(json.dumps(told), str(path), environment={}, written=True)
+            for told in files.read_json(path)["recipes"]
+        ]
+        if [recipe_file.identity(one) for one in earlier] != [recipe_file.identity(one) for one in study.recipes]:
+            raise RunError("is a comparison of other domains", where=str(folder), hint="give another --name")
+    told = [recipe_file.plain(recipe) for recipe in study.recipes]
+    files.write_json(path, {"recipes": told, "blends": list(study.blends)})
+
+
+def apart(runs: Sequence[Run]) -> None:
+    """Raises RunError where a test document of one run equals what another trains or validates on, or nearly."""
+    from tunewright.data import leakage
+    from tunewright.flow import dress
+
+    def compared(run: Run, *sides: str) -> list[Record]:
+        return dress.compared_by(prepared.task_of(run))([one for side in sides for one in prepared.records(run, side)])
+
+    for tested in runs:
+        for trained in runs:
+            if trained is tested:
+                continue
+            shown, threshold = compared(trained, "train", "validation"), tested.recipe.data.near_duplicates
+            found = {pair.other for pair in leakage.duplicates(shown, compared(tested, "test"), threshold).across}
+            if found:
+                raise RunError(
+                    f"{len(found)} test documents of '{tested.recipe.name}' are trained on by '{trained.recipe.name}', "
+                    f"or nearly: {', '.join(sorted(found)[:3])}",
+                    hint="compare domains of different documents, or split both recipes alike",
+                )
+
+
+def as_often(examples: Sequence[Example], passes: float, seed: int) -> list[Example]:
+    """Every example `passes` times: in whole passes, and a random part of one.
+
+    >>> [len(as_often(["a", "b", "c", "d"], passes, 0)) for passes in (0.5, 1, 2.25)]
+    [2, 4, 9]
+    """
+    whole, rest = divmod(round(passes * len(examples)), max(1, len(examples)))
+    part = set(random.Random(seed).sample(range(len(examples)), rest))
+    return [*examples] * whole + [one for place, one in enumerate(examples) if place in part]
+
+
 def _joint(done: Sequence[Run], folder: Path, events: Events) -> Path:
-    """The adapter of all domains: trained for as many steps as those of single domains together."""
+    """The adapter of all domains: one pass over all examples, each as often there as its domain's own adapter saw it.
+
+    Its options are those of the recipe with the lowest rate; which of them others have set otherwise is said and kept.
+    """
     from tunewright.train.finetune import finetune
 
     place = folder / JOINT
-    metrics = [files.read_json(run.path / "systems" / "tuned" / "training_metrics.json") for run in done]
     if not (place / "done.json").is_file():
         first = min((run.recipe for run in done), key=lambda recipe: recipe.train.learning_rate)
-        steps = sum(int(one["total_steps"]) for one in metrics)
         longest = max(run.recipe.train.max_length for run in done)
-        train = first.train.model_copy(update={"max_steps": steps, "max_length": longest})
-        sides = {side: [one for run in done for one in _examples(run, side)] for side in ("train", "validation")}
-        events.say(f"{JOINT}: {len(sides['train']):,} examples of {len(done)} domains, {steps} steps")
+        train = first.train.model_copy(update={"num_train_epochs": 1, "max_steps": -1, "max_length": longest})
+        shown: list[Example] = []
+        for run in done:
+            args = files.read_json(run.path / "systems" / "tuned" / "training_args.json")
+            shown += as_often(_examples(run, "train"), args["total_steps"] / args["steps_per_epoch"], first.seed)
+        held = [one for run in done for one in _examples(run, "validation")]
+        unlike = _unlike([run.recipe for run in done])
+        said = f"; {', '.join(unlike)} as {first.name} has it" if unlike else ""
+        events.say(f"{JOINT}: {len(shown):,} examples of {len(done)} domains{said}")
         place.mkdir(exist_ok=True)
         recipe = first.model_copy(update={"name": JOINT, "train": train})
-        told = finetune(recipe.model, sides["train"], sides["validation"], recipe, place, events, events.progress)
-        files.write_json(place / "done.json", {"steps": steps, "best_loss": told.get("best_loss")})
+        told = finetune(recipe.model, shown, held, recipe, place, events, events.progress)
+        made = {"examples": len(shown), "best_loss": told.get("best_loss"), "as": first.name, "unlike": unlike}
+        files.write_json(place / "done.json", made)
     return place / "adapter"
+
+
+def _unlike(recipes: Sequence[Recipe]) -> list[str]:
+    """Options of training that the recipes have set otherwise, but for those that a joint training settles itself."""
+    own = {"num_train_epochs", "max_steps", "max_length"}
+    told = [recipe.train.model_dump(mode="json", exclude=own) for recipe in recipes]
+    return [name for name, value in told[0].items() if any(one[name] != value for one in told[1:])]
 
 
 def _blend(study: Study, done: Sequence[Run], folder: Path, how: Any) -> Path:
@@ -228,6 +301,7 @@ def _matrix(study: Study, done: Sequence[Run], folder: Path) -> dict[str, Any]:
         "cells": cells,
         "pairs": pairs,
         "general": kept,
+        "joint": files.read_json(folder / JOINT / "done.json"),
     }
 
 
@@ -257,6 +331,7 @@ def text(matrix: dict[str, Any]) -> str:
         f"{level} intervals over whole groups, each by itself. Behind general text: the difference to the base with",
         "its interval, above 0 is forgotten. A verdict also needs its p after Holm's correction over all these",
         "differences.",
+        page.joint(matrix["joint"]),
     ]
     said = [_sentence(pair) for pair in matrix["pairs"] if pair["b"] != BASE]
     return "\n".join([*lines, "", *notes, "", *said]).strip() + "\n"

@@ -386,6 +386,8 @@ def system(job: Run, cell: Cell, task: Task) -> System:
 
     recipe, options = job.recipe, job.recipe.hosted
     model = tuned_model(job) if cell.system == "tuned" else base_model(recipe)
+    rows = files.whole_lines(cell.predictions.with_suffix(".part.jsonl"))
+    stand = {row["id"] for row in rows if row["finish"] != "error"}
     return HostedSystem(
         cell.system,
         provider_of(recipe),
@@ -394,6 +396,7 @@ def system(job: Run, cell: Cell, task: Task) -> System:
         max_tokens=recipe.decode.max_new_tokens,
         seed=recipe.seed % 2**31,
         concurrency=options.concurrency,
+        answered=next((one for one in answer.examples(job, cell) if one.id in stand), None) if stand else None,
     )
 
 

@@ -79,8 +79,9 @@ def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, fol
         )
     said = [_sentence(pair, rows) for pair in pairs if shown and pair["metric"] == shown[0]]
     tried = any(row.get("tried") for row in rows)
+    trained = any("epochs" in row for row in rows)
     notes = [
-        CHOSEN if tried else UNCHOSEN,
+        *([CHOSEN if tried else UNCHOSEN] if trained else []),
         "In brackets: intervals; for bits per byte the difference to the model before fine-tuning and its interval",
         "(above 0: it has forgotten). JSON, free: replies that are JSON by themselves, without a grammar. Answer: the",
         "median of a document's share of the time.",

@@ -379,7 +379,7 @@ def _trained_on(job: Run) -> int:
 
 def _answers(recipe: Recipe, test: int, exams: dict[str, int]) -> dict[str, int]:
     """Cell → documents it answers, exams included; of a cross-validation in one fold."""
-    from tunewright.flow.answer import decodings
+    from tunewright.flow.answer import decodings, on_exams
 
     if recipe.task.name in UNSCORED_TASKS:
         return {}
@@ -390,7 +390,7 @@ def _answers(recipe: Recipe, test: int, exams: dict[str, int]) -> dict[str, int]
         for decoding in decodings(recipe, system):
             cell = f"{system}/{decoding}"
             own = test if cell == main_cell(recipe) else min(test, recipe.evaluate.sample)
-            found[cell] = own + sum(exams.values())
+            found[cell] = own + sum(exams.values()) * (decoding == on_exams(recipe, system))
     return found
 
 

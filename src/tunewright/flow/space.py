@@ -108,7 +108,14 @@ class Space:
 
     def _choice(self, key: str, value: Any) -> Any:
         axis = self.axes[key]
-        return value if isinstance(axis, Range) else next(one for one in axis if label(one) == value)
+        return within(axis, value) if isinstance(axis, Range) else next(one for one in axis if label(one) == value)
+
+    def settled(self, values: Mapping[str, Any]) -> Values:
+        """The values of a trial as their ranges have them: Optuna's own steps are sums with their dust."""
+        return {
+            key: within(axis, value) if isinstance(axis := self.axes[key], Range) else value
+            for key, value in values.items()
+        }
 
     def given(self) -> Values:
         """The recipe's own values of what is varied, of what its method reads."""
@@ -128,12 +135,12 @@ class Space:
                 if value not in [label(choice) for choice in axis]:
                     return None
                 continue
-            if isinstance(value, str) or value is None or not axis.low <= value <= axis.high:
+            if isinstance(value, str) or value is None or not plain(axis.low) <= plain(value) <= plain(axis.high):
                 return None
             steps = (value - axis.low) / axis.step if axis.step else 0.0
             if abs(steps - round(steps)) > 1e-9:
                 return None
-        return values
+        return self.settled(values)
 
     def points(self, count: int) -> list[Values]:
         """Every combination, `count` values of a range without a step, each once."""
@@ -163,19 +170,34 @@ def label(choice: Choice) -> bool | int | float | str:
     return ",".join(choice) if isinstance(choice, tuple) else choice
 
 
+def plain(value: Any) -> Any:
+    """A number without the dust of arithmetic: 0.05 + 2 × 0.05 is 0.15, not 0.15000000000000002."""
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
+def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two have the same options with the same values, dust aside."""
+    return {key: plain(value) for key, value in one.items()} == {key: plain(value) for key, value in other.items()}
+
+
+def within(axis: Range, value: Any) -> Any:
+    """A value of a range: a step as it is written, and neither end stepped over by a rounding."""
+    return min(max(value if axis.step is None else plain(value), axis.low), axis.high)
+
+
 def ticks(key: str, axis: Range | tuple[Choice, ...], count: int) -> list[Any]:
     """The values of an option on a grid: its choices, its steps, or `count` values from end to end."""
     if not isinstance(axis, Range):
         return [label(choice) for choice in axis]
     if axis.step is not None:
         steps = math.floor((axis.high - axis.low) / axis.step + 1e-9)
-        found = [axis.low + i * axis.step for i in range(steps + 1)]
+        found = [within(axis, axis.low + i * axis.step) for i in range(steps + 1)]
     elif count == 1:
-        found = [math.sqrt(axis.low * axis.high) if axis.log else (axis.low + axis.high) / 2]
+        found = [plain(math.sqrt(axis.low * axis.high) if axis.log else (axis.low + axis.high) / 2)]
     else:
         shares = [i / (count - 1) for i in range(count)]
         inner = [
-            axis.low * (axis.high / axis.low) ** share if axis.log else axis.low + (axis.high - axis.low) * share
+            plain(axis.low * (axis.high / axis.low) ** share if axis.log else axis.low + (axis.high - axis.low) * share)
             for share in shares[1:-1]
         ]
         found = [axis.low, *inner, axis.high]  # the ends to the bit: a power of a share may step over them

@@ -187,7 +187,7 @@ def finish(study: Study) -> None:
 
 def same(one: Recipe, other: Recipe) -> bool:
     """Whether two recipes train in the same way."""
-    return (one.method, one.train) == (other.method, other.train)
+    return all(space.alike(dict(a), dict(b)) for a, b in ((one.method, other.method), (one.train, other.train)))
 
 
 def _usable(study: Study, chosen: Recipe) -> Recipe:
@@ -296,9 +296,9 @@ def _write(study: Study, best: dict[str, Any], finals: Sequence[dict[str, Any]])
     from tunewright.evals import importance
     from tunewright.report import search
 
-    rows, options = study.rows(), study.recipe.evaluate
-    own = study.space.own()
-    begun = next((row["number"] for row in rows if own is not None and row["options"] == own), None)
+    options, own = study.recipe.evaluate, study.space.own()
+    rows = [row | {"options": study.space.settled(row["options"])} for row in study.rows()]
+    begun = next((row["number"] for row in rows if own is not None and space.alike(row["options"], own)), None)
     done = [row for row in rows if row["state"] == COMPLETE]
     content = {
         "name": study.folder.name,

@@ -12,12 +12,12 @@ from tunewright.core import files
 from tunewright.core import run as run_folder
 from tunewright.core.contracts import Task
 from tunewright.core.errors import DataError, ModelError, UsageError, did_you_mean
-from tunewright.core.recipe import DecodeOptions, TaskOptions
+from tunewright.core.recipe import TEXT_TASKS, DecodeOptions, TaskOptions
 from tunewright.core.records import JSON, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.flow import answer, prepared
 from tunewright.flow.prepared import ALONE, TASK
-from tunewright.text.schema import leaves
+from tunewright.text.schema import chosen, leaves
 
 AT_ONCE = 64
 """Documents that are answered together."""
@@ -111,20 +111,21 @@ class Model:
     def asked(self, instruction: str | None, schema: Mapping[str, JSON] | None) -> Model:
         """This model with another instruction, or another schema in place of its own; None: as it is."""
         schemas = self.schemas if schema is None else {ALONE: dict(schema)}
-        changed: dict[str, Any] = {} if instruction is None else {"instruction": instruction}
-        if schema is not None:
-            changed["json_schema"] = None
-        options = _options(self.task).model_copy(update=changed)
+        options = _options(self.task) if schema is None else _held_to_own(_options(self.task), self.what)
+        if instruction is not None:
+            options = options.model_copy(update={"instruction": instruction})
         task = prepared.make_task(options, schemas)
         return Model(self.loaded, task, self.options, self.what, schemas, self.length, self.reading)
 
     def json(self, prompt: str, *, prefix: str = "") -> JSON:
         """The JSON that answers a prompt, always an instance of the model's schema, or of one of them.
 
-        prefix: how the answer begins, such as `{"name": "`. Raises ModelError where no answer comes of it.
+        prefix: how the answer begins, such as `{"name": "`. Raises ModelError where no answer comes of it, UsageError
+        where the model answers in text.
         """
         from tunewright.decode.system import LocalSystem
 
+        _answers_with_json(_options(self.task), self.what)
         # A task that has several ways to ask asks this as it is.
         asked = Record("prompt", prompt, provenance={"prompt": "{text}"})
         found: Found | Prediction
@@ -168,8 +169,9 @@ class Model:
         """What comes of each document, in order, read from an iterator.
 
         A document without a doc_type is answered under every schema of the model; the answer that finds the largest
-        share of its fields is kept, among equals the one the model was surest of. Where there is one schema, it is
-        every document's; where there are several, a document of a type without one comes back with a failure.
+        share of its fields in the text is kept, among equals the one the model was surest of. Where there is one
+        schema, it is every document's; where there are several, a document of a type without one comes back with a
+        failure.
         """
         waiting: list[Record] = []
         for document in documents:
@@ -213,11 +215,25 @@ class Model:
                 repaired=reply.repaired,
                 seconds=prediction.seconds,
             )
-            rank = _fullness(found)
+            rank = _fullness(found, self.schemas.get(str(record.doc_type), {}))
             if place not in best or rank > best[place][0]:
                 best[place] = (rank, found)
         for place in range(len(documents)):
             yield best[place][1]
+
+
+def _held_to_own(options: TaskOptions, what: str) -> TaskOptions:
+    """Options of a task whose answers another schema than its own holds."""
+    _answers_with_json(options, what)
+    return options.model_copy(update={"json_schema": None})
+
+
+def _answers_with_json(options: TaskOptions, what: str) -> None:
+    if options.name in TEXT_TASKS:
+        raise UsageError(
+            f"{what} answers in text, not with JSON: no schema can hold it",
+            hint="name a run whose task is extraction or text_to_json, or an untuned model",
+        )
 
 
 def _options(task: Task) -> TaskOptions:
@@ -227,12 +243,19 @@ def _options(task: Task) -> TaskOptions:
     return found
 
 
-def _fullness(found: Found) -> tuple[float, float]:
-    """(share of the fields that are found in the text, mean confidence in them)."""
+def _fullness(found: Found, schema: dict[str, Any]) -> tuple[float, float]:
+    """(share of the fields that are found in the text, mean confidence in these and in what was chosen of a few)
+
+    What the schema gives a choice of stands in no text, an intent say, and counts for no share; an answer of nothing
+    else has the share 1.
+    """
     values = leaves(found.value) if isinstance(found.value, dict) else {}
-    filled = [path for path, value in values.items() if value is not None and path in (found.spans or {})]
-    sure = [(found.confidence or {}).get(path, 0.0) for path in filled]
-    return (len(filled) / max(1, len(values)), sum(sure) / max(1, len(sure)))
+    picked = chosen(found.value, schema) & {path for path, value in values.items() if value is not None}
+    read = [path for path in values if path not in picked]
+    filled = [path for path in read if values[path] is not None and path in (found.spans or {})]
+    sure = [(found.confidence or {}).get(path, 0.0) for path in (*filled, *picked)]
+    share = len(filled) / len(read) if read else float(bool(picked))
+    return share, sum(sure) / max(1, len(sure))
 
 
 # ---------------------------------------------------------------- which model
@@ -251,16 +274,17 @@ def load(
     run: a run folder; None and nothing else named: the newest trained run below `runs`. model: a name, folder or hub
     id. adapter: a PEFT folder; its base is `model`, or what it was trained on. schema: a JSON Schema or its file, in
     place of the run's own, or of what an adapter or model trained by Tunewright brings along.
-    Raises RunError where there is no trained run, ModelError, UsageError where a schema is missing.
+    Raises RunError where there is no trained run, ModelError, UsageError where a schema is missing, or where a model
+    that answers in text is given one.
     """
     own = _schema(schema)
     if model is None and adapter is None:
         job = find(run, runs)
         recipe = job.recipe
         schemas = own or files.read_json(job.path / "data" / "schemas.json")
-        options = recipe.task.model_copy(update={"json_schema": None}) if own else prepared.task_options(job)
-        loaded = answer.load_tuned(job)
         what = f"the tuned model of {job.path}"
+        options = _held_to_own(recipe.task, what) if own else prepared.task_options(job)
+        loaded = answer.load_tuned(job)
         return _made(
             loaded, options, recipe.decode, what, schemas, prepared.length_of(job), prepared.reading_of(job.recipe)
         )
@@ -270,15 +294,14 @@ def load(
     brought: dict[str, Any] = files.read_json(tuned) if tuned.is_file() else {}
     if own is None and not brought:
         raise UsageError("a model without a run needs a schema", hint="--schema FILE names a JSON Schema")
+    options = TaskOptions.model_validate(brought.get("task", {}))
+    options = _held_to_own(options, str(adapter or model)) if own else options
     from tunewright.models.load import load as load_model
 
     name = model or brought.get("base") or _base_of(Path(str(adapter)))
     loaded = load_model(name, adapter=adapter)
     untuned = "" if brought else ", not tuned"
     what = f"the adapter {adapter} on {name}" if adapter else f"the model {loaded.name}{untuned}"
-    options = TaskOptions.model_validate(brought.get("task", {}))
-    if own is not None:
-        options = options.model_copy(update={"json_schema": None})
     schemas = own or brought["schemas"]
     decode = DecodeOptions.model_validate(brought.get("decode", {}))
     return _made(loaded, options, decode, what, schemas, brought.get("length", {}), brought.get("reading", {}))

@@ -1,15 +1,17 @@
 """A hosted model as a system, and as a writer of texts: several requests at the same time.
 
-Answers are paid for. So each is given out as soon as it is there, and where the service fails, those that it still
-gives to what was already asked are given out before the failure is.
+Answers are paid for. So each is given out as soon as it and all before it are there, and where the service fails, those
+that it still gives to what was already asked are given out before the failure is.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tunewright.core.contracts import Provider, Task
 from tunewright.core.errors import HostedError
@@ -20,7 +22,7 @@ ITS_OWN_FAULT = (200, 400, 413, 422)
 """Answers of HTTP that are about one request and say nothing of the next."""
 
 AHEAD = 8
-"""How many times as many requests as are under way may be ahead of the first that has no answer yet."""
+"""How many times as many requests as are under way may be ahead of the first of which nothing was heard yet."""
 
 ALIKE = 10
 """So many refusals in the same words, before anything else was heard, are about all requests."""
@@ -29,17 +31,37 @@ T = TypeVar("T")
 Given = TypeVar("Given")
 
 
+class _Heard(NamedTuple):
+    """What came of a request. began, ended: when, in seconds. fault: that of the service, or of this document alone."""
+
+    began: float
+    ended: float
+    answer: Prediction
+    fault: HostedError | None = None
+
+
 class HostedSystem:
-    """What a provider's model answers.
+    """What a provider's model answers. answered: a document that an earlier process had an answer to.
 
     A document that the service refuses, or fails at after all attempts, is a failure of that answer. Where the key, the
-    model or the whole service is at fault, HostedError is raised: that is no answer. It is the service's fault where it
-    fails at two documents in a row, or at the only one; the requests' own, where the first ten are refused in the same
-    words.
+    model or the whole service is at fault, HostedError is raised: that is no answer.
+
+    A failure is the document's own once the service answers what was asked for after it. Where it does not answer that
+    either, or nothing is left to ask, a document that it has answered is asked once more, and decides. Where it has
+    answered none, the fault is the service's; the requests' own where the first ten are refused in the same words.
     """
 
     def __init__(
-        self, name: str, provider: Provider, model: str, task: Task, *, max_tokens: int, seed: int, concurrency: int
+        self,
+        name: str,
+        provider: Provider,
+        model: str,
+        task: Task,
+        *,
+        max_tokens: int,
+        seed: int,
+        concurrency: int,
+        answered: Example | None = None,
     ):
         self.name = name
         self._provider = provider
@@ -48,78 +70,94 @@ class HostedSystem:
         self._max_tokens = max_tokens
         self._seed = seed
         self._concurrency = concurrency
+        self._answered = answered
+        self._well = -math.inf  # when the last request began that showed the service well
+        self._said = Counter[str | None]([None] if answered is not None else [])
 
     def predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
         """In order, each when it and all before it are there. Raises HostedError where the service fails."""
-        yield from unless_all_refused(self._predict(examples), lambda one: one.failure if _is_refused(one) else None)
+        found = self._predict(examples)
+        yield from unless_all_refused(found, lambda one: one.failure if _is_refused(one) else None, self._said)
 
     def _predict(self, examples: Sequence[Example]) -> Iterator[Prediction]:
-        failed: tuple[HostedError, Prediction, float] | None = None
-        held: list[Prediction] = []
-        given = 0
-        for example, (began, answer, ended) in zip(examples, self._in_order(examples), strict=True):
-            if isinstance(answer, HostedError):
-                if failed is not None:
-                    raise answer
-                failed = answer, Prediction(example.id, "", failure=answer.message, finish="error"), ended
-                continue
-            given += 1
-            if failed is not None and began < failed[2]:
-                held.append(answer)  # asked for before the failure was there: it does not show that the service is well
-                continue
-            if failed is not None:
-                yield failed[1]
-                yield from held
-                failed, held = None, []
-            yield answer
-        if failed is not None:
-            if not given:
-                raise failed[0]
-            yield failed[1]
-            yield from held
-
-    def _in_order(self, examples: Sequence[Example]) -> Iterator[tuple[float, Prediction | HostedError, float]]:
-        """Answers, each with when it was asked for and when it was there."""
-        early: dict[int, tuple[float, Prediction | HostedError, float]] = {}
+        waiting: dict[int, _Heard] = {}
         following = 0
-        for place, answer in as_they_come(self._timed, examples, self._concurrency, ahead=AHEAD * self._concurrency):
-            early[place] = answer
-            while following in early:
-                yield early.pop(following)
+        down: HostedError | None = None
+
+        def ask(example: Example) -> _Heard:
+            if down is not None:
+                raise down
+            return self._ask(example, self._seed)
+
+        def settled() -> Iterator[Prediction]:
+            nonlocal following
+            while following in waiting and not self._doubtful(waiting[following]):
+                yield waiting.pop(following).answer
                 following += 1
 
-    def _timed(self, example: Example) -> tuple[float, Prediction | HostedError, float]:
-        began = time.perf_counter()
-        return began, self._answer(example), time.perf_counter()
+        def failing(until: float) -> HostedError | None:
+            faults = (one.fault for one in waiting.values() if self._doubtful(one) and one.ended <= until)
+            first = next(faults, None)
+            return first and self._fails_again(first)
 
-    def _answer(self, example: Example) -> Prediction | HostedError:
-        """An answer, or the failure of the service that a later attempt might not meet."""
+        for place, one in as_they_come(ask, examples, self._concurrency, ahead=AHEAD * self._concurrency):
+            if not _is_refused(one.answer):
+                self._answered = examples[place]
+                self._well = max(self._well, one.began)
+            else:
+                if one.fault is None:
+                    self._answered = self._answered or examples[place]  # better than none
+                down = down or failing(one.began)
+            waiting[place] = one
+            yield from settled()
+        if waiting:
+            down = down or failing(math.inf)
+            if down is not None:
+                raise down
+            yield from settled()
+
+    def _doubtful(self, one: _Heard) -> bool:
+        """Whether the service may be at fault: nothing was answered yet that was asked for afterwards."""
+        return one.fault is not None and one.ended > self._well
+
+    def _fails_again(self, fault: HostedError) -> HostedError | None:
+        """By what the service fails at a document that it has answered; `fault` where there is none."""
+        if self._answered is None:
+            return fault
+        try:
+            again = self._ask(self._answered, self._seed ^ 1)  # what a proxy has kept would show nothing
+        except HostedError as error:
+            return error
+        if again.fault is None:
+            self._well = again.began
+        return again.fault
+
+    def _ask(self, example: Example, seed: int) -> _Heard:
+        """Raises HostedError where every other document would meet the same."""
         began = time.perf_counter()
         try:
-            reply = self._provider.generate(
-                example.messages, model=self._model, max_tokens=self._max_tokens, seed=self._seed
-            )
+            reply = self._provider.generate(example.messages, model=self._model, max_tokens=self._max_tokens, seed=seed)
         except HostedError as error:
-            if error.passing:
-                return error
-            if error.status not in ITS_OWN_FAULT:
+            if not error.passing and error.status not in ITS_OWN_FAULT:
                 raise
-            return Prediction(
-                example.id, "", failure=error.message, finish="error", seconds=time.perf_counter() - began
-            )
+            ended = time.perf_counter()
+            failed = Prediction(example.id, "", failure=error.message, finish="error", seconds=ended - began)
+            return _Heard(began, ended, failed, error if error.passing else None)
         value, failure = self._task.parse(reply.text, example)
         if reply.refusal is not None:
             value, failure = None, f"refused: {reply.refusal}"
-        return Prediction(
+        ended = time.perf_counter()
+        answer = Prediction(
             example.id,
             reply.text,
             value,
             failure,
             finish=reply.finish,
-            seconds=time.perf_counter() - began,
+            seconds=ended - began,
             prompt_tokens=reply.prompt_tokens,
             tokens=reply.tokens,
         )
+        return _Heard(began, ended, answer)
 
 
 def _is_refused(one: Prediction) -> bool:
@@ -158,30 +196,30 @@ def drawn(
     yield from unless_all_refused(replies, lambda one: one[1].refusal if one[1].finish == "error" else None)
 
 
-def unless_all_refused(found: Iterator[T], words: Callable[[T], str | None]) -> Iterator[T]:
-    """All that is found. words: those of a refusal, None for an answer.
+def unless_all_refused(
+    found: Iterator[T], words: Callable[[T], str | None], said: Counter[str | None] | None = None
+) -> Iterator[T]:
+    """All that is found. words: those of a refusal, None for an answer. said: what was heard before; goes on there.
 
     Refusals are held back until something else is heard. Raises HostedError where the first ten have the same words: a
     service that takes no such request, for the sake of an option say, has not judged a single document.
     """
+    said = Counter() if said is None else said
     held: list[T] = []
-    said: set[str | None] = set()
     for one in found:
-        said.add(words(one))
-        if None in said or len(said) > 1:
-            yield from held
-            yield one
-            break
+        said[words(one)] += 1
         held.append(one)
-        if len(held) == ALIKE:
-            raise HostedError(
-                f"the service refused the first {ALIKE} requests alike: {said.pop()}",
-                hint="nothing of these is counted as an answer; mend the recipe's hosted: options, then the same "
-                "command goes on",
-            )
-    else:
+        if None not in said and len(said) == 1:
+            if said.total() >= ALIKE:
+                raise HostedError(
+                    f"the service refused the first {ALIKE} requests alike: {words(one)}",
+                    hint=f"the last {len(held)} of these are not counted as answers; mend the recipe's hosted: "
+                    "options, then the same command goes on",
+                )
+            continue
         yield from held
-    yield from found
+        held.clear()
+    yield from held
 
 
 def as_they_come(

@@ -24,7 +24,11 @@ from tunewright.report.figures import (
 PARTS = ("utility", "agreement", "fidelity", "variety", "privacy")
 
 CLASSIFIERS = {"words": "words and pairs", "disfluency": "disfluencies"}
-RATES = {"utterance_length": "words per utterance", "subordination": "subordinators per utterance"}
+RATES = {
+    "utterance_length": "words per utterance",
+    "moving_average_type_token_ratio": "type–token ratio, moving average",
+    "subordination": "subordinators per utterance",
+}
 ALTERNATIVES = {
     "real + oversampling": "real + real ones again",
     "real + edits": "real + edited real ones",
@@ -338,6 +342,7 @@ def _profile(found: Mapping[str, Any]) -> list[dict[str, str]]:
             "synthetic": significant(row["synthetic"]["value"]),
             "of_synthetic": _range(row["synthetic"]),
             "verdict": row["verdict"],
+            "p": p_value(row.get("p_holm")),
         }
         for row in found.get("profile", [])
     ]

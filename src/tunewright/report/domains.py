@@ -49,6 +49,18 @@ def counted(domain: str, cell: dict[str, Any]) -> str:
     return f"{said} ({count(lost)} of them do not fit into the model, for bits per byte)" if lost else said
 
 
+def joint(told: dict[str, Any]) -> str:
+    """What the joint adapter is like beside those alone, in a sentence; from a matrix's "joint"."""
+    if not told:
+        return ""
+    said = (
+        "The joint adapter saw each example as often as the adapter of its domain; its learning rate is the lowest of "
+    )
+    said += f"theirs ({told['as']}'s), not searched anew"
+    unlike = [name for name in told["unlike"] if name != "learning_rate"]
+    return said + (f", and so are {', '.join(unlike)}, which others have otherwise." if unlike else ".")
+
+
 def view(found: Evidence, matrix: dict[str, Any]) -> dict[str, Any]:
     """Everything the template shows."""
     domains, adapters = matrix.get("domains") or [], matrix.get("adapters") or []
@@ -89,6 +101,7 @@ def view(found: Evidence, matrix: dict[str, Any]) -> dict[str, Any]:
         "level": level(number(matrix.get("level")) or 0.95),
         "domains": domains,
         "counted": ", ".join(counted(domain, mapping(mapping(cells.get("base")).get(domain))) for domain in domains),
+        "joint": joint(mapping(matrix.get("joint"))),
         "sets": sets,
         "bits": rows(bits),
         "scores": rows(scores),

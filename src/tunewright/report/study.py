@@ -355,9 +355,15 @@ def _lines(title: str, lines: Mapping[str, Sequence[tuple[float, Estimate]]], x_
 
 
 def _examples(study: Study) -> dict[str, Any]:
-    """Documents that the chief method did worst on, from its own run."""
+    """Documents that the chief method did worst on, from its own run, and what every row replied to them."""
     chief = study.chief
     run = study.path / str(chief.row["run"]) if chief else None
     if run is None or not run.is_dir():
         return {"judged": 0}
-    return html.cases(evidence.read(run), evidence.TEST, worst=4, best=0)
+    found = html.cases(evidence.read(run), evidence.TEST, worst=4, best=0)
+    replies: dict[str, list[tuple[str, str]]] = {case["id"]: [] for case in found["worst"]}
+    for row in study.rows:
+        for said in study.evidence.rows(row.cell.predictions):
+            if said.get("id") in replies:
+                replies[said["id"]].append((row.name, str(said.get("text") or "")))
+    return found | {"worst": [case | {"replies": replies[case["id"]]} for case in found["worst"]]}

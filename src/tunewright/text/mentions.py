@@ -1,7 +1,8 @@
 """Every number that an answer names, with its scale and unit; `text.quantities` reads a text that is one quantity.
 
 `1,496.5`, `1496.5` and `१,४९६.५` are one number, `$1.2 million` and `1,200,000` another, `(5.2)` of a report is -5.2;
-`5 %` is not `5`. Units of measure and currencies must not be at odds, and may be left out: a report names them once.
+`5 %` is not `5`, and `$3m` is 3 million where `3m` is 3 metres. Units of measure and currencies must not be at odds,
+and may be left out: a report names them once.
 """
 
 from __future__ import annotations
@@ -13,18 +14,17 @@ from typing import NamedTuple
 import regex
 
 from tunewright.text.numbers import ascii_digits
-from tunewright.text.numerals import size_of
-from tunewright.text.quantities import unit_of
+from tunewright.text.quantities import MONEY, scale_of, unit_of
 from tunewright.text.unicode import nfc
 
 PERCENT = "%"
 
-_SHORT = {"k": 10**3, "mn": 10**6, "bn": 10**9}
-
 _NUMBER = regex.compile(
-    r"(?<![\p{L}\p{M}\p{N}.,])(?P<open>\(\s*)?(?P<before>[-−–])?\s?(?P<money>[$€£¥₹])?\s?(?P<after>[-−])?"
+    r"(?<![\p{L}\p{M}\p{N}.,])(?P<open>\(\s*)?(?P<before>[-−–])?\s?(?P<money>\p{L}{1,2}\$|\L<money>)?\s?(?P<after>[-−])?"
     r"(?P<digits>\d{1,3}(?:,\d{2,3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-    r"(?:\s*(?P<close>\)))?(?:\s?(?P<word>%|[\p{L}\p{M}µ]+))?"
+    r"(?:\s*(?P<close>\)))?"
+    r"(?:\s?(?P<word>%|[\p{L}\p{M}µ]+)(?:(?=\s?(?P<currency>\L<money>)(?![\p{L}\p{M}\-])))?)?",
+    money=MONEY,
 )
 
 
@@ -44,10 +44,9 @@ def mentions(text: str) -> list[Mention]:
         if match["before"] or match["after"] or (match["open"] and match["close"]):
             value = -value
         word = match["word"] or ""
-        size = size_of(word) or _SHORT.get(word) if word else None
-        unit = unit_of(word) if word and size is None else None
-        if unit is None and match["money"]:
-            unit = unit_of(match["money"])
+        money = match["money"] or match["currency"] or ""
+        size = scale_of(word, money=money != "")
+        unit = unit_of(word) or unit_of(match["money"] or "") if size is None else unit_of(money)
         found.append(Mention(value * (size or 1), *(unit or ())))
     return found
 

@@ -55,12 +55,17 @@ _NAMED = {
     for factor, names in factors.items()
     for name in names.split()
 }
-_MONEY = [name for name, (unit, _) in _NAMED.items() if unit.isupper()]
+
+MONEY = frozenset(name for name, (unit, _) in _NAMED.items() if unit.isalpha() and unit.isupper())
+"""Names and signs of currencies, in small letters."""
+
 _BEFORE = re.compile(
     r"(?P<sign>[-−])?[ ]?(?P<unit>"
-    + "|".join(map(re.escape, sorted(_MONEY, key=len, reverse=True)))
+    + "|".join(map(re.escape, sorted(MONEY, key=len, reverse=True)))
     + r")[ ]?(?=[-−]?\d)"
 )
+_SHORT = {"k": 10**3, "mn": 10**6, "bn": 10**9}
+_SHORT_OF_MONEY = {"m": 10**6, "mm": 10**6, "b": 10**9}
 _DIGITS = re.compile(r"(?P<number>[-−+]?[\d.,\u00a0\u202f\u2009]*\d)(?:[ ]?/[-=])?[ ]?(?P<rest>[^\d]*)")
 
 
@@ -74,6 +79,15 @@ class Quantity(NamedTuple):
 def unit_of(word: str) -> tuple[str, Decimal] | None:
     """(unit, factor) that a word or sign stands for: `kg` → (gram, 1000); None where it stands for none."""
     return _NAMED.get(nfc(word).casefold())
+
+
+def scale_of(word: str, *, money: bool) -> int | None:
+    """How much a word or short form behind a number multiplies by: `lakh` → 100,000, `bn` → 10⁹; None where it is none.
+
+    money: of a currency, where `m` is a million; of anything else it is a metre.
+    """
+    short = _SHORT | _SHORT_OF_MONEY if money else _SHORT
+    return size_of(word) or short.get(word.casefold())
 
 
 def quantity(value: JSON) -> Quantity | None:
@@ -118,7 +132,8 @@ def _in_words(plain: str) -> Quantity | None:
 
 def _counted(value: Decimal, words: list[str], unit: str | None) -> Quantity | None:
     """The value with the words behind it: how much it is multiplied by, then its unit."""
-    if words and (size := size_of(words[0])) is not None:
+    money = unit is not None or not MONEY.isdisjoint(words[1:])
+    if words and (size := scale_of(words[0], money=money)) is not None:
         value, words = value * size, words[1:]
     if len(words) == 1 and unit is None:
         unit, words = words[0], []

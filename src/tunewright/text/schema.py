@@ -251,6 +251,26 @@ def at_path(schema: dict[str, JSON], steps: Sequence[str | int]) -> dict[str, JS
     return known
 
 
+def chosen(value: JSON, schema: dict[str, JSON]) -> set[str]:
+    """The paths of `leaves` whose schema gives a choice (`enum`, `const`): what stands there is read from no one place.
+
+    >>> kinds = {"properties": {"kind": {"enum": ["bill", "memo"]}, "to": {"type": "string"}}}
+    >>> chosen({"kind": "bill", "to": "Ann"}, kinds)
+    {'kind'}
+    """
+    found = set()
+
+    def walk(node: JSON, steps: tuple[str | int, ...]) -> None:
+        if isinstance(node, dict | list):
+            for step, child in node.items() if isinstance(node, dict) else enumerate(node):
+                walk(child, (*steps, step))
+        elif not {"enum", "const"}.isdisjoint(at_path(schema, steps)):
+            found.add(path_of(steps))
+
+    walk(value, ())
+    return found
+
+
 # -- in a prompt
 
 

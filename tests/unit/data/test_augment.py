@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tunewright.core.recipe import AugmentOptions
 from tunewright.core.records import Record
 from tunewright.data import augment as augmenting
-from tunewright.data.augment import augment, faults
+from tunewright.data.augment import augment, faults, roughened
 from tunewright.text import schema as schemas_of
 
 SCHEMA = {
@@ -127,6 +127,52 @@ def test_values_stay_where_they_are_chosen_or_stand_across_others():
     assert all(one.text == "{a} at {b}".format(**one.target) for one in both)
 
 
+def swapped(*pairs: tuple[str, dict]) -> set[tuple[str, str]]:
+    """What comes out of many tries: texts and answers that no parent has."""
+    given = [Record(f"r{i}", text, target, doc_type="orders") for i, (text, target) in enumerate(pairs)]
+    found = augment(given, {"orders": {"type": "object"}}, options(copies=20, ways={"values": 1.0}), 0).records
+    return {(one.text, str(one.target)) for one in found}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Ship to Pune", {"city": "Pune", "country": "India"}), ("Ship to Paris", {"city": "Paris", "country": "France"})),
+        (("Ship to Pune", {"city": "Pune"}), ("Ship to Paris", {"city": "Paris", "country": "France"})),
+        (("due 5 Jan 2023", {"said": "5 Jan 2023", "due": "2023-01-05"}), ("due 6 May 2023", {"said": "6 May 2023", "due": "2023-05-06"})),
+        (("buy 2 pens", {"item": "2 pens", "count": 2}), ("buy 5 cups", {"item": "5 cups", "count": 5})),
+        (("buy 2 pens for 2 men", {"item": "2 pens", "count": 2}), ("buy 5 cups for 5 men", {"item": "5 cups", "count": 5})),
+        (("play jazz", {"what": "jazz", "intent": "music"}), ("play chess", {"what": "chess", "intent": "game"})),
+    ],
+)  # fmt: skip
+def test_what_may_be_known_from_a_value_alone_stays_with_it(one, other):
+    assert swapped(one, other) == set()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "made"),
+    [
+        (("Ship to Pune", {"city": "Pune", "country": "India"}), ("Get to Agra", {"city": "Agra", "country": "India"}), "Ship to Agra"),
+        (("tea for 2", {"item": "tea", "count": 2}), ("5 cups", {"item": "cups", "count": 5}), "cups for 2"),
+        (("two teas", {"item": "teas", "count": 2}), ("five cups", {"item": "cups", "count": 5}), "two cups"),
+        (("pay Ann by 5 Jan 2023!", {"to": "Ann", "due": "2023-01-05"}), ("Bob, 6 May 2023", {"to": "Bob", "due": "2023-05-06"}), "pay Bob by 5 Jan 2023!"),
+        (("Pune, India", {"city": "Pune", "country": "India"}), ("Paris, France", {"city": "Paris", "country": "France"}), "Paris, India"),
+    ],
+)  # fmt: skip
+def test_what_the_text_says_by_itself_does_not_hinder(one, other, made):
+    assert made in {text for text, _ in swapped(one, other)}
+
+
+def test_numbers_are_not_said_twice():
+    text = "a base of 10 for 10.5 units, two lakh in all"
+    given = [Record("r", text, {"base": 10, "units": 10.5, "all": 200000}, language="en", doc_type="orders")]
+    made = augment(given, {"orders": {"type": "object"}}, options(copies=200, ways={"noise": 1.0}), 0).records
+    assert made
+    for one in [*made, *(roughened(given[0], 1.0, seed) for seed in range(20))]:
+        words = one.text.casefold().replace(",", " ").split()
+        assert [words.count(word) for word in ("10", "10.5", "two", "lakh")] == [1, 1, 1, 1]
+
+
 def test_noise_changes_words_and_no_value():
     found = augment(records(), {"orders": SCHEMA}, options(copies=6.0, ways={"noise": 1.0}), 0)
     texts = {record.id: record.text for record in records()}
@@ -185,7 +231,7 @@ CHOSEN = {"type": "object", "properties": {"intent": {"enum": ["order", "ask"]},
 
 def rough(share: float, seed: int, *, text: str = ROUGH, item: str = "Pens", schema=CHOSEN) -> str:
     record = Record("a", text, {"intent": "ask", "item": item})
-    return augmenting.roughened(record, share, seed, schema).text
+    return roughened(record, share, seed, schema).text
 
 
 def changed(made: str) -> int:
@@ -233,7 +279,7 @@ def test_words_with_marks_are_said_twice_whole():
 def test_the_question_of_a_context_stays_its_question():
     asked = "Which month was it then?"
     record = Record("a", f"The fund was closed in May.\n\n{asked}", "May", provenance={"question": asked})
-    made = augmenting.roughened(record, 1.0, 3)
+    made = roughened(record, 1.0, 3)
     assert made.text != record.text
     assert made.question != asked
     assert made.text.endswith(made.question)

@@ -71,7 +71,7 @@ def test_a_journal_is_one_group_however_catalogues_write_it(tmp_path, one, other
 def test_what_a_paper_lacks_is_null_and_names_may_be_one_string(tmp_path):
     bare = {key: ROW[key] for key in ("title", "article_text")} | {"authors": "Winter, Clara; Yusuf, Hamza", "doi": ""}
     [record], _ = rows(tmp_path, bare | {"id": "p-7"})
-    assert record.target["authors"] == ["Winter, Clara", "Yusuf, Hamza"]
+    assert record.target["authors"] == ["Clara Winter", "Hamza Yusuf"]
     assert record.target["id"] is record.target["doi"] is record.target["abstract"] is None
 
 

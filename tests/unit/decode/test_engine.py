@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import tiny_models
 from tunewright.core.errors import UsageError
+from tunewright.decode.candidates import likelihood
 from tunewright.decode.drafts import Lookup
 from tunewright.decode.engine import _in_clusters, generate
 from tunewright.decode.grammar import Grammar
@@ -98,6 +99,30 @@ def test_a_prompt_that_is_asked_several_times_is_read_once() -> None:
     assert prefixes(1800, [1, 3, 2, 3]) == [{0}, {1999}, {1999}, {1999}]
     assert prefixes(1800, [1, 1, 3]) == [{200}, {200}, {1999}]
     assert prefixes(40, [2, 1, 2]) == [{200}, {200}, {200}]  # short ones go through together
+
+
+def test_a_prompt_that_is_asked_several_times_is_copied_from_and_what_several_begin_with_is_not() -> None:
+    again = [Row(index, range(100, 700), 8, None, frozenset()) for index in range(3)]
+    apart = [Row(index, [*range(100, 700), *[index] * 9, index + 10], 8, None, frozenset()) for index in (3, 4)]
+    for row in _in_clusters([*again, *apart]):
+        row.begin(row.prefix, lookup=True)
+        assert row.lookup is not None
+        assert row.lookup.propose([150, 151], 3) == ([152, 153, 154] if row in again else [])
+        assert row in again or row.lookup.propose([row.index] * 2, 9)[-1] == row.index + 10
+    assert [row.prefix for row in again + apart] == [599] * 3 + [600] * 2
+
+
+DIGITS = Grammar(LOADED.tokenizer, {"type": "object", "properties": {"v": {"enum": [1, 2, 3]}}, "required": ["v"]})
+
+
+def test_a_reply_that_fails_tells_nothing_of_a_token_it_has_not() -> None:
+    row = Row(0, [1], 80, DIGITS, LOADED.chat.stop_ids)
+    row.reply.others, row.reply.logprobs = [], []
+    row.push(DIGITS.vocabulary.bytes.index(b"{"), -0.1)
+    row.reply.others += [(0, 5, -1.0), (1, 6, -1.0)]
+    row.fail("a limit of the grammar")
+    assert row.reply.others == [(0, 5, -1.0)]
+    assert likelihood(row.reply, DIGITS.vocabulary.bytes) < 0
 
 
 def test_usage_is_checked() -> None:

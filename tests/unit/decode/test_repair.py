@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -41,12 +42,55 @@ from tunewright.text.serialise import dumps
         ('{"a": "x\ny"}', {"a": "x\ny"}, ("raw control character",)),
         ('{"a": "\\d"}', {"a": "d"}, ("unknown escape",)),
         ('{"a": 1, // first\n "b": 2}', {"a": 1, "b": 2}, ("comment",)),
+        ('Use {x}: {"a": 1}', {"a": 1}, ("text before",)),
+        ("Use {x}: {'a': 1} ok", {"a": 1}, ("text before", "other quotes", "text after")),
+        ('Begin with "{", then: {"a": 1}', {"a": 1}, ("text before",)),
+        ('See {x: below\n{"a": 1}', {"a": 1}, ("text before",)),
+        ('Use {key: value}: {"a": 1}', {"a": 1}, ("another object before",)),
+        ('{"a": 1,} {"a": 2}', {"a": 1}, ("trailing comma", "another object after")),
+        ("{a: 1} or {b}", {"a": 1}, ("key without quotes", "another object after")),
     ],
 )
 def test_each_liberty_is_named(text: str, value, steps: tuple[str, ...]) -> None:
     got = repair(text)
     assert got.value == value
     assert got.steps == steps
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "steps"),
+    [
+        ('Here [as asked]: ["a"]', ["a"], ("another array before",)),
+        ('Here [as asked]: ["a",]', ["a"], ("another array before", "trailing comma")),
+        ("Here [as asked]: []", [], ("another array before",)),
+        ("[Asha Verma, Ram]", ["Asha Verma", "Ram"], ("value without quotes",)),
+    ],
+)
+def test_an_array_is_told_from_a_remark_in_brackets(text: str, value, steps: tuple[str, ...]) -> None:
+    got = repair(text, list)
+    assert (got.value, got.steps) == (value, steps)
+
+
+@pytest.mark.parametrize("text", ['{"a" 1, "b": {"c": 2}}', 'So: {"a" 1, "b": {"c": 2}, "d', "{x} {y} {"])
+def test_a_part_of_a_broken_object_is_not_taken_for_it(text: str) -> None:
+    assert repair(text).value is None
+
+
+@pytest.mark.parametrize("part", ["{", "[", "{a:", "{'", '{"', "{}", "{x}", "{//", "[x]", "{'a'"])
+def test_brackets_without_end_take_no_longer_than_a_reply(part: str) -> None:
+    """Counted in calls: a clock would tell of other work beside it."""
+    text, steps = part * (100_000 // len(part)), 0
+
+    def counted(frame, event, _):
+        nonlocal steps
+        steps += event in ("call", "c_call")
+
+    sys.setprofile(counted)
+    try:
+        repair(text, list if "[" in part else dict)
+    finally:
+        sys.setprofile(None)
+    assert steps < 40 * len(text)
 
 
 @pytest.mark.parametrize("text", ["", "no json here", "[1, 2]", "}{", '{"a" 1}', "{:}", "{" * 500, "x" * 300_000])

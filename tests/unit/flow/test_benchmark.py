@@ -159,7 +159,7 @@ def test_the_same_command_again_does_nothing_again(study_folder, recipe):
 
 
 def test_another_study_does_not_go_into_the_same_folder(study_folder, recipe):
-    with pytest.raises(RunError, match="another recipe or of other methods"):
+    with pytest.raises(RunError, match=r"another recipe \(benchmark.rates, benchmark.search_share changed\)"):
         benchmark.benchmark(recipe, Study.of(recipe, methods=("lora",)), runs=study_folder.parent)
 
 
@@ -170,8 +170,14 @@ def test_what_is_compared_is_the_recipes_with_changes(recipe):
     with pytest.raises(UsageError) as caught:
         Study.of(recipe, methods=("loraa",))
     assert caught.value.hint == "did you mean 'lora'?"
-    with pytest.raises(UsageError, match="no method is left"):
-        Study.of(recipe, methods=("lora",), skip=("lora",))
+    assert Study.of(recipe, methods=("lora",), skip=("lora",)).methods == ()
+
+
+@pytest.mark.parametrize("skip", [(), ("benchmark",)])
+def test_the_measuring_is_skipped_and_is_no_method(recipe, skip):
+    with pytest.raises(UsageError, match="there is no method 'benchmark'") as caught:
+        Study.of(recipe, methods=("full", "benchmark"), skip=skip)
+    assert caught.value.hint.startswith("known: full, ")
 
 
 def test_methods_may_only_be_trained(recipe, tmp_path):

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fake_openai import KEY, FakeOpenAI
+from fake_openai import KEY, FakeOpenAI, Refused
 from tunewright import api
 from tunewright.cli import _screen as screen
 from tunewright.cli import invoke
@@ -543,3 +543,28 @@ def test_what_needs_weights_here_is_refused(service: FakeOpenAI, source: Path, t
     ):
         with pytest.raises((UsageError, RunError)):
             act()
+
+
+@pytest.mark.parametrize("kind", ["filter", "500"])
+def test_behind_answers_that_stand_nothing_is_judged_anew(service, source: Path, tmp_path: Path, kind: str) -> None:
+    asked = recipe(service, source, "hosted.concurrency=1", "hosted.max_retries=0", "evaluate.systems=[base]")
+    stand = 2 if kind == "filter" else 11
+    seen: list[str] = []
+
+    def answers(messages: list[dict[str, str]], model: str) -> str:
+        text = messages[-1]["content"]
+        if text not in seen:
+            if len(seen) >= stand:
+                raise Refused(400 if kind == "filter" else 500, "filtered")
+            seen.append(text)
+            if len(seen) == stand:
+                service.fail("POST /chat", "401")
+        return ANSWERS[text]
+
+    service.answers = answers
+    with pytest.raises(HostedError):
+        job.run(asked, runs=tmp_path / "runs", until="evaluate", yes=True)
+    (part,) = (tmp_path / "runs").rglob("predictions-free.part.jsonl")
+    assert len(files.whole_lines(part)) == stand
+    outcome = job.run(asked, runs=tmp_path / "runs", until="evaluate")
+    assert outcome.value("exact_match", "base/free") == pytest.approx(stand / 12)

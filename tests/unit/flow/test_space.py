@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 
 from tunewright.core import recipe_file
 from tunewright.core.errors import RecipeError, UsageError
-from tunewright.core.recipe import ADAPTER_OPTIONS, MethodOptions, Recipe, searchable
+from tunewright.core.recipe import ADAPTER_OPTIONS, MethodOptions, Range, Recipe, searchable
 from tunewright.flow import space
-from tunewright.flow.space import Space, reads, ticks
+from tunewright.flow.space import Space, alike, reads, ticks
 
 
 def recipe(*sets: str) -> Recipe:
@@ -121,6 +122,54 @@ def test_a_grid_has_every_combination_once():
     assert ticks("lora_dropout", own["lora_dropout"], 9) == [0, 0.05, 0.1]
     ranges = Space.of(recipe("tune.space={lora_r: {low: 4, high: 6}}")).axes
     assert ticks("lora_r", ranges["lora_r"], 5) == [4, 5, 6]
+
+
+STEPS = "learning_rate: {low: 0.05, high: 0.2, step: 0.05}, lora_dropout: {low: 0.1, high: 0.3, step: 0.1}"
+DUSTY = {"learning_rate": 0.05 + 2 * 0.05, "lora_dropout": 0.1 + 2 * 0.1}
+
+
+def test_steps_are_the_numbers_that_one_would_write_and_end_where_the_range_does():
+    axes = Space.of(recipe(f"tune.space={{{STEPS}, weight_decay: {{low: 0.1, high: 0.7, step: 0.2}}}}")).axes
+    assert ticks("learning_rate", axes["learning_rate"], 9) == [0.05, 0.1, 0.15, 0.2]
+    assert ticks("lora_dropout", axes["lora_dropout"], 9) == [0.1, 0.2, 0.3]
+    assert ticks("weight_decay", axes["weight_decay"], 9) == [0.1, 0.3, 0.5, 0.7]
+    thirds = Range(low=1 / 3, high=2 / 3, step=1 / 9)
+    assert ticks("lora_dropout", thirds, 9)[-1] == 2 / 3  # not above it, where twelve digits are
+    decades = Range(low=1e-5, high=1e-1, log=True)
+    assert ticks("learning_rate", decades, 5) == [1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
+
+
+def test_optuna_takes_every_point_of_a_grid_as_one_of_its_own():
+    optuna = pytest.importorskip("optuna")
+    around = Space.of(recipe(f"tune.space={{{STEPS}}}"))
+    study = optuna.create_study()
+    for point in around.points(1):
+        study.enqueue_trial(point)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert around.ask(study.ask()) == point
+
+
+def test_own_options_are_on_the_grid_whatever_their_last_digits():
+    given = {"learning_rate": 0.15, "lora_dropout": 0.3}
+    for values in (given, DUSTY):
+        sets = [f"train.learning_rate={values['learning_rate']!r}", f"method.lora_dropout={values['lora_dropout']!r}"]
+        around = Space.of(recipe(f"tune.space={{{STEPS}}}", *sets))
+        assert around.own() == given
+        assert around.own() in around.points(1)
+    assert Space.of(recipe(f"tune.space={{{STEPS}}}", "train.learning_rate=0.1501", *sets[1:])).own() is None
+
+
+def test_a_step_that_optuna_summed_up_is_written_plainly():
+    around = Space.of(recipe(f"tune.space={{{STEPS}, lora_r: {{low: 4, high: 8}}}}"))
+    made = around.recipe_of({**DUSTY, "lora_r": 4})
+    assert (made.train.learning_rate, made.method.lora_dropout, made.method.lora_r) == (0.15, 0.3, 4)
+    assert around.settled({**DUSTY, "lora_r": 4}) == {"learning_rate": 0.15, "lora_dropout": 0.3, "lora_r": 4}
+    assert type(around.settled({"lora_r": 4})["lora_r"]) is int
+    whole = Space.of(recipe("tune.space={learning_rate: {low: 1e-5, high: 1e-1, log: true}}"))
+    assert whole.recipe_of({"learning_rate": 0.012345678901234567}).train.learning_rate == 0.012345678901234567
+    assert alike(DUSTY, {"learning_rate": 0.15, "lora_dropout": 0.3})
+    assert not alike(DUSTY, {"learning_rate": 0.15})
 
 
 def test_a_method_that_there_is_not_and_a_space_that_nothing_reads_are_refused():

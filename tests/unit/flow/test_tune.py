@@ -92,6 +92,24 @@ def test_the_recipes_own_options_are_tried_first(tmp_path):
     assert outside[0]["options"].get("lora_r") != 64
 
 
+@pytest.mark.parametrize("learning_rate", ["0.15", "0.15000000000000002"])
+def test_own_options_that_a_grid_tries_are_known_again(tmp_path, monkeypatch, learning_rate):
+    monkeypatch.setattr(tune, "_finals", lambda study, chosen: iter([]))
+    steps = "tune.space={learning_rate: {low: 0.05, high: 0.2, step: 0.05}}"
+    asked = recipe("tune.sampler=grid", steps, f"train.learning_rate={learning_rate}")
+
+    def attempt(study: Study, number: int, made: Recipe, report: tune.Report) -> dict[str, Any]:
+        return {"value": abs(made.train.learning_rate - 0.15)}
+
+    study = search(asked, tmp_path, attempt)
+    tune.finish(study)
+    found = files.read_json(tmp_path / "metrics_comparison.json")
+    assert found["own"] == found["best"] == next(row["number"] for row in found["trials"] if row["value"] < 0.01)
+    assert found["best_is_own"]
+    assert sorted(row["options"]["learning_rate"] for row in found["trials"]) == [0.05, 0.1, 0.15, 0.2]
+    assert "learning_rate: 0.15\n" in (tmp_path / "best.yaml").read_text(encoding="utf-8")
+
+
 class Asked(BaseException):
     """What ends a process in these tests where a kill would."""
 

@@ -109,6 +109,35 @@ def test_the_schema_that_fits_best_is_found_and_a_named_one_is_taken(replying):
     assert caught.value.hint == "did you mean 'invoice'?"
 
 
+PLAYS = {"type": "object", "properties": {"intent": {"enum": ["play", "ask"]}, "what": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "sure", "rank"),
+    [
+        ({"intent": "play", "what": "jazz"}, {"what"}, {"intent": 0.9, "what": 0.7}, (1.0, 0.8)),
+        ({"intent": "play", "what": "rock"}, set(), {"intent": 0.9, "what": 0.7}, (0.0, 0.9)),
+        ({"intent": "ask"}, set(), {"intent": 0.6}, (1.0, 0.6)),
+        ({"intent": None, "what": None}, set(), {}, (0.0, 0.0)),
+        ({}, set(), {}, (0.0, 0.0)),
+        (None, set(), {}, (0.0, 0.0)),
+    ],
+)
+def test_what_a_schema_gives_a_choice_of_is_not_looked_for_in_the_text(value, places, sure, rank):
+    found = use.Found("a", value, spans=dict.fromkeys(places, (0, 1)), confidence=sure)
+    assert use._fullness(found, PLAYS) == pytest.approx(rank)
+
+
+def test_a_model_that_answers_in_text_is_held_to_no_schema():
+    task = prepared.make_task(TaskOptions.model_validate({"name": "question_answering"}), {})
+    asked = use.Model(None, task, DecodeOptions.model_validate({}), "runs/medical-qa", {})
+    with pytest.raises(UsageError, match="runs/medical-qa answers in text"):
+        asked.json("What is gout?")
+    with pytest.raises(UsageError, match="answers in text"):
+        asked.asked(None, SCHEMA)
+    assert asked.asked("Answer.", None).task.options.instruction == "Answer."
+
+
 def test_a_row_of_an_unknown_type_does_not_stop_the_others(replying):
     rows = [Record("1", "a receipt"), Record("2", "x", doc_type="memo"), Record("3", "an invoice", doc_type="invoice")]
     found = list(model("invoice", "receipt").answers(rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from fake_openai import KEY, FakeOpenAI
 from tunewright.core.errors import HostedError
 from tunewright.core.hosting import Reply
 from tunewright.core.recipe import HostedOptions, TaskOptions
-from tunewright.core.records import Prediction, Record
+from tunewright.core.records import Example, Prediction, Record
 from tunewright.hosted._system import HostedSystem, as_they_come, drawn, unless_all_refused
 from tunewright.hosted.openai import Openai
 from tunewright.tasks.question_answering import QuestionAnswering
@@ -195,31 +196,228 @@ def test_answers_given_before_a_failure_stand(service: FakeOpenAI):
         next(answers)
 
 
-@pytest.mark.parametrize(("ends", "stand"), [(True, ["0"]), (False, ["0", "1", "2", "3", "4", "5"])])
-def test_an_answer_that_was_under_way_does_not_show_that_the_service_is_well(ends: bool, stand: list[str]):
-    answered = threading.Event()
+# ---------------------------------------------------------------- the document's fault, or the service's
+
+
+class Service:
+    """Answers each document with its text. before: what happens at a document's first request, by its number.
+
+    asked: numbers in their order. answered: those that were. down: what every request fails by, once it is set.
+    """
+
+    def __init__(self, before: Callable[[int], None]):
+        self.before = before
+        self.asked: list[int] = []
+        self.answered: set[int] = set()
+        self.down: HostedError | None = None
+        self.changed = threading.Condition()
+
+    def generate(self, messages: Any, *, seed: int, **_: Any) -> Reply:
+        number = int(messages[-1]["content"])
+        again = number in self.asked
+        with self.changed:
+            self.asked.append(number)
+            self.changed.notify_all()
+        assert (seed != SEED) == again  # who asks again does not want what a proxy has kept
+        if not again:
+            self.before(number)
+        if self.down is not None:
+            raise self.down
+        with self.changed:
+            self.answered.add(number)
+            self.changed.notify_all()
+        return Reply(str(number), "stop", 1, 1)
+
+    def go_down(self) -> None:
+        with self.changed:
+            self.down = FAILS
+            self.changed.notify_all()
+
+    def wait_for(self, seen: Callable[[], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(seen, 60)
+
+
+SEED = 4
+FAILS = HostedError("fails", passing=True)
+
+
+def examples(*numbers: int) -> list[Example]:
+    return [TASK.example(Record(str(number), str(number), "x")) for number in numbers]
+
+
+def hosted(service: Any, concurrency: int, **options: Any) -> HostedSystem:
+    return HostedSystem("base", service, "m", TASK, max_tokens=9, seed=SEED, concurrency=concurrency, **options)
+
+
+def until_it_fails(answers: Iterator[Prediction]) -> tuple[list[str], HostedError | None]:
+    """Ids of what came, and what was raised then."""
+    come: list[str] = []
+    try:
+        for one in answers:
+            assert one.failure is None
+            come.append(one.id)
+    except HostedError as error:
+        return come, error
+    return come, None
+
+
+def failed(answers: Iterable[Prediction]) -> dict[int, str | None]:
+    """Number → failure, of what came in order and whole."""
+    come = list(answers)
+    assert [int(one.id) for one in come] == list(range(len(come)))
+    return {int(one.id): one.failure for one in come if one.failure is not None}
+
+
+def test_documents_that_the_service_always_fails_at_are_their_own_failures():
+    def before(number: int) -> None:
+        if number in (3, 20):
+            service.wait_for(lambda: len(service.answered) >= 33)  # all that are asked for before 3 is there
+            raise FAILS
+
+    service = Service(before)
+    come, ahead = [], []
+    for one in hosted(service, 4).predict(examples(*range(128))):
+        come.append(one)
+        ahead.append(len(service.asked) - len(come))
+    assert failed(come) == {3: "fails", 20: "fails"}
+    assert sorted(service.asked) == list(range(128))
+    assert max(ahead) <= 10 * 4
+
+
+@pytest.mark.parametrize(
+    ("bad", "again"), [((3,), 0), ((3, 4), 1), ((3, 4, 5, 6), 2), ((8, 9), 1), ((9,), 1), ((0, 2, 4, 6, 8), 0)]
+)
+def test_neighbours_that_the_service_always_fails_at_are_their_own_failures(bad: tuple[int, ...], again: int):
+    """One after the other: of two in a row nobody knows whose fault it is before an answered one is asked again."""
+
+    def before(number: int) -> None:
+        if number in bad:
+            raise FAILS
+
+    service = Service(before)
+    assert failed(hosted(service, 1).predict(examples(*range(10)))) == dict.fromkeys(bad, "fails")
+    assert len(service.asked) == 10 + again
+
+
+def test_the_last_documents_fail_beside_each_other():
+    def before(number: int) -> None:
+        if number > 7:
+            service.wait_for(lambda: len(service.asked) >= 11)
+            raise FAILS
+
+    service = Service(before)
+    assert failed(hosted(service, 4).predict(examples(*range(11)))) == dict.fromkeys((8, 9, 10), "fails")
+    assert len(service.asked) == 12
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("last", [40, 21, 20, 19])
+def test_an_outage_is_nobodys_failure_and_the_next_run_goes_on(concurrency: int, last: int):
+    def before(number: int) -> None:
+        if number == 19:
+            service.wait_for(lambda: len(service.answered) == 19)
+            service.go_down()
+        elif number > 19:
+            service.wait_for(lambda: service.down is not None)
+
+    service = Service(before)
+    come, error = until_it_fails(hosted(service, concurrency).predict(examples(*range(last + 1))))
+    assert error is FAILS
+    assert come == [str(number) for number in range(19)]
+    assert len(service.asked) <= 19 + 3 * concurrency + 1
+    service = Service(lambda number: None)
+    rest, error = until_it_fails(hosted(service, concurrency).predict(examples(*range(19, last + 1))))
+    assert (rest, error) == ([str(number) for number in range(19, last + 1)], None)
+
+
+@pytest.mark.parametrize("error", [FAILS, HostedError("no credit", status=429)])
+def test_what_is_under_way_when_an_outage_is_found_still_comes(error: HostedError):
+    found = threading.Event()
 
     class Failing:
-        """Fails at 1 after 2, asked for at the same time, was answered; from then on always, or never."""
+        """Answers 2 once, and 0 when 2 is asked again."""
 
-        def generate(self, messages: Any, **_: Any) -> Reply:
+        def generate(self, messages: Any, *, seed: int, **_: Any) -> Reply:
             number = messages[-1]["content"]
-            if number == "1":
-                assert answered.wait(10)
-                raise HostedError("down", passing=True)
-            if number == "2":
-                answered.set()
-            if ends and number > "2":
-                raise HostedError("down", passing=True)
+            if number == "2" and seed != SEED:
+                found.set()
+                raise error
+            if number == "0":
+                assert found.wait(60)
+            elif number == "1":
+                assert answered.wait(60)
+                raise FAILS
+            elif number != "2":
+                raise FAILS
+            answered.set()
             return Reply(number, "stop", 1, 1)
 
-    system = HostedSystem("base", Failing(), "m", TASK, max_tokens=9, seed=4, concurrency=2)
-    records = [Record(str(i), str(i), "x") for i in range(6)]
-    come: list[Prediction] = []
+    answered = threading.Event()
+    come, raised = until_it_fails(hosted(Failing(), 3).predict(examples(*range(30))))
+    assert (come, raised) == (["0"], error)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_answer_that_was_under_way_does_not_show_that_the_service_is_well(ends: bool):
+    def before(number: int) -> None:
+        if number == 1:
+            service.wait_for(lambda: service.answered == {0, 2})
+            if ends:
+                service.go_down()
+            raise FAILS
+
+    service = Service(before)
+    answers = hosted(service, 2).predict(examples(*range(3)))
     if ends:
-        with pytest.raises(HostedError, match="down"):
-            come.extend(system.predict([TASK.example(record) for record in records]))
+        come, error = until_it_fails(answers)
+        assert (come, error) == (["0"], FAILS)
     else:
-        come.extend(system.predict([TASK.example(record) for record in records]))
-        assert [one.failure for one in come][1] == "down"
-    assert [one.id for one in come] == stand
+        assert failed(answers) == {1: "fails"}
+    assert len(service.asked) == 4  # one that was answered, again
+
+
+def test_a_refusal_does_not_show_that_the_service_is_well():
+    def before(number: int) -> None:
+        if number == 1:
+            raise FAILS
+        if number > 1:
+            raise HostedError(f"filtered: {number}", status=400)
+
+    service = Service(before)
+    answers = hosted(service, 1).predict(examples(*range(200)))
+    assert [next(answers).failure for _ in range(3)] == [None, "fails", "filtered: 2"]
+    assert service.asked == [0, 1, 2, 0]
+
+
+def test_a_document_alone_is_judged_by_one_that_was_answered_before():
+    def before(number: int) -> None:
+        if number == 7:
+            raise FAILS
+
+    with pytest.raises(HostedError, match="fails"):
+        list(hosted(Service(before), 4).predict(examples(7)))
+    service = Service(before)
+    service.asked.append(3)  # of an earlier process
+    (one,) = hosted(service, 4, answered=examples(3)[0]).predict(examples(7))
+    assert (one.failure, service.asked) == ("fails", [3, 7, 3])
+    system = hosted(Service(before), 4)
+    assert [one.failure for part in ((1, 2), (7,)) for one in system.predict(examples(*part))] == [None, None, "fails"]
+
+
+def test_refusals_in_the_same_words_behind_an_answer_are_those_of_documents():
+    def before(number: int) -> None:
+        if number:
+            raise HostedError("filtered", status=400)
+
+    system = hosted(Service(before), 1)
+    parts = [range(1), range(1, 30), range(30, 60)]
+    assert failed(one for part in parts for one in system.predict(examples(*part))) == dict.fromkeys(
+        range(1, 60), "filtered"
+    )
+    goes_on = hosted(Service(before), 1, answered=examples(0)[0])
+    assert len(list(goes_on.predict(examples(*range(1, 30))))) == 29
+    small = hosted(Service(before), 1)
+    assert len([*small.predict(examples(*range(1, 5))), *small.predict(examples(*range(5, 9)))]) == 8
+    with pytest.raises(HostedError, match="refused the first 10 requests alike"):
+        list(small.predict(examples(*range(9, 13))))

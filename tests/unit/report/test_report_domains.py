@@ -20,6 +20,7 @@ MATRIX = {
     "pairs": [{"domain": "med", "a": "med", "b": name, "difference": -0.4, "low": -0.5, "high": -0.3, "p_holm": 0.0123, "verdict": "better"}
               for name in ("base", "joint")],
     "general": dict.fromkeys(("base", "med", "fin<i>", "joint", "ties"), KEPT),
+    "joint": {"examples": 12, "best_loss": 1.5, "as": "med", "unlike": ["learning_rate", "pointer_weight"]},
 }  # fmt: skip
 
 
@@ -33,6 +34,7 @@ def test_the_page_shows_the_matrix(tmp_path: Path) -> None:
     assert "med 11 of 4 groups (2 of them do not fit into the model, for bits per byte), fin" in page
     assert page.count("p\u00a0=\u00a00.012") == 1
     assert page.count("<td>better</td>") == 1  # the base is no adapter
+    assert "(med&#39;s), not searched anew, and so are pointer_weight, which others have otherwise." in page
     assert "fin&lt;i&gt;" in page
     assert "fin<i>" not in page
 
@@ -51,6 +53,7 @@ def test_the_table_in_markdown_has_a_row_for_each_adapter() -> None:
     assert "- On med, joint against the adapter of its own: -0.400 bits per byte (-0.500 to -0.300; p 0.012" in said
     assert "after Holm): better." in said
     assert "base against" not in said
+    assert "theirs (med's), not searched anew, and so are pointer_weight, which others have otherwise." in said
     assert "Test documents: med 11 of 4 groups (2 of them do not fit into the model, for bits per byte), fin" in said
     assert said.count("2.100 (+0.100; +0.050 to +0.200)") == 4
     whole = {**MATRIX, "cells": {"base": {"med": {**CELL, "n": 11}}}, "domains": ["med"], "adapters": ["base"]}

@@ -88,6 +88,13 @@ def test_it_has_every_part_and_speaks(parsed):
             assert attributes.get("aria-hidden") == "true" or attributes.get("aria-label")
 
 
+def test_the_replies_to_its_examples_stand_side_by_side(parsed):
+    captions = parsed.text.count("The replies side by side.")
+    assert captions == parsed.text.count("Gold against") > 0
+    shown = parsed.text.split("The replies side by side.")[1]
+    assert shown.index("full") < shown.index("lora") < shown.index("ia3")
+
+
 def test_words_of_others_are_escaped(tmp_path):
     folder = make(tmp_path / "study", {"full": 0.9, "lora": 0.8}, method=fixture_run.EVIL)
     parsed = Page(study.build(folder)["report.html"].read_text(encoding="utf-8"))

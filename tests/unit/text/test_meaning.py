@@ -36,7 +36,7 @@ def test_spellings_of_words_for_numbers():
     [
         ("5 kg", "5000", "gram"), ("₹12,50,000.50", "1250000.50", "INR"), ("Rs. 5,000/-", "5000", "INR"), ("१२५० रुपये", "1250", "INR"),
         ("$3 million", "3000000", "USD"), ("-$5", "-5", "USD"), ("two hours", "7200", "second"), ("18%", "18", "%"), ("5", "5", None),
-        ("2.5 lakh", "250000.0", None), ("-7", "-7", None), ("पाँच सौ", "500", None), (5.0, "5", None),
+        ("$3m", "3000000", "USD"), ("3 m dollars", "3000000", "USD"), ("3 m", "3", "metre"), ("₹5k", "5000", "INR"), ("2.5 lakh", "250000.0", None), ("-7", "-7", None), ("पाँच सौ", "500", None), (5.0, "5", None),
     ],
 )  # fmt: skip
 def test_a_quantity_has_one_unit(text, value, unit):
