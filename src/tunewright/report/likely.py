@@ -143,17 +143,19 @@ def _ranker(name: str) -> str:
 
 
 def prompts(evidence: Evidence) -> list[dict[str, Any]]:
-    """The recipe's prompts with what each system replied, in order."""
+    """The recipe's prompts with what each system replied, in order; what stands before a question apart from it."""
     found: dict[str, dict[str, str]] = {}
     for system in ("base", "tuned"):
         for row in evidence.rows(evidence.path / "systems" / system / "prompts.jsonl"):
             reply = str(row.get("reply", ""))
             cut = " …" if row.get("finish") == "length" or len(reply) > SHOWN else ""
             found.setdefault(str(row.get("prompt")), {})[system] = reply[:SHOWN] + cut
-    return [
-        {"prompt": prompt, "replies": [("before" if name == "base" else "after", text) for name, text in own.items()]}
-        for prompt, own in found.items()
-    ]
+    shown = []
+    for prompt, own in found.items():
+        context, _, question = prompt.rpartition("\n\n")
+        replies = [("before" if name == "base" else "after", text) for name, text in own.items()]
+        shown.append({"context": context, "prompt": question, "replies": replies})
+    return shown
 
 
 def findings(evidence: Evidence) -> list[tuple[str, str]]:

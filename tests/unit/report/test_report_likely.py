@@ -67,12 +67,17 @@ def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
 def test_the_page_shows_it_and_escapes_what_prompts_say(tmp_path: Path) -> None:
     for system, reply in (("base", "<b>x</b>"), ("tuned", "y" * 3000)):
         (tmp_path / "systems" / system).mkdir(parents=True)
-        row = {"prompt": "Why <i>?", "reply": reply, "finish": "stop"}
-        (tmp_path / "systems" / system / "prompts.jsonl").write_text(json.dumps(row) + "\n")
+        rows = [
+            {"prompt": prompt, "reply": reply, "finish": "stop"}
+            for prompt in ("Why <i>?", "a | 1\nb | 2\n\nHow many b?")
+        ]
+        (tmp_path / "systems" / system / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     page = html.render(evidence(tmp_path))
     assert '<td class="num">−1.000<span class="note">−1.200 to −0.800</span>' in page
     assert '<th scope="row">Fold 1<span class="note">n = 6' in page
     assert "What it finds likely" in page
+    assert '<h4 dir="auto">How many b?</h4></header><pre dir="auto">a | 1\nb | 2</pre>' in page
+    assert '<h4 dir="auto">Why &lt;i&gt;?</h4></header><p' in page
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "<b>x</b>" not in page
     assert "y" * 2000 + " …" in page
