@@ -433,6 +433,14 @@ def plain(recipe: Recipe) -> dict[str, Any]:
     return dict(normal.model_dump(mode="json"))
 
 
+def of_plain(data: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe that `plain` told, perhaps an earlier version's: a key that it did not know has its default.
+
+    where: the file, for errors. Raises RecipeError where it is damaged.
+    """
+    return parse(json.dumps(data), where, environment={}, written=True)
+
+
 def resolved(recipe: Recipe) -> str:
     """YAML of the recipe with every default spelled out. Reading it gives the same recipe."""
     return str(yaml.dump(plain(recipe), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100))

@@ -207,7 +207,7 @@ class _Values:
         for record in records:
             for path, leaf in schemas_of.leaves(record.target).items():
                 if isinstance(leaf, str) and leaf:
-                    met.setdefault(_key(path), []).append((leaf, record))
+                    met.setdefault(schemas_of.key_of(path), []).append((leaf, record))
         copied = {
             key: pairs
             for key, pairs in met.items()
@@ -235,14 +235,14 @@ class _Values:
         alone = {
             path: found[0]
             for path, found in places.items()
-            if _key(path) in self.strings
+            if schemas_of.key_of(path) in self.strings
             and len(found) == 1
             and align.stands_alone(*found[0], record.text)
             and not any(_across(found[0], other) for at in places if at != path for other in places[at])
         }
         text, changed, others = record.text, {}, []
         for path, (start, end) in sorted(alone.items(), key=lambda one: -one[1][0]):
-            leaf, other = dice.choice(self.strings[_key(path)][self.unsaid[record.id]])
+            leaf, other = dice.choice(self.strings[schemas_of.key_of(path)][self.unsaid[record.id]])
             if dice.random() < SWAPPED and leaf != leaves[path]:
                 text, changed[path] = text[:start] + leaf + text[end:], leaf
                 others.append(other)
@@ -252,19 +252,15 @@ class _Values:
         return (record.replace(text=text, target=target), schema), others
 
 
-def _key(path: str) -> str:
-    return re.sub(r"\[\d+\]", "[]", path)
-
-
 def _unsaid(record: Record, copied: Collection[str]) -> Unsaid:
     rest, strings, others = record.text, [], []
     for path, leaf in schemas_of.leaves(record.target).items():
-        if _key(path) in copied and isinstance(leaf, str) and leaf and leaf in record.text:
+        if schemas_of.key_of(path) in copied and isinstance(leaf, str) and leaf and leaf in record.text:
             strings.append(leaf)
             for start, end in align.exact(leaf, record.text):
                 rest = rest[:start] + "\0" * (end - start) + rest[end:]
         elif leaf is not None:
-            others.append((_key(path), leaf))
+            others.append((schemas_of.key_of(path), leaf))
     return frozenset(
         (key, _typed(leaf))
         for key, leaf in others

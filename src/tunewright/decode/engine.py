@@ -338,7 +338,7 @@ def _in_clusters(rows: list[Row]) -> list[Row]:
     for same in several:
         for row in same:
             row.prefix = len(row.prompt) - 1
-        ordered += sorted(same, key=lambda row: row.index)
+        ordered += same
     return ordered
 
 

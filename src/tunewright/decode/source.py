@@ -12,7 +12,6 @@ left to get wrong is which part of the document it is. Prior art: pointer networ
 from __future__ import annotations
 
 import json
-import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,7 +25,7 @@ from tunewright.core.records import JSON, Record, number_of
 from tunewright.decode.grammar import AMOUNT, NAME, VERBATIM, Vocabulary
 from tunewright.text.align import is_wordlike
 from tunewright.text.numbers import amounts, ascii_digits
-from tunewright.text.schema import leaves, path_of, resolve
+from tunewright.text.schema import key_of, leaves, path_of, resolve
 from tunewright.text.serialise import dumps
 
 # A comma may group digits, or stand between the cells of a row.
@@ -316,11 +315,7 @@ def mark(
             continue
         seen: dict[str, Counter[str]] = defaultdict(Counter)
         for record in sorted(own, key=lambda one: number_of(one.id)):
-            strings = [
-                (re.sub(r"\[\d+\]", "[]", path), value)
-                for path, value in leaves(record.target).items()
-                if isinstance(value, str)
-            ]
+            strings = [(key_of(path), value) for path, value in leaves(record.target).items() if isinstance(value, str)]
             if all(seen[path]["all"] >= LOOKED_AT for path, _ in strings):
                 continue
             source = Source(record.text)
@@ -359,7 +354,7 @@ def unsaid(schemas: Mapping[str, dict[str, JSON]], records: Sequence[Record]) ->
         text = " ".join(record.text.split())
         behind: dict[str, int] = {}
         for path, value in leaves(record.target).items():
-            place = re.sub(r"\[\d+\]", "[]", path)
+            place = key_of(path)
             if own.get(place) in (True, NAME) and isinstance(value, str) and value:
                 lost, count = found.get(place, (0, 0))
                 names, value = path.rpartition("[")[0], " ".join(value.split())
@@ -376,7 +371,7 @@ def _marks(node: JSON, steps: tuple[str | int, ...]) -> dict[str, JSON]:
     if not isinstance(node, dict):
         return {}
     properties = node.get("properties")
-    found = {re.sub(r"\[\d+\]", "[]", path_of(steps)): node[VERBATIM]} if VERBATIM in node else {}
+    found = {key_of(path_of(steps)): node[VERBATIM]} if VERBATIM in node else {}
     for key, child in properties.items() if isinstance(properties, dict) else ():
         found |= _marks(child, (*steps, key))
     return found | _marks(node.get("items"), (*steps, 0))
@@ -395,7 +390,7 @@ def _marked(
         inner = {key: _marked(child, (*steps, key), found) for key, child in node["properties"].items()}
         properties = {key: child for key, (child, _) in inner.items()}
         return {**node, "properties": properties}, set().union(*(paths for _, paths in inner.values()))
-    path = re.sub(r"\[\d+\]", "[]", path_of(steps))
+    path = key_of(path_of(steps))
     plain = "string" in str(node.get("type", "")) and not any(word in node for word in _OWN_BOUNDS)
     own = found.get(path, above) if plain else None
     marks, marked = ({VERBATIM: own}, {path}) if own is not None else ({}, set())

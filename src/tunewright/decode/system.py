@@ -21,7 +21,7 @@ from tunewright.decode.source import Source
 from tunewright.models.length import TRUNCATIONS, Prompt, Truncation, fit
 from tunewright.models.load import Loaded
 from tunewright.text.align import locate
-from tunewright.text.schema import leaves, path_of, validate
+from tunewright.text.schema import key_of, leaves, path_of, validate
 from tunewright.text.serialise import dumps
 
 Decoding = Literal["free", "progressive", "grammar"]
@@ -250,7 +250,7 @@ def spans(value: JSON, text: str) -> list[Span]:
     for path, scalar in leaves(value).items():
         if scalar is None or isinstance(scalar, bool):
             continue
-        family = re.sub(r"\[\d+\]", "[]", path)
+        family = key_of(path)
         place = locate(scalar, text, after=last.get(family, 0)) or locate(scalar, text)
         if place is not None:
             found.append(Span(path, *place))

@@ -17,7 +17,6 @@ stands is kept, and the tables and the page are written anew about all that is a
 from __future__ import annotations
 
 import functools
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -176,8 +175,7 @@ def _claim(folder: Path, recipe: Recipe, study: Study) -> None:
     path = folder / "benchmark.json"
     if path.is_file():
         before = files.read_json(path)
-        # Read again, what was written before a key was known has that key's default.
-        earlier = recipe_file.parse(json.dumps(before["recipe"]), str(path), environment={}, written=True)
+        earlier = recipe_file.of_plain(before["recipe"], str(path))
         known = {key: before["study"][key] for key in ("rates", "search_share")}
         one, other = _common(earlier, **known), _common(recipe, study.rates, study.search_share)
         if recipe_file.identity(one) != recipe_file.identity(other):

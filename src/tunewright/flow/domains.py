@@ -16,7 +16,7 @@ is blended has to be an adapter.
 
 from __future__ import annotations
 
-import json
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,11 +133,7 @@ def compare(
 def _claim(folder: Path, study: Study) -> None:
     path = folder / "domains.json"
     if path.is_file():
-        # Read again, what was written before a key was known has that key's default.
-        earlier = [
-            recipe_file.parse(json.dumps(told), str(path), environment={}, written=True)
-            for told in files.read_json(path)["recipes"]
-        ]
+        earlier = [recipe_file.of_plain(told, str(path)) for told in files.read_json(path)["recipes"]]
         if [recipe_file.identity(one) for one in earlier] != [recipe_file.identity(one) for one in study.recipes]:
             raise RunError("is a comparison of other domains", where=str(folder), hint="give another --name")
     told = [recipe_file.plain(recipe) for recipe in study.recipes]
@@ -152,18 +148,15 @@ def apart(runs: Sequence[Run]) -> None:
     def compared(run: Run, *sides: str) -> list[Record]:
         return dress.compared_by(prepared.task_of(run))([one for side in sides for one in prepared.records(run, side)])
 
-    for tested in runs:
-        for trained in runs:
-            if trained is tested:
-                continue
-            shown, threshold = compared(trained, "train", "validation"), tested.recipe.data.near_duplicates
-            found = {pair.other for pair in leakage.duplicates(shown, compared(tested, "test"), threshold).across}
-            if found:
-                raise RunError(
-                    f"{len(found)} test documents of '{tested.recipe.name}' are trained on by '{trained.recipe.name}', "
-                    f"or nearly: {', '.join(sorted(found)[:3])}",
-                    hint="compare domains of different documents, or split both recipes alike",
-                )
+    read = [(run.recipe, compared(run, "train", "validation"), compared(run, "test")) for run in runs]
+    for (trained, shown, _), (tested, _, held) in itertools.permutations(read, 2):
+        found = {pair.other for pair in leakage.duplicates(shown, held, tested.data.near_duplicates).across}
+        if found:
+            raise RunError(
+                f"{len(found)} test documents of '{tested.name}' are trained on by '{trained.name}', or nearly: "
+                f"{', '.join(sorted(found)[:3])}",
+                hint="compare domains of different documents, or split both recipes alike",
+            )
 
 
 def as_often(examples: Sequence[Example], passes: float, seed: int) -> list[Example]:

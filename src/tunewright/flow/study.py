@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import math
 import os
 import secrets
@@ -110,8 +109,7 @@ class Study:
         if before["storage"] != asked["storage"]:
             hint = "give its --storage again" if storage is None else "leave out --storage, or give another --name"
             raise RunError(f"this search has its storage in {before['storage']}", where=str(self.folder), hint=hint)
-        # Read again, what was written before a key was known has that key's default.
-        earlier = _asked(recipe_file.parse(json.dumps(before["recipe"]), str(path), environment={}, written=True))
+        earlier = _asked(recipe_file.of_plain(before["recipe"], str(path)))
         changed = [key for key in plain if earlier[key] != plain[key]]
         if changed:
             raise RunError(

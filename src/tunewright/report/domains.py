@@ -53,12 +53,12 @@ def joint(told: dict[str, Any]) -> str:
     """What the joint adapter is like beside those alone, in a sentence; from a matrix's "joint"."""
     if not told:
         return ""
-    said = (
-        "The joint adapter saw each example as often as the adapter of its domain; its learning rate is the lowest of "
-    )
-    said += f"theirs ({told['as']}'s), not searched anew"
     unlike = [name for name in told["unlike"] if name != "learning_rate"]
-    return said + (f", and so are {', '.join(unlike)}, which others have otherwise." if unlike else ".")
+    more = f", and so are {', '.join(unlike)}, which others have otherwise" if unlike else ""
+    return (
+        "The joint adapter saw each example as often as the adapter of its domain; its learning rate is the lowest of "
+        f"theirs ({told['as']}'s), not searched anew{more}."
+    )
 
 
 def view(found: Evidence, matrix: dict[str, Any]) -> dict[str, Any]:

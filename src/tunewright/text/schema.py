@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -132,6 +133,15 @@ def path_of(steps: Any) -> str:
         else:
             path += f"[{json.dumps(step, ensure_ascii=False)}]"
     return path
+
+
+def key_of(path: str) -> str:
+    """The key that a path stands for, whichever items it leads through.
+
+    >>> key_of("items[0].price")
+    'items[].price'
+    """
+    return re.sub(r"\[\d+\]", "[]", path)
 
 
 def leaves(value: JSON) -> dict[str, JSON]:

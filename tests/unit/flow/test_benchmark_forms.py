@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import tiny_models
+import bills
 from tunewright.core import files, recipe_file
 from tunewright.core.errors import UsageError
 from tunewright.core.recipe import Recipe
@@ -15,24 +15,11 @@ from tunewright.core.run import Run
 from tunewright.flow import benchmark, prepared
 from tunewright.flow.benchmark import Study
 
-SETS = (
-    "train.max_steps=2", "decode.max_new_tokens=12", "evaluate.bootstrap_resamples=50", "method.lora_r=2",
-    'evaluate.systems=["classical","tuned"]', "data.validation_documents=4",
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    folder = tiny_models.save("wren", tmp_path_factory.mktemp("model"))
-    config = files.read_json(folder / "config.json")
-    files.write_json(folder / "config.json", config | {"max_position_embeddings": 4096})
-    rows = [
-        {"id": f"r{n}", "text": f"Bill from shop {n} on day {n % 9 + 1} for Asha.", "json": {"shop": f"shop {n}", "who": "Asha"}, "group": f"g{n % 8}"}
-        for n in range(40)
-    ]  # fmt: skip
-    source = tmp_path_factory.mktemp("data") / "bills.jsonl"
-    files.write_lines(source, rows)
-    return recipe_file.read("smoke", [f"model={folder}", f"data.source={source}", *SETS], environment={})
+    systems = 'evaluate.systems=["classical","tuned"]'
+    return recipe_file.read("smoke", [*bills.sets(tmp_path_factory), systems], environment={})
 
 
 def test_folds_are_pooled_and_no_document_is_missing(recipe, tmp_path):

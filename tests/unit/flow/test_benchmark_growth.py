@@ -7,31 +7,17 @@ from typing import Any
 
 import pytest
 
-import tiny_models
+import bills
 from tunewright.core import files, recipe_file
 from tunewright.core.errors import RunError, UsageError
 from tunewright.core.recipe import Recipe
 from tunewright.flow import benchmark, curves
 from tunewright.flow.benchmark import Study
 
-SETS = (
-    "train.max_steps=2", "decode.max_new_tokens=12", "evaluate.bootstrap_resamples=50", "method.lora_r=2",
-    "data.validation_documents=4",
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def base_sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    folder = tiny_models.save("wren", tmp_path_factory.mktemp("model"))
-    config = files.read_json(folder / "config.json")
-    files.write_json(folder / "config.json", config | {"max_position_embeddings": 4096})
-    rows = [
-        {"id": f"r{n}", "text": f"Bill from shop {n} on day {n % 9 + 1} for Asha.", "json": {"shop": f"shop {n}", "who": "Asha"}, "group": f"g{n % 8}"}
-        for n in range(40)
-    ]  # fmt: skip
-    source = tmp_path_factory.mktemp("data") / "bills.jsonl"
-    files.write_lines(source, rows)
-    return (f"model={folder}", f"data.source={source}", *SETS)
+    return bills.sets(tmp_path_factory)
 
 
 @pytest.fixture
