@@ -36,7 +36,11 @@ from tunewright.cli import _options as options
 @click.option(
     "--rates", type=click.IntRange(1), metavar="N", help="Learning rates tried for each method (benchmark.rates)."
 )
-@click.option("--epochs", metavar="LIST", help="Passes over the data, one whole run for each: 0.5,1,2.")
+@click.option(
+    "--epochs",
+    metavar="LIST",
+    help="Passes over the data, one whole run for each: 0.5,1,2 (benchmark.epochs).",
+)
 @click.option(
     "--folds",
     type=click.IntRange(0),
@@ -67,7 +71,7 @@ def verb(
 ) -> None:
     """Train the model of RECIPE by several methods and measure each in the same way, beside what needs no training.
 
-    Every method gets the learning rate that is best for it on validation, after a quarter of a training. One table:
+    Every method gets the learning rate that is best for it on validation, after a short training. One table:
     quality with intervals, what was forgotten of general text, trained parameters, memory, time, size. One page,
     report.html, with plots and what the paired comparisons say. Resumes, and keeps what is there when more is asked:
     methods, systems, folds, epochs, curves, or to measure what was only trained.

@@ -150,6 +150,18 @@ def write_bytes(path: Path | str, content: bytes) -> None:
         file.write(content)
 
 
+def lend(source: Path, target: Path) -> None:
+    """`target` as a second name of a file that is never written in place, or a copy where there are no such names."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        with replacing(target, "wb") as out, open(source, "rb") as read:
+            shutil.copyfileobj(read, out)
+
+
 def write_json(path: Path | str, value: Any) -> None:
     """One JSON value, indented, letters as they are. Raises ValueError for NaN and infinities."""
     write_text(path, _dumps(value, indent=2) + "\n")

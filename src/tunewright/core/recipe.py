@@ -904,8 +904,13 @@ class BenchmarkOptions(Options):
         min_length=1,
         description="What is compared; the first is what the others are compared with.",
     )
+    epochs: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (), description="Passes over the data of the whole trainings, one run each; none: as many as `train` says."
+    )
     rates: Positive = Field(3, description="Learning rates tried for each; 1: the recipe's own, or ten times it.")
-    search_share: float = Field(0.25, gt=0, le=1, description="How long a trial of a rate is, of a whole training.")
+    search_share: float = Field(
+        0.25, gt=0, le=1, description="How long a trial of a rate is, of a training as long as `train` says."
+    )
 
 
 def searchable() -> dict[str, type[Options]]:

@@ -30,7 +30,7 @@ from tunewright.core.recipe import MODEL_FREE, PRESETS, BenchmarkOptions, Evalua
 from tunewright.core.records import Prediction
 from tunewright.core.run import Run
 from tunewright.core.run import runs as runs_below
-from tunewright.flow import answer, curves, hosted, job, judge, methods, prepared
+from tunewright.flow import answer, curves, hosted, job, judge, methods, prepare, prepared
 from tunewright.flow import folds as several
 from tunewright.flow.outcome import TEST, Outcome, main_cell, saved_bytes
 
@@ -105,7 +105,8 @@ class Study:
             raise UsageError("no method is left to train", hint=hint)
         if curves and (parts or not measured):
             raise UsageError("curves are measured on one split", hint="leave out --folds, and --skip benchmark")
-        return cls(left, rates or asked.rates, asked.search_share, tuple(epochs), measured, parts, curves)
+        lengths = tuple(epochs) or asked.epochs
+        return cls(left, rates or asked.rates, asked.search_share, lengths, measured, parts, curves)
 
     def to_row(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -211,13 +212,17 @@ def _settled(recipe: Recipe, place: Path, *names: str) -> tuple[Recipe, str]:
 
 
 def variant(recipe: Recipe, method: str, rate: float, **train: Any) -> Recipe:
-    """The recipe with another method at a rate. Sizes (rank, targets …) stay its own; adapters learn with AdamW."""
+    """The recipe with another method at a rate, on one split, without exams and gates.
+
+    Sizes (rank, targets …) stay its own; adapters learn with AdamW.
+    """
     own = recipe.method
     sizes = {key: getattr(own, key) for key in SIZES}
     options = MethodOptions.model_validate({"name": method, **sizes})
     optim = recipe.train.optim if method in WHOLE else "adamw"
     changed = recipe.train.model_copy(update={"learning_rate": rate, "optim": optim, **train})
-    return _evaluated(recipe, folds=0).model_copy(update={"method": options, "train": changed})
+    alone = _evaluated(recipe, folds=0, exams=(), gates={})
+    return alone.model_copy(update={"method": options, "train": changed})
 
 
 def grid(recipe: Recipe, study: Study, method: str) -> list[float]:
@@ -281,20 +286,20 @@ def _trial(
     lost = folder / "trials" / f"{name}.json"
     if lost.is_file():
         return math.inf
-    made = job.run(short, runs=folder / "trials", name=name, data=data, until="data", progress=progress)
-    if not prepared.records(Run.open(made.path), "validation"):
+    made = _run(short, folder, "trials", name, data, "data", progress)
+    if not prepared.records(made, "validation"):
         raise UsageError(
             "there are no validation records to choose a learning rate by",
             hint="--set data.validation_documents=300; --set benchmark.rates=1 takes the recipe's own",
         )
     try:
-        done = job.run(short, runs=folder / "trials", name=name, data=data, until="train", progress=progress)
+        _run(short, folder, "trials", name, data, "train", progress)
     except UsageError as error:
         if "infinite or NaN" not in error.message:
             raise
         files.write_json(lost, {"lost": error.message})
         return math.inf
-    metrics = files.read_json(done.path / "systems" / "tuned" / "training_metrics.json")
+    metrics = files.read_json(made.path / "systems" / "tuned" / "training_metrics.json")
     loss = metrics["best_loss"]
     return float(loss) if loss is not None and math.isfinite(loss) else math.inf
 
@@ -327,11 +332,24 @@ def _done(
     progress: Progress | None,
 ) -> Run:
     """A run below methods/, over the folds that are asked for: `name` belongs to those that came first."""
-    until = "report" if study.measured else "train"
-    place = folder / "methods"
     limited = _evaluated(with_folds(recipe, study.folds), exams=(), gates={})
-    limited, name = _settled(limited, place, name, f"{name}-{study.folds}-folds")
-    return Run.open(job.run(limited, runs=place, name=name, data=data, until=until, progress=progress).path)
+    limited, name = _settled(limited, folder / "methods", name, f"{name}-{study.folds}-folds")
+    return _run(limited, folder, "methods", name, data, "report" if study.measured else "train", progress)
+
+
+def _run(
+    recipe: Recipe,
+    folder: Path,
+    part: str,
+    name: str,
+    data: Path | str | None,
+    until: str,
+    progress: Progress | None,
+) -> Run:
+    """A run below `part` of the study, up to a stage. What another of its runs has read is not read again."""
+    stands = Run.create(folder / part, recipe, name=name)
+    prepare.borrow(stands, (run for each in ("trials", "methods") for run in runs_below(folder / each)))
+    return Run.open(job.run(recipe, runs=folder / part, name=name, data=data, until=until, progress=progress).path)
 
 
 def _home(folder: Path, method: str, epochs: float) -> Path:
@@ -361,7 +379,7 @@ def _part(
     """A run on a share of the training data, in as many steps as on all of it: smaller shares are seen more often."""
     chosen = variant(recipe, method, rate, num_train_epochs=epochs / share)
     less = chosen.data.model_copy(update={"train_share": share})
-    part = _evaluated(chosen, systems=("tuned",), exams=(), gates={}).model_copy(update={"data": less})
+    part = _evaluated(chosen, systems=("tuned",)).model_copy(update={"data": less})
     part, name = _settled(part, folder / "curves", f"{method}-{share:g}")
     return Run.open(job.run(part, runs=folder / "curves", name=name, data=data, progress=progress).path)
 
@@ -402,7 +420,7 @@ def _untrained(
                 "method": system,
                 "n": cells[cell]["n"],
                 "metrics": _scores(cells[cell]),
-                "free": _free(cells, system),
+                "json": _json(cells, system),
                 "latency": _latency(cells[cell]),
                 "run": str(run.path.relative_to(folder)),
                 "cell": cell,
@@ -419,10 +437,14 @@ def _latency(scores: dict[str, Any]) -> dict[str, float]:
     return {name: scores["cost"][name] for name in methods.LATENCY if name in scores["cost"]}
 
 
-def _free(cells: dict[str, dict[str, Any]], system: str) -> dict[str, Any]:
-    """What free decoding alone tells: whether JSON comes of it, strictly and after cleaning."""
-    scores = cells.get(f"{system}/free", {}).get("metrics", {})
-    return {name: scores[name] for name in ("json_validity", "json_validity_cleaned") if name in scores}
+def _json(cells: dict[str, dict[str, Any]], system: str) -> dict[str, Any]:
+    """How often what a system writes is JSON, in each way in which it answered."""
+    found = {}
+    for name, (_, decoding, metric) in methods.JSON.items():
+        scores = cells.get(f"{system}/{decoding}", {}).get("metrics", {})
+        if metric in scores:
+            found[name] = scores[metric]
+    return found
 
 
 def _trained(
@@ -452,7 +474,7 @@ def _measured(run: Run, recipe: Recipe, folder: Path) -> dict[str, Any]:
     return {
         "n": cells[cell]["n"],
         "metrics": _scores(cells[cell]),
-        "free": _free(cells, "tuned"),
+        "json": _json(cells, "tuned"),
         "latency": _latency(cells[cell]),
         **({} if run.folds else {"kept": _kept(run, recipe, folder)}),
         "cell": cell,

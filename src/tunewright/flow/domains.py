@@ -89,9 +89,7 @@ def alone(recipe: Recipe, folder: Path, data: Path | str | None, progress: Progr
     asked = benchmark.Study.of(recipe, methods=("lora",))
     rate, _ = benchmark.best_rate(recipe, asked, "lora", folder, data, progress)
     changed = benchmark.variant(recipe, "lora", rate)
-    return changed.model_copy(
-        update={"evaluate": changed.evaluate.model_copy(update={"systems": ("base", "tuned"), "exams": ()})}
-    )
+    return changed.model_copy(update={"evaluate": changed.evaluate.model_copy(update={"systems": ("base", "tuned")})})
 
 
 def compare(

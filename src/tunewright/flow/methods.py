@@ -18,6 +18,14 @@ HEADS = {
 SCORES = tuple(HEADS)
 """What stands in the table, and in a study's curves: those that were measured, of texts or of JSON."""
 
+JSON = {
+    "json_validity": ("JSON, free", "free", "json_validity"),
+    "json_validity_cleaned": ("cleaned", "free", "json_validity_cleaned"),
+    "json_validity_retries": ("with retries", "progressive", "json_validity"),
+    "json_validity_grammar": ("with grammar", "grammar", "json_validity"),
+}
+"""Shares of replies that are JSON: what the table calls each, which decoding it is of, and which score."""
+
 LATENCY = ("seconds_median", "seconds_p90", "seconds_p99", "seconds_max", "tokens_per_second")
 
 
@@ -30,8 +38,8 @@ COLUMNS = (
     "method", "epochs", "learning_rate", "n", "token_f1", "token_f1_low", "token_f1_high",
     "exact_match", "exact_match_low", "exact_match_high", "field_f1",
     "field_f1_low", "field_f1_high", "field_accuracy", "field_accuracy_low", "field_accuracy_high", "semantic_f1",
-    "semantic_f1_low", "semantic_f1_high", "overall", "overall_low", "overall_high", "json_validity",
-    "json_validity_cleaned", *LATENCY, "validation_loss", "trainable_parameters", "peak_memory_bytes",
+    "semantic_f1_low", "semantic_f1_high", "overall", "overall_low", "overall_high", *JSON, *LATENCY,
+    "validation_loss", "trainable_parameters", "peak_memory_bytes",
     "train_seconds", "saved_bytes", "mean_rank",
 )  # fmt: skip
 
@@ -45,7 +53,7 @@ def sheet(rows: Sequence[dict[str, Any]]) -> str:
     table.writerow([*COLUMNS, *forgotten])
     for row in rows:
         flat = dict(row) | row.get("latency", {})
-        flat |= {name: metric["value"] for name, metric in row["free"].items()}
+        flat |= {name: metric["value"] for name, metric in row["json"].items()}
         for name, metric in row["metrics"].items():
             flat |= {name: metric["value"], f"{name}_low": metric["low"], f"{name}_high": metric["high"]}
         line = ["" if flat.get(column) is None else flat[column] for column in COLUMNS]
@@ -60,12 +68,13 @@ def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, fol
     """The table in Markdown, with what it says and does not say. folds: of a cross-validation."""
     sets = _sets(rows)
     shown = _shown(rows)
-    heads = ["method", "epochs", "rate", *(HEADS[name] for name in shown), "JSON, free",
+    valid = [name for name in JSON if any(name in row["json"] for row in rows)]
+    heads = ["method", "epochs", "rate", *(HEADS[name] for name in shown), *(JSON[name][0] for name in valid),
              *(f"bits/byte, {name}" for name in sets), "trained", "memory", "time", "size", "answer"]  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for row in rows:
         scores = [_share(row["metrics"].get(name)) for name in shown]
-        scores.append(_percent(row["free"].get("json_validity")))
+        scores += [_percent(row["json"].get(name)) for name in valid]
         answer = _median(row)
         if "epochs" not in row:
             lines.append(f"| {row['method']} | | | {' | '.join(scores)} |{' |' * (len(sets) + 4)} {answer} |")
@@ -83,8 +92,8 @@ def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, fol
     notes = [
         *([CHOSEN if tried else UNCHOSEN] if trained else []),
         "In brackets: intervals; for bits per byte the difference to the model before fine-tuning and its interval",
-        "(above 0: it has forgotten). JSON, free: replies that are JSON by themselves, without a grammar. Answer: the",
-        "median of a document's share of the time.",
+        "(above 0: it has forgotten). Answer: the median of a document's share of the time.",
+        *([WRITTEN] if valid else []),
     ]
     if folds:
         notes.append(f"\n{FOLDED.format(folds)} {CHOSEN_ONCE if tried else ''}".rstrip())
@@ -96,6 +105,10 @@ CHOSEN = "Rates were chosen on validation loss after a short training."
 UNCHOSEN = (
     "One rate was tried for each method: the recipe's own, ten times it for an adapter in a whole model's place, a "
     "tenth the other way round."
+)
+
+WRITTEN = (
+    "JSON, free: replies that are JSON as they are written; cleaned: after mending (words around, commas, quotes)."
 )
 
 FOLDED = (

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunewright.core import files
+from tunewright.core import files, recipe_file
 from tunewright.core.contracts import Task
 from tunewright.core.errors import DataError
 from tunewright.core.events import Events
-from tunewright.core.recipe import Recipe
+from tunewright.core.recipe import BenchmarkOptions, EvaluateOptions, MethodOptions, Recipe, TrainOptions
 from tunewright.core.records import JSON, Example, Record
 from tunewright.core.run import Run
 from tunewright.flow import dress, examine, prepared
@@ -69,6 +70,32 @@ def prepare(job: Run, events: Events, *, data: Path | str | None = None) -> None
     exams = {name: prepared.records(job, name) for name in standing if name != examine.TITLE_PAGES}
     examine.make(job, parts.test, events)
     divide(job, events, found, parts, exams)
+
+
+def borrow(job: Run, others: Iterable[Run]) -> None:
+    """Take the data over from the first of `others` that has read the same; where there is none, `job` reads its own.
+
+    Files are linked, not copied. Data with exams, and that of folds, is not lent.
+    """
+    if job.done("data") or job.recipe.evaluate.exams or job.recipe.evaluate.folds:
+        return
+    own = _read_by(job.recipe)
+    lender = next((other for other in others if other.done("data") and _read_by(other.recipe) == own), None)
+    if lender is None:
+        return
+    # What a killed start left may come from files that have changed since.
+    shutil.rmtree(job.path / "data", ignore_errors=True)
+    manifest = lender.manifest("data")
+    for name in manifest["sha256"]:
+        files.lend(lender.path / "data" / name, job.path / "data" / name)
+    job.finish("data", manifest)
+
+
+def _read_by(recipe: Recipe) -> str:
+    """What tells recipes that read the same data: all but how they train and who answers."""
+    evaluate = EvaluateOptions(exams=recipe.evaluate.exams, folds=recipe.evaluate.folds)
+    pages = {"method": MethodOptions(), "train": TrainOptions(), "benchmark": BenchmarkOptions(), "evaluate": evaluate}
+    return recipe_file.identity(recipe.model_copy(update=pages))
 
 
 def read(job: Run, events: Events, *, data: Path | str | None = None) -> Usable:

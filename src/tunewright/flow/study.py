@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import math
-import os
 import secrets
 import shutil
 import time
@@ -427,17 +426,11 @@ class Study:
         if run.done("data"):
             return
         source, place = self.prepared.path / "data", run.path / "data"
-        place.mkdir(parents=True, exist_ok=True)
         held = () if test else ("test.jsonl", "raw.jsonl", "processed.jsonl", "rejected.jsonl")
         manifest = self.prepared.manifest("data")
         for file in sorted(source.iterdir()):
-            target = place / file.name
-            if file.name in (*held, "manifest.json") or target.exists():
-                continue
-            try:
-                os.link(file, target)
-            except OSError:  # a file system without links
-                shutil.copyfile(file, target)
+            if file.name not in (*held, "manifest.json"):
+                files.lend(file, place / file.name)
         if not test:
             manifest["sha256"] = {name: value for name, value in manifest["sha256"].items() if name not in held}
             manifest["counts"] = {name: value for name, value in manifest["counts"].items() if name != TEST}

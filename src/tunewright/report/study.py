@@ -22,16 +22,22 @@ from tunewright.report.figures import (
     NONE,
     Estimate,
     duration,
+    interval,
     level,
     metric_name,
     number,
     plural,
+    share,
     short_count,
     significant,
     size,
 )
 
 METRICS = ("token_f1", "exact_match", "field_accuracy", "field_f1", "semantic_f1", "overall")
+VALID = {
+    "json_validity": "Freely", "json_validity_cleaned": "Cleaned", "json_validity_retries": "With retries",
+    "json_validity_grammar": "With grammar",
+}  # fmt: skip
 STYLES = 6
 """How many lines of a chart look different (page.css: k-0 …)."""
 
@@ -135,6 +141,7 @@ def view(study: Study) -> dict[str, Any]:
         "lede": _lede(study),
         "verdicts": list(_verdicts(study)),
         "systems": _systems(study),
+        "valid": _valid(study),
         "pairs": [_pair(study, pair) for pair in known.pairs],
         "overall": profile.overall(study.named(), known.setting("evaluate.weights"), main=main, reference=main),
         "trainings": _trainings(study),
@@ -218,6 +225,39 @@ def _systems(study: Study) -> dict[str, Any] | None:
             for row in scored
         ],
     }
+
+
+def _valid(study: Study) -> dict[str, Any] | None:
+    """How often replies are JSON, in each way in which they were made."""
+    found = [
+        (row, {way: Estimate.read(way, mapping(row.row.get("json")).get(way)) for way in VALID}) for row in study.rows
+    ]
+    ways = [way for way in VALID if any(shares[way] for _, shares in found)]
+    if not ways:
+        return None
+    return {
+        "title": "Replies that are valid JSON.",
+        "caption": "As they are written; after mending (words around, commas, quotes); where invalid ones are drawn "
+        "again, ever warmer; where a grammar leaves nothing else to write.",
+        "columns": [VALID[way] for way in ways],
+        "rows": [
+            {
+                "system": row.cell.system,
+                "name": row.name,
+                "main": row is study.chief,
+                "values": [_share(shares[way]) for way in ways],
+            }
+            for row, shares in found
+        ],
+    }
+
+
+def _share(estimate: Estimate | None) -> str:
+    """A share, below it its interval."""
+    if estimate is None:
+        return NONE
+    between, shown = interval(estimate.low, estimate.high), share(estimate.value)
+    return Markup('{}<span class="note">{}</span>').format(shown, between) if between else shown
 
 
 def _trainings(study: Study) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -116,7 +117,7 @@ def finetune(
     total = (
         options.max_steps if options.max_steps > 0 else max(1, round(options.num_train_epochs * epochs.steps_per_epoch))
     )
-    eval_steps = options.eval_steps or max(1, total // 10)
+    eval_steps = options.eval_steps or math.ceil(total / 10)
     with accelerator.autocast():
         pointing = _lessons(loaded.model, epochs, options, say)
     optimizers = optimisers(model, parameters, options, method.rate, name=optim)

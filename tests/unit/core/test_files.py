@@ -121,3 +121,18 @@ def test_hashes_and_sizes(tmp_path):
     assert files.sha256(tmp_path / "b" / "a.bin") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert files.folder_bytes(tmp_path) == 3
     assert files.folder_bytes(tmp_path / "none") == 0
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_is_lent_under_a_second_name_or_as_a_copy(tmp_path, monkeypatch, links):
+    source, target = tmp_path / "a.jsonl", tmp_path / "b" / "a.jsonl"
+    files.write_lines(source, [1, 2])
+    if not links:
+        monkeypatch.setattr(files.os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
+    files.lend(source, target)
+    assert target.samefile(source) == links
+    assert list(files.read_lines(target)) == [1, 2]
+    assert [path.name for path in target.parent.iterdir()] == ["a.jsonl"]
+    files.write_lines(source, [3])
+    files.lend(source, target)
+    assert list(files.read_lines(target)) == [1, 2]

@@ -15,6 +15,7 @@ import tiny_models
 from tunewright.core import files, recipe_file
 from tunewright.core.errors import RunError, UsageError
 from tunewright.core.recipe import Recipe
+from tunewright.core.run import runs as runs_below
 from tunewright.flow import benchmark, methods
 from tunewright.flow.benchmark import STEP, Study
 
@@ -65,8 +66,7 @@ def test_a_loss_that_is_no_number_is_not_the_lowest(recipe, tmp_path, monkeypatc
     metrics = tmp_path / "systems" / "tuned" / "training_metrics.json"
     metrics.parent.mkdir(parents=True)
     metrics.write_text(f'{{"best_loss": {written}}}', encoding="utf-8")
-    monkeypatch.setattr(benchmark.job, "run", lambda *_, **__: SimpleNamespace(path=tmp_path))
-    monkeypatch.setattr(benchmark.Run, "open", lambda path: None)
+    monkeypatch.setattr(benchmark, "_run", lambda *_, **__: SimpleNamespace(path=tmp_path))
     monkeypatch.setattr(benchmark.prepared, "records", lambda run, on: ["one"])
     study = Study.of(recipe, methods=("lora",))
     assert benchmark._trial(recipe, study, "lora", 0.01, tmp_path, None, None) == told
@@ -88,12 +88,30 @@ def test_trainings_without_a_validation_have_no_loss(tmp_path, losses, mean):
 
 @pytest.mark.parametrize("tried", [{}, {"0.01": 1.2}])
 def test_a_rate_is_said_to_be_chosen_only_where_some_were_tried(tried):
-    row = {"method": "lora", "epochs": 1.0, "learning_rate": 0.01, "tried": tried, "metrics": {}, "free": {}, "kept": {}, "run": "x",
+    row = {"method": "lora", "epochs": 1.0, "learning_rate": 0.01, "tried": tried, "metrics": {}, "json": {}, "kept": {}, "run": "x",
            "trainable_parameters": 1, "peak_memory_bytes": 1, "train_seconds": 1, "saved_bytes": 1}  # fmt: skip
     said = methods.text([row], [], folds=3)
     assert ("chosen on validation loss" in said) == ("chosen once for all folds" in said) == bool(tried)
     assert ("One rate was tried" in said) == (not tried)
     assert "3 folds together" in said
+
+
+def test_json_is_told_in_every_way_that_was_asked_and_in_no_other():
+    cells = {
+        "tuned/free": {"metrics": {"json_validity": {"value": 0.5}, "json_validity_cleaned": {"value": 0.75}}},
+        "tuned/progressive": {"metrics": {"json_validity": {"value": 0.875}}},
+        "base/grammar": {"metrics": {"json_validity": {"value": 1.0}, "chrf": {"value": 0.3}}},
+    }
+    rows = [
+        {"method": system, "run": "x", "metrics": {}, "json": benchmark._json(cells, system)} for system in ("tuned", "base")
+    ]  # fmt: skip
+    head, _, tuned, base, *_ = methods.text(rows, []).splitlines()
+    assert "| JSON, free | cleaned | with retries | with grammar | trained" in head
+    assert "| 50.0 % | 75.0 % | 87.5 % |  | |" in tuned
+    assert "|  |  |  | 100.0 % | |" in base
+    assert "with retries" not in methods.text(rows[1:], []).splitlines()[0]
+    [line] = csv.DictReader(methods.sheet(rows[:1]).splitlines())
+    assert [line[name] for name in methods.JSON] == ["0.5", "0.75", "0.875", ""]
 
 
 def test_adapters_begin_at_higher_rates_than_whole_models(recipe):
@@ -122,7 +140,7 @@ def test_the_table_has_a_row_for_each_and_every_number(study_folder):
     assert [row["method"] for row in rows] == ["rules", "base", "few-shot", "full", "lora", "adalora"]
     assert [row["cell"] for row in rows[:3]] == ["rules/free", "base/grammar", "few-shot/grammar"]
     assert all(0 <= row["metrics"]["field_f1"]["value"] <= 1 for row in rows)
-    assert all(0 <= row["free"]["json_validity"]["value"] <= 1 for row in rows)
+    assert all(0 <= row["json"]["json_validity"]["value"] <= 1 for row in rows)
     untrained, rows = rows[:3], rows[3:]
     for row in rows:
         assert row["learning_rate"] == float(min(row["tried"], key=lambda rate: row["tried"][rate]))
@@ -171,6 +189,21 @@ def test_what_is_compared_is_the_recipes_with_changes(recipe):
         Study.of(recipe, methods=("loraa",))
     assert caught.value.hint == "did you mean 'lora'?"
     assert Study.of(recipe, methods=("lora",), skip=("lora",)).methods == ()
+
+
+def test_whole_trainings_are_as_long_as_the_recipe_or_the_caller_says(recipe):
+    shorter = recipe.model_copy(update={"benchmark": recipe.benchmark.model_copy(update={"epochs": (0.5,)})})
+    assert Study.of(recipe).epochs == ()
+    assert Study.of(shorter).epochs == (0.5,)
+    assert Study.of(shorter, epochs=[1, 2]).epochs == (1, 2)
+
+
+def test_the_data_of_a_study_is_read_once(study_folder):
+    runs = [run for part in ("trials", "methods") for run in runs_below(study_folder / part)]
+    read = [run for run in runs if any(row["event"] == "split" for row in files.read_lines(run.path / "events.jsonl"))]
+    assert len(runs) > 6
+    assert len(read) == 1
+    assert len({files.sha256(run.path / "data" / "train.jsonl") for run in runs}) == 1
 
 
 @pytest.mark.parametrize("skip", [(), ("benchmark",)])

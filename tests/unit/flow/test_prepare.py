@@ -225,3 +225,34 @@ def test_answers_that_the_schema_calls_verbatim_and_no_document_says_are_told(tm
         prepare.prepare(job, events)
     assert job.manifest("data")["unsaid"] == {"item": {"values": 1, "of": 20}, "who[]": {"values": 1, "of": 21}}
     assert "x-verbatim: item 1 of 20, who[] 1 of 21" in (job.path / "training.log").read_text(encoding="utf-8")
+
+
+def test_data_that_was_read_alike_is_taken_over_and_no_other(tmp_path):
+    source = tmp_path / "rows.jsonl"
+    rows = [{"id": f"r{n}", "text": f"Shop {n} in Pune", "json": {"shop": f"Shop {n}"}} for n in range(30)]
+    files.write_lines(source, rows)
+
+    def run(name: str, *sets: str) -> Run:
+        sets = (f"data.source={source}", "data.validation_documents=5", *sets)
+        return Run.create(tmp_path, recipe_file.read("smoke", sets, environment={}), name=name)
+
+    lender = run("lender", "evaluate.exams=[]")
+    prepare.borrow(lender, [lender])
+    assert not lender.done("data")
+    with Events(lender.path) as events:
+        prepare.prepare(lender, events)
+
+    alike = run(
+        "alike", "evaluate.exams=[]", "method.name=full", "train.learning_rate=0.001", 'evaluate.systems=["tuned"]'
+    )
+    files.write_text(alike.path / "data" / "train.jsonl", "what a killed start left")
+    prepare.borrow(alike, [alike, lender])
+    assert alike.manifest("data") == lender.manifest("data")
+    assert alike.altered("data") is None
+    assert prepared.records(alike, "train") == prepared.records(lender, "train")
+
+    changed = ("seed=1", "data.test_share=0.4", "evaluate.folds=3", 'evaluate.exams=["handwritten_documents"]')
+    for number, other in enumerate(changed):
+        borrower = run(f"other-{number}", "evaluate.exams=[]", other)
+        prepare.borrow(borrower, [alike, lender])
+        assert not borrower.done("data"), other

@@ -36,7 +36,7 @@ def make(folder: Path, methods: dict[str, float], **row) -> Path:
         files.write_json(scores, written)
         rows.append(
             {"method": method, "epochs": 1.0, "learning_rate": 0.002, "tried": {"0.002": 0.1, "0.02": None}, "n": 400, "run": f"methods/{method}-1",
-             "cell": "tuned/grammar", "metrics": {}, "free": {}, "validation_loss": 0.1, "train_seconds": 99, "peak_memory_bytes": 10**9,
+             "cell": "tuned/grammar", "metrics": {}, "json": {}, "validation_loss": 0.1, "train_seconds": 99, "peak_memory_bytes": 10**9,
              "saved_bytes": 10**6, "trainable_parameters": 10**6, "kept": {"general text": {"after": 2.3, "difference": -0.02, "low": -0.03, "high": 0.01}}, **row}
         )  # fmt: skip
         if place:
@@ -93,6 +93,16 @@ def test_the_replies_to_its_examples_stand_side_by_side(parsed):
     assert captions == parsed.text.count("Gold against") > 0
     shown = parsed.text.split("The replies side by side.")[1]
     assert shown.index("full") < shown.index("lora") < shown.index("ia3")
+
+
+def test_valid_json_is_told_in_the_ways_that_were_measured(tmp_path, parsed):
+    assert "Replies that are valid JSON." not in parsed.text
+    shares = {"json_validity": fixture_run.estimate(0.9, 40), "json_validity_retries": {"value": 0.95}}
+    folder = make(tmp_path / "study", {"full": 0.9, "lora": 0.8}, json=shares)
+    page = Page(study.build(folder)["report.html"].read_text(encoding="utf-8"))
+    told = page.text.split("Replies that are valid JSON.")[1]
+    assert "Method Freely With retries full 90.0\xa0%" in told or "Freely With retries full 90.0 %" in told
+    assert "With grammar" not in told
 
 
 def test_words_of_others_are_escaped(tmp_path):
