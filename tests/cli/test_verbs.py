@@ -188,3 +188,4 @@ def test_a_data_set_of_ones_own_is_asked_as_it_is_and_gets_no_answers_of_other_s
     assert (recipe.task.prompts, recipe.task.test_prompts, recipe.seed) == (("{text}",), (), 3)
     assert recipe.data.augment.ways == {"values": 1}
     assert recipe.data.source.endswith("mine.json")
+    assert (recipe.benchmark.epochs, recipe.benchmark.search_share) == ((), 0.25)  # not a share of the shipped sets

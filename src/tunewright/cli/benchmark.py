@@ -118,12 +118,14 @@ def verb(
 
 def _own(dataset: str | None) -> tuple[str, ...]:
     """Settings for a file of one's own, whose prompts say already what is wanted: they are asked as they are, so that
-    further records are made with other values alone.
+    further records are made with other values alone. Trainings are as long as the recipe's, for a quarter of a pass
+    over its own many records would be a step or two of a small file.
     """
     if dataset is None:
         return ()
     ways = "data.augment.ways={values: 1}"
-    return (f"data.source={dataset}", 'task.prompts=["{text}"]', "task.test_prompts=[]", ways)
+    asked = ('task.prompts=["{text}"]', "task.test_prompts=[]", ways)
+    return (f"data.source={dataset}", *asked, "benchmark.epochs=[]", "benchmark.search_share=0.25")
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -569,7 +569,9 @@ class TrainOptions(Options):
     packing: bool = Field(
         False, description="Put short examples into one row, each for itself; the prompt prefix is then not shared."
     )
-    eval_steps: Positive | None = Field(None, description="Validation loss every so many steps; None: ten times a run.")
+    eval_steps: Positive | None = Field(
+        None, description="Validation loss every so many steps; None: up to ten times a run."
+    )
     save_steps: Positive | None = Field(
         None, description="Checkpoint every so many steps; None: with every validation."
     )

@@ -101,7 +101,7 @@ def test_valid_json_is_told_in_the_ways_that_were_measured(tmp_path, parsed):
     folder = make(tmp_path / "study", {"full": 0.9, "lora": 0.8}, json=shares)
     page = Page(study.build(folder)["report.html"].read_text(encoding="utf-8"))
     told = page.text.split("Replies that are valid JSON.")[1]
-    assert "Method Freely With retries full 90.0\xa0%" in told or "Freely With retries full 90.0 %" in told
+    assert "System Freely With retries full 90.0 %" in told
     assert "With grammar" not in told
 
 
