@@ -293,7 +293,7 @@ def _trial(
             hint="--set data.validation_documents=300; --set benchmark.rates=1 takes the recipe's own",
         )
     try:
-        _run(short, folder, "trials", name, data, "train", progress)
+        job.go_on(made, data=data, until="train", progress=progress)
     except UsageError as error:
         if "infinite or NaN" not in error.message:
             raise

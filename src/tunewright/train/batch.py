@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 GRAIN = 16
 """Lengths are rounded to multiples of it: a processor's library makes new code for every shape that it has not seen."""
 
+FAMILY = 64
+"""The fewest examples that are parted from others because they begin alike."""
+
 Source = tuple[int, tuple[int, ...]]
 """(index of a token, indices of earlier tokens that it is copied from)."""
 Link = tuple[int, tuple[int, ...], float]
@@ -179,6 +182,33 @@ def shared_prefix(examples: Sequence[Tokens]) -> int:
     return next((i for i, (one, other) in enumerate(zip(*ends, strict=False)) if i == limit or one != other), limit)
 
 
+def families(examples: Sequence[Tokens], size: int) -> list[int]:
+    """For each example the number of its family: those that begin alike for longest, which batches of `size` share.
+
+    A family has enough for two batches, and begins alike at least a grain further than the one it is parted from; what
+    is in none is of family 0. Copies of one document, fewer than that, stay among the others: a batch of them would
+    teach that document alone.
+    """
+    enough = max(FAMILY, 2 * size)
+    order = sorted(range(len(examples)), key=lambda i: examples[i].ids)  # those that begin alike stand together
+    alike = [shared_prefix((examples[one], examples[other])) for one, other in itertools.pairwise(order)]
+    found = [0] * len(examples)
+    number, waiting = 0, [(0, len(order), 0)]
+    while waiting:
+        begin, behind, depth = waiting.pop()
+        while begin < behind:
+            end = begin
+            while end + 1 < behind and alike[end] >= depth + GRAIN:
+                end += 1
+            if end - begin + 1 >= enough:
+                number += 1
+                for place in range(begin, end + 1):
+                    found[order[place]] = number
+                waiting.append((begin, end + 1, min(alike[begin:end])))
+            begin = end + 1
+    return found
+
+
 def whole_grains(length: int, context: int) -> int:
     """`length` rounded up to whole grains, of which a model with this context reads no more than that."""
     return max(length, min(length + -length % GRAIN, context))
@@ -276,21 +306,21 @@ def _pointers(looks: Sequence[tuple[int, int, tuple[int, ...], float]]) -> Point
     )
 
 
-def epoch_batches(lengths: Sequence[int], keys: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:
-    """The order of one epoch: batches of indices, alike in `keys` (same prompt prefix) and in length.
+def epoch_batches(lengths: Sequence[int], families: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:
+    """The order of one epoch: batches of indices, of one family (`families`) and alike in length.
 
-    Examples of a key are shuffled, then sorted by length inside windows of 32 batches, so that padding is small and
+    Examples of a family are shuffled, then sorted by length inside windows of 32 batches, so that padding is small and
     the order still random; the batches are shuffled last. Every index stands in exactly one batch, and every epoch
     has the same number of batches.
     """
     rng = random.Random(f"{seed}/{epoch}")
-    by_key: dict[int, list[int]] = {}
-    for index in range(len(lengths)):
-        by_key.setdefault(keys[index], []).append(index)
+    members: dict[int, list[int]] = {}
+    for index, family in enumerate(families):
+        members.setdefault(family, []).append(index)
     batches: list[list[int]] = []
     window = size * 32
-    for key in sorted(by_key):
-        alike = by_key[key]
+    for family in sorted(members):
+        alike = members[family]
         rng.shuffle(alike)
         for begin in range(0, len(alike), window):
             part = sorted(alike[begin : begin + window], key=lambda index: lengths[index])

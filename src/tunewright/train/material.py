@@ -6,7 +6,6 @@ import array
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from tunewright.core.recipe import TrainOptions
 from tunewright.core.records import Example
 from tunewright.text.serialise import dumps
 from tunewright.train import length, turns
-from tunewright.train.batch import Batch, Link, Source, Tokens, collate, epoch_batches, packed, shared_prefix
+from tunewright.train.batch import Batch, Link, Source, Tokens, collate, epoch_batches, families, packed
 from tunewright.train.pointers import links, moved, moved_links, sources
 
 if TYPE_CHECKING:
@@ -206,24 +205,6 @@ def shown(loaded: Loaded, one: Tokens) -> tuple[str, str]:
     return before, trained
 
 
-def prefix_keys(tokens: Sequence[Tokens], least: int = 8) -> list[int]:
-    """For each example the number of its prompt family: examples that begin alike for a long stretch.
-
-    The families are found by the first 8 tokens after the longest prefix all share, enough to part document types
-    and schemas; within one family, `collate` finds what a batch shares exactly.
-    """
-    if not tokens:
-        return []
-    common = shared_prefix(tokens) if len(tokens) > 1 else 0
-    families: dict[tuple[int, ...], int] = {}
-    counts = Counter(one.ids[common : common + least] for one in tokens)
-    keys = []
-    for one in tokens:
-        head = one.ids[common : common + least]
-        keys.append(families.setdefault(head, len(families) + 1) if counts[head] >= 32 else 0)
-    return keys
-
-
 class Epochs:
     """Micro-batches by optimiser step: epoch after epoch in seeded order, the same whoever asks."""
 
@@ -248,7 +229,7 @@ class Epochs:
         self.below: Below | None = None
         # Packed rows are filled with examples of any length: batches of like length would leave nothing to fill.
         self.lengths = [0 if pack else len(one.ids) for one in tokens]
-        self.keys = prefix_keys(tokens) if share_prefix else [0] * len(tokens)
+        self.families = families(tokens, options.batch_size) if share_prefix else [0] * len(tokens)
         self._epoch = -1
         self._order: list[list[int]] = []
         self.steps_per_epoch = math.ceil(len(self.batches(0)) / options.gradient_accumulation_steps)
@@ -256,7 +237,7 @@ class Epochs:
     def batches(self, epoch: int) -> list[list[int]]:
         if epoch != self._epoch:
             size = self.options.batch_size
-            self._order = epoch_batches(self.lengths, self.keys, size, self.seed, epoch)
+            self._order = epoch_batches(self.lengths, self.families, size, self.seed, epoch)
             self._epoch = epoch
         return self._order
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import tiny_models
 from tunewright.models.rows import by_tokens
-from tunewright.train.batch import Batch, Tokens, collate, epoch_batches, shared_prefix
+from tunewright.train.batch import FAMILY, GRAIN, Batch, Tokens, collate, epoch_batches, families, shared_prefix
 from tunewright.train.loss import loss_sum
 from tunewright.train.pointers import Pointing, watching
 
@@ -102,17 +102,58 @@ def test_the_parts_of_a_batch_add_up_to_it(parts: int, share_prefix: bool) -> No
     st.integers(0, 5),
 )
 def test_every_epoch_has_every_example_once_and_as_many_batches(rows: list, size: int, epoch: int) -> None:
-    lengths, keys = [a for a, _ in rows], [b for _, b in rows]
-    batches = epoch_batches(lengths, keys, size, 3, epoch)
+    lengths, numbers = [a for a, _ in rows], [b for _, b in rows]
+    batches = epoch_batches(lengths, numbers, size, 3, epoch)
     assert sorted(i for batch in batches for i in batch) == list(range(len(rows)))
-    assert all(len({keys[i] for i in batch}) == 1 and len(batch) <= size for batch in batches)
-    assert len(batches) == len(epoch_batches(lengths, keys, size, 3, epoch + 1))
-    assert batches == epoch_batches(lengths, keys, size, 3, epoch)
+    assert all(len({numbers[i] for i in batch}) == 1 and len(batch) <= size for batch in batches)
+    assert len(batches) == len(epoch_batches(lengths, numbers, size, 3, epoch + 1))
+    assert batches == epoch_batches(lengths, numbers, size, 3, epoch)
 
 
 def test_epochs_differ_in_order() -> None:
-    lengths, keys = list(range(100)), [0] * 100
-    assert epoch_batches(lengths, keys, 4, 0, 0) != epoch_batches(lengths, keys, 4, 0, 1)
+    lengths, numbers = list(range(100)), [0] * 100
+    assert epoch_batches(lengths, numbers, 4, 0, 0) != epoch_batches(lengths, numbers, 4, 0, 1)
+
+
+def _asked(beginning: tuple[int, ...], count: int, first: int) -> list[Tokens]:
+    """Examples that begin alike and go on each in another way."""
+    return [Tokens((*beginning, 1000 + first + i, 3), len(beginning) + 1) for i in range(count)]
+
+
+def test_families_are_those_that_begin_alike_for_longest() -> None:
+    system, wording, keys = (7,) * 2, (8,) * GRAIN, (9,) * (3 * GRAIN)
+    long = _asked((*system, *wording, *keys), FAMILY, 0)
+    short = _asked((*system, *wording), FAMILY, 100)
+    other = _asked((*system, 5), FAMILY, 200)
+    found = families([*long, *short, *other], 4)
+    assert [len(set(found[i : i + FAMILY])) for i in range(0, len(found), FAMILY)] == [1, 1, 1]
+    assert len(set(found)) == 3
+    assert found[-1] == 0, "what begins alike for less than a grain is not parted off"
+    assert len(set(families([*long, *short], FAMILY))) == 1, "each alone has not enough for two such batches"
+    few = families([*long[1:], *short], 4)
+    assert len(set(few)) == 1, "one too few: they stay with those that begin alike for less"
+    assert families([], 4) == []
+
+
+def test_batches_of_families_put_less_through_the_model() -> None:
+    rows = [*_asked((8,) * 64, 96, 0), *_asked((8,) * 20 + (9,) * 44, 96, 100)]
+    lengths = [len(one.ids) for one in rows]
+
+    def seen(numbers: list[int]) -> int:
+        order = epoch_batches(lengths, numbers, 16, 0, 0)
+        return sum(collate([rows[i] for i in some], 0, share_prefix=True).seen for some in order)
+
+    assert seen(families(rows, 16)) < 0.5 * seen([0] * len(rows))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.integers(1, 2), min_size=3, max_size=60), max_size=150), st.integers(1, 40))
+def test_a_family_has_enough_and_begins_alike(ids: list, size: int) -> None:
+    rows = [Tokens(tuple(one), len(one) - 1) for one in (*ids, *[[1] * 40] * 70)]
+    found = families(rows, size)
+    members = [[one for one, number in zip(rows, found, strict=True) if number == key] for key in set(found) - {0}]
+    assert all(shared_prefix(some) >= GRAIN for some in members)
+    assert members or size > 35
 
 
 @settings(max_examples=60, deadline=None)
