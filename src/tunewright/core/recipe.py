@@ -564,7 +564,9 @@ class TrainOptions(Options):
         "auto", description="fp16 autocast with a scaled loss, on a GPU; auto: on those that have no bf16."
     )
     share_prefix: bool = Field(
-        True, description="Compute the prompt prefix that a batch shares once (needs dropout 0)."
+        True,
+        description="Compute the prompt prefix that a batch shares once, those that begin alike in one batch (needs "
+        "dropout 0).",
     )
     packing: bool = Field(
         False, description="Put short examples into one row, each for itself; the prompt prefix is then not shared."

@@ -67,6 +67,7 @@ def test_a_loss_that_is_no_number_is_not_the_lowest(recipe, tmp_path, monkeypatc
     metrics.parent.mkdir(parents=True)
     metrics.write_text(f'{{"best_loss": {written}}}', encoding="utf-8")
     monkeypatch.setattr(benchmark, "_run", lambda *_, **__: SimpleNamespace(path=tmp_path))
+    monkeypatch.setattr(benchmark.job, "go_on", lambda run, **_: run)
     monkeypatch.setattr(benchmark.prepared, "records", lambda run, on: ["one"])
     study = Study.of(recipe, methods=("lora",))
     assert benchmark._trial(recipe, study, "lora", 0.01, tmp_path, None, None) == told
