@@ -298,16 +298,16 @@ def _moved(row: Mapping[str, Any]) -> str:
 
 
 def _kept(part: dict[str, Any]) -> str:
-    """Bits per byte of a text after training, below it the change."""
+    """Bits per byte of a text after training, below it the change, and below that its interval."""
     after, difference = number(part.get("after")), number(part.get("difference"))
     if after is None:
         return NONE
     low, high = number(part.get("low")), number(part.get("high"))
-    change = "" if difference is None else f"{difference:+.3f}"
-    if change and low is not None and high is not None:
-        change += f" ({low:+.3f} to {high:+.3f})"
-    change = change.replace("-", "\u2212")
-    return Markup('{}<span class="note">{}</span>').format(f"{after:.3f}", change)
+    below = [] if difference is None else [f"{difference:+.3f}"]
+    if below and low is not None and high is not None:
+        below.append(f"{low:+.3f} to {high:+.3f}")
+    notes = (Markup('<span class="note">{}</span>').format(line.replace("-", "\u2212")) for line in below)
+    return Markup("").join([f"{after:.3f}", *notes])
 
 
 def _rates(study: Study) -> list[tuple[str, str]]:

@@ -75,7 +75,7 @@ def test_it_has_every_part_and_speaks(parsed):
     for words in (
         "fields 75 %, valid 25 %",
         "0.002: 0.1000 (taken)",
-        "2.300 −0.020 (−0.030 to +0.010)",
+        "2.300 −0.020 −0.030 to +0.010",
         "Time of single documents",
         "1 M",
     ):
