@@ -183,11 +183,11 @@ def shared_prefix(examples: Sequence[Tokens]) -> int:
 
 
 def families(examples: Sequence[Tokens], size: int) -> list[int]:
-    """For each example the number of its family: those that begin alike for longest, which batches of `size` share.
+    """For each example the number of its family: those that begin alike for longest, for batches of `size` to share.
 
-    A family has enough for two batches, and begins alike at least a grain further than the one it is parted from; what
-    is in none is of family 0. Copies of one document, fewer than that, stay among the others: a batch of them would
-    teach that document alone.
+    A family has 64 examples, or two batches where that is more, and begins alike at least a grain further than the one
+    it is parted from; what is in none is of family 0. Copies of one document, fewer than that, stay among the others: a
+    batch of them would teach that document alone.
     """
     enough = max(FAMILY, 2 * size)
     order = sorted(range(len(examples)), key=lambda i: examples[i].ids)  # those that begin alike stand together
