@@ -121,11 +121,14 @@ def _own(dataset: str | None) -> tuple[str, ...]:
     further records are made with other values alone. Trainings are as long as the recipe's, for a quarter of a pass
     over its own many records would be a step or two of a small file.
     """
+    from tunewright.core.recipe import BenchmarkOptions
+
     if dataset is None:
         return ()
+    share = BenchmarkOptions().search_share
     ways = "data.augment.ways={values: 1}"
     asked = ('task.prompts=["{text}"]', "task.test_prompts=[]", ways)
-    return (f"data.source={dataset}", *asked, "benchmark.epochs=[]", "benchmark.search_share=0.25")
+    return (f"data.source={dataset}", *asked, "benchmark.epochs=[]", f"benchmark.search_share={share}")
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ from tunewright.report import charts, evidence, html, profile, sentences
 from tunewright.report.charts import Lane
 from tunewright.report.evidence import Cell, Evidence, Pair, mapping
 from tunewright.report.figures import (
+    MINUS,
     NONE,
     Estimate,
     duration,
@@ -306,7 +307,7 @@ def _kept(part: dict[str, Any]) -> str:
     below = [] if difference is None else [f"{difference:+.3f}"]
     if below and low is not None and high is not None:
         below.append(f"{low:+.3f} to {high:+.3f}")
-    notes = (Markup('<span class="note">{}</span>').format(line.replace("-", "\u2212")) for line in below)
+    notes = (Markup('<span class="note">{}</span>').format(line.replace("-", MINUS)) for line in below)
     return Markup("").join([f"{after:.3f}", *notes])
 
 
