@@ -306,7 +306,9 @@ def _pointers(looks: Sequence[tuple[int, int, tuple[int, ...], float]]) -> Point
     )
 
 
-def epoch_batches(lengths: Sequence[int], families: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:
+def epoch_batches(
+    lengths: Sequence[int], family_of: Sequence[int], size: int, seed: int, epoch: int
+) -> list[list[int]]:
     """The order of one epoch: batches of indices, of one family (`families`) and alike in length.
 
     Examples of a family are shuffled, then sorted by length inside windows of 32 batches, so that padding is small and
@@ -315,7 +317,7 @@ def epoch_batches(lengths: Sequence[int], families: Sequence[int], size: int, se
     """
     rng = random.Random(f"{seed}/{epoch}")
     members: dict[int, list[int]] = {}
-    for index, family in enumerate(families):
+    for index, family in enumerate(family_of):
         members.setdefault(family, []).append(index)
     batches: list[list[int]] = []
     window = size * 32

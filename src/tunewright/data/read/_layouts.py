@@ -281,7 +281,8 @@ def _scaled(answer: JSON, scale: str | None) -> JSON:
 
 
 def _paper(row: Row) -> Turn:
-    """A journal is a group: what is learnt of one says little of another. Results are sliced by it."""
+    """A journal is a group, however it is written: what is learnt of one says little of another. Results are sliced by
+    it."""
     text = _text(row, "article_text")
     target: dict[str, JSON] = {"id": papers.printed(_name(row, "id") or "", text), "title": _text(row, "title")}
     authors = row.get("authors")
@@ -297,9 +298,10 @@ def _paper(row: Row) -> Turn:
     target["doi"] = papers.printed_doi(told["doi"], text) if told["doi"] else None
     unprinted = tuple(key for key, value in told.items() if value and target[key] is None)
     target = {key: " ".join(value.split()) if isinstance(value, str) else value for key, value in target.items()}
-    journal = _optional(row, "journal")
+    name = _optional(row, "journal")
+    journal = papers.journal(name) if name else None
     slices = (("journal", journal),) if journal else ()
-    return Turn(text, target, group=papers.journal(journal) if journal else None, slices=slices, unprinted=unprinted)
+    return Turn(text, target, group=journal, slices=slices, unprinted=unprinted)
 
 
 def _labelled(row: Row) -> Turn:
