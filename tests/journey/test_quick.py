@@ -79,6 +79,7 @@ def test_domains_in_miniature(tmp_path, monkeypatch, capsys):
     }
     assert len(bits) == 10
     assert len(set(bits.values())) == 10  # ten models on documents of their own: no number stands for another
+    assert {one["steps"] for one in matrix["alone"].values()} == {2}
     assert matrix["general"]["base"]["general text"]["difference"] == 0
     assert matrix["general"]["joint"]["general text"]["difference"] != 0
     table = (tmp_path / "domains" / "matrix.md").read_text(encoding="utf-8")

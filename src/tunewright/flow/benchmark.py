@@ -257,6 +257,12 @@ def best_rate(
     return min(found, key=lambda rate: found[rate]), found
 
 
+def trial_steps(folder: Path, method: str) -> int | None:
+    """How many steps the short trainings are by which a method's rate was chosen; None where it was not."""
+    told = (folder / "trials").glob(f"{method}-*/systems/tuned/training_metrics.json")
+    return max((files.read_json(path)["last_step"] for path in told), default=None)
+
+
 def _trial(
     recipe: Recipe,
     study: Study,
@@ -457,6 +463,7 @@ def _trained(
         "epochs": epochs,
         "learning_rate": rate,
         "tried": {f"{rate:g}": loss for rate, loss in sorted(tried.items())},
+        "trial_steps": trial_steps(folder, method),
         "validation_loss": metrics["best_loss"],
         "trainable_parameters": metrics["trainable_parameters"],
         "parameters": metrics["parameters"],

@@ -31,6 +31,7 @@ from tunewright.core.records import Example, Prediction, Record
 from tunewright.core.run import Run
 from tunewright.flow import benchmark, hosted, job, likelihood, prepared
 from tunewright.report import domains as page
+from tunewright.report.figures import NBSP, p_value
 
 BASE, JOINT = "base", "joint"
 
@@ -292,7 +293,18 @@ def _matrix(study: Study, done: Sequence[Run], folder: Path) -> dict[str, Any]:
         "cells": cells,
         "pairs": pairs,
         "general": kept,
+        "alone": {run.recipe.name: _alone(run, folder) for run in done},
         "joint": files.read_json(folder / JOINT / "done.json"),
+    }
+
+
+def _alone(run: Run, folder: Path) -> dict[str, Any]:
+    trained = files.read_json(run.path / "systems" / "tuned" / "training_metrics.json")
+    return {
+        "learning_rate": run.recipe.train.learning_rate,
+        "trial_steps": benchmark.trial_steps(folder / "rates" / run.recipe.name, "lora"),
+        "steps": trained["last_step"],
+        "best_loss": trained["best_loss"],
     }
 
 
@@ -322,6 +334,7 @@ def text(matrix: dict[str, Any]) -> str:
         f"{level} intervals over whole groups, each by itself. Behind general text: the difference to the base with",
         "its interval, above 0 is forgotten. A verdict also needs its p after Holm's correction over all these",
         "differences.",
+        page.alone(matrix.get("alone", {})),
         page.joint(matrix["joint"]),
     ]
     said = [_sentence(pair) for pair in matrix["pairs"] if pair["b"] != BASE]
@@ -330,7 +343,8 @@ def text(matrix: dict[str, Any]) -> str:
 
 def _sentence(pair: dict[str, Any]) -> str:
     low, high = pair["low"], pair["high"]
-    return (
+    said = (
         f"- On {pair['domain']}, {pair['b']} against the adapter of its own: {pair['difference']:+.3f} bits per byte "
-        f"({low:+.3f} to {high:+.3f}; p {pair['p_holm']:.3f} after Holm): {pair['verdict']}."
+        f"({low:+.3f} to {high:+.3f}; {p_value(pair['p_holm'])} after Holm): {pair['verdict']}."
     )
+    return said.replace(NBSP, " ")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunewright.core import meter
+from tunewright.report.figures import NBSP, short_training
 
 HEADS = {
     "token_f1": "token F1", "exact_match": "exact match", "field_f1": "F1", "field_accuracy": "fields",
@@ -90,7 +91,7 @@ def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, fol
     tried = any(row.get("tried") for row in rows)
     trained = any("epochs" in row for row in rows)
     notes = [
-        *([CHOSEN if tried else UNCHOSEN] if trained else []),
+        *([CHOSEN.format(_after(rows)) if tried else UNCHOSEN] if trained else []),
         "In brackets: intervals; for bits per byte the difference to the model before fine-tuning and its interval",
         "(above 0: it has forgotten). Answer: the median of a document's share of the time.",
         *([WRITTEN] if valid else []),
@@ -100,7 +101,7 @@ def text(rows: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], *, fol
     return "\n".join([*lines, "", *notes, "", *said]).strip() + "\n"
 
 
-CHOSEN = "Rates were chosen on validation loss after a short training."
+CHOSEN = "Rates were chosen on validation loss {}."
 
 UNCHOSEN = (
     "One rate was tried for each method: the recipe's own, ten times it for an adapter in a whole model's place, a "
@@ -120,6 +121,10 @@ CHOSEN_ONCE = (
     "The rates were chosen once for all folds, on one split of the same records, so choosing them is not "
     "cross-validated; they were chosen by validation loss, not by answers."
 )
+
+
+def _after(rows: Sequence[dict[str, Any]]) -> str:
+    return short_training(row.get("trial_steps") for row in rows).replace(NBSP, " ")
 
 
 def _shown(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -13,7 +13,18 @@ from tunewright.core import files
 from tunewright.core.errors import RunError
 from tunewright.report import evidence, html
 from tunewright.report.evidence import Evidence, mapping
-from tunewright.report.figures import NBSP, count, interval, level, number, p_value, plural, share, significant
+from tunewright.report.figures import (
+    NBSP,
+    count,
+    interval,
+    level,
+    number,
+    p_value,
+    plural,
+    share,
+    short_training,
+    significant,
+)
 
 MARKS = {"base": "base", "joint": "few-shot"}
 """Adapters with the mark of a system; those of single domains have the tuned model's, blends one of their own."""
@@ -54,11 +65,26 @@ def joint(told: dict[str, Any]) -> str:
     if not told:
         return ""
     unlike = [name for name in told["unlike"] if name != "learning_rate"]
-    more = f", and so are {', '.join(unlike)}, which others have otherwise" if unlike else ""
+    more = (
+        f". Where the recipes differ besides ({', '.join(unlike)}), it is trained as {told['as']} is" if unlike else ""
+    )
     return (
         "The joint adapter saw each example as often as the adapter of its domain; its learning rate is the lowest of "
         f"theirs ({told['as']}'s), not searched anew{more}."
     )
+
+
+def alone(told: dict[str, Any]) -> str:
+    """How the adapters of single domains were trained, in a sentence or two; from a matrix's "alone"."""
+    if not told:
+        return ""
+    trained = [
+        f"{domain} {plural(one['steps'], 'step')} at a learning rate of {one['learning_rate']:g}"
+        for domain, one in told.items()
+    ]
+    tried = [one["trial_steps"] for one in told.values()]
+    chosen = f" The rates were chosen on validation {short_training(tried)}." if any(tried) else ""
+    return f"Their own adapters: {', '.join(trained)}.{chosen}".replace(NBSP, " ")
 
 
 def view(found: Evidence, matrix: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +127,7 @@ def view(found: Evidence, matrix: dict[str, Any]) -> dict[str, Any]:
         "level": level(number(matrix.get("level")) or 0.95),
         "domains": domains,
         "counted": ", ".join(counted(domain, mapping(mapping(cells.get("base")).get(domain))) for domain in domains),
+        "alone": alone(mapping(matrix.get("alone"))),
         "joint": joint(mapping(matrix.get("joint"))),
         "sets": sets,
         "bits": rows(bits),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,6 +173,25 @@ def count(value: Any) -> str:
     if read is None:
         return NONE
     return f"{read:,.0f}" if read == int(read) else f"{read:,.2f}"
+
+
+FEW_STEPS = 10
+"""Steps below which a short training says little about a learning rate."""
+
+
+def short_training(steps: Iterable[int | None]) -> str:
+    """After what rates were chosen, with a word where that is too little; without a number where none is known.
+
+    >>> short_training([34, None]).replace(NBSP, " ")
+    'after short trainings of 34 steps'
+    """
+    known = sorted({one for one in steps if one})
+    if not known:
+        return "after a short training"
+    first = f"{count(known[0])} to " if len(known) > 1 else ""
+    said = f"after short trainings of {first}{plural(known[-1], 'step')}"
+    few = known[0] < FEW_STEPS
+    return said + (", too few to tell rates apart (`benchmark.search_share` makes them longer)" if few else "")
 
 
 def plural(value: int, one: str, many: str | None = None) -> str:

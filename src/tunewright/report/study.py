@@ -30,6 +30,7 @@ from tunewright.report.figures import (
     plural,
     share,
     short_count,
+    short_training,
     significant,
     size,
 )
@@ -147,6 +148,7 @@ def view(study: Study) -> dict[str, Any]:
         "overall": profile.overall(study.named(), known.setting("evaluate.weights"), main=main, reference=main),
         "trainings": _trainings(study),
         "rates": _rates(study),
+        "trials": short_training(row.row.get("trial_steps") for row in study.rows),
         "lengths": _lengths(study),
         "curves": _curves(study),
         "costs": profile.costs(study.named(), main=main),

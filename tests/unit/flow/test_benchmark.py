@@ -94,6 +94,8 @@ def test_a_rate_is_said_to_be_chosen_only_where_some_were_tried(tried):
     said = methods.text([row], [], folds=3)
     assert ("chosen on validation loss" in said) == ("chosen once for all folds" in said) == bool(tried)
     assert ("One rate was tried" in said) == (not tried)
+    assert "short trainings of" not in said
+    assert ("after short trainings of 34 steps.\n" in methods.text([{**row, "trial_steps": 34}], [])) == bool(tried)
     assert "3 folds together" in said
 
 
@@ -146,6 +148,7 @@ def test_the_table_has_a_row_for_each_and_every_number(study_folder):
     for row in rows:
         assert row["learning_rate"] == float(min(row["tried"], key=lambda rate: row["tried"][rate]))
         assert row["n"] == 8
+        assert 0 < row["trial_steps"] <= 4
         assert 0 <= row["metrics"]["exact_match"]["low"] <= row["metrics"]["exact_match"]["high"] <= 1
         assert row["trainable_parameters"] > 0
         assert row["train_seconds"] > 0

@@ -20,6 +20,8 @@ MATRIX = {
     "pairs": [{"domain": "med", "a": "med", "b": name, "difference": -0.4, "low": -0.5, "high": -0.3, "p_holm": 0.0123, "verdict": "better"}
               for name in ("base", "joint")],
     "general": dict.fromkeys(("base", "med", "fin<i>", "joint", "ties"), KEPT),
+    "alone": {"med": {"learning_rate": 0.002, "trial_steps": 5, "steps": 99, "best_loss": 1.5},
+              "fin<i>": {"learning_rate": 0.005, "trial_steps": 1, "steps": 1, "best_loss": 1.5}},
     "joint": {"examples": 12, "best_loss": 1.5, "as": "med", "unlike": ["learning_rate", "pointer_weight"]},
 }  # fmt: skip
 
@@ -34,7 +36,12 @@ def test_the_page_shows_the_matrix(tmp_path: Path) -> None:
     assert "med 11 of 4 groups (2 of them do not fit into the model, for bits per byte), fin" in page
     assert page.count("p\u00a0=\u00a00.012") == 1
     assert page.count("<td>better</td>") == 1  # the base is no adapter
-    assert "(med&#39;s), not searched anew, and so are pointer_weight, which others have otherwise." in page
+    assert (
+        "(med&#39;s), not searched anew. Where the recipes differ besides (pointer_weight), it is trained as med is."
+        in page
+    )
+    assert "Their own adapters: med 99 steps at a learning rate of 0.002, fin&lt;i&gt; 1 step at" in page
+    assert "on validation after short trainings of 1 to 5 steps, too few to tell rates apart" in page
     assert "fin&lt;i&gt;" in page
     assert "fin<i>" not in page
 
@@ -50,10 +57,20 @@ def test_without_a_matrix_it_says_so_and_elsewhere_it_refuses(tmp_path: Path) ->
 def test_the_table_in_markdown_has_a_row_for_each_adapter() -> None:
     said = text(MATRIX)
     assert [line.split(" | ")[0] for line in said.splitlines()[2:7]] == [f"| {name}" for name in MATRIX["adapters"]]
-    assert "- On med, joint against the adapter of its own: -0.400 bits per byte (-0.500 to -0.300; p 0.012" in said
+    assert "- On med, joint against the adapter of its own: -0.400 bits per byte (-0.500 to -0.300; p = 0.012" in said
     assert "after Holm): better." in said
+    never = [{**pair, "p_holm": 0.0001} for pair in MATRIX["pairs"]]
+    assert "; p < 0.001 after Holm): better." in text({**MATRIX, "pairs": never})
     assert "base against" not in said
-    assert "theirs (med's), not searched anew, and so are pointer_weight, which others have otherwise." in said
+    assert (
+        "of 0.002, fin<i> 1 step at a learning rate of 0.005. The rates were chosen on validation after short" in said
+    )
+    given = {name: {**one, "trial_steps": None} for name, one in MATRIX["alone"].items()}
+    assert "at a learning rate of 0.005.\n" in text({**MATRIX, "alone": given})
+    assert (
+        "(med's), not searched anew. Where the recipes differ besides (pointer_weight), it is trained as med is."
+        in said
+    )
     assert "Test documents: med 11 of 4 groups (2 of them do not fit into the model, for bits per byte), fin" in said
     assert said.count("2.100 (+0.100; +0.050 to +0.200)") == 4
     whole = {**MATRIX, "cells": {"base": {"med": {**CELL, "n": 11}}}, "domains": ["med"], "adapters": ["base"]}

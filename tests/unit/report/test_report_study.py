@@ -116,8 +116,11 @@ def test_words_of_others_are_escaped(tmp_path):
 def test_a_rate_is_called_the_best_only_where_others_were_tried(tmp_path, tried):
     folder = make(tmp_path / "study", {"full": 0.9, "lora": 0.88}, tried=tried)
     text = Page(study.build(folder)["report.html"].read_text(encoding="utf-8")).text
-    assert ("did best on validation" in text) == bool(tried)
+    assert ("did best on validation after a short training;" in text) == bool(tried)
     assert ("One learning rate was tried for each method" in text) == (not tried)
+    folder = make(tmp_path / "told", {"full": 0.9, "lora": 0.88}, tried=tried, trial_steps=3)
+    text = Page(study.build(folder)["report.html"].read_text(encoding="utf-8")).text
+    assert ("of 3 steps, too few to tell rates apart" in text.replace("\u00a0", " ")) == bool(tried)
 
 
 @pytest.mark.parametrize(("metric", "shown"), [("token_f1", "Token F1, %"), ("exact_match", "Exact match, %")])
